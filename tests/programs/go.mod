@@ -1,0 +1,3 @@
+module tracer.test/programs
+
+go 1.19

@@ -1,0 +1,60 @@
+//! What the live tests share: Go programs started and stopped, the tracer run against them, its output as JSON.
+//!
+//! Hides processes and time limits. Everything that a test starts is killed when the test ends, however it ends.
+
+mod agent;
+mod program;
+
+pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
+pub use program::{Program, go_versions, newest_go, program_path};
+
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// Long enough for anything a test waits for, on a slow machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A number of a JSON document, by its path.
+///
+/// # Panics
+/// There is none: the document is not what the test expects.
+pub fn number(json: &Value, path: &str) -> u64 {
+    json.pointer(path)
+        .and_then(Value::as_u64)
+        .unwrap_or_else(|| panic!("no number at {path} in {json}"))
+}
+
+/// Sum of all causes of loss in a capture.
+pub fn lost(capture: &Value) -> u64 {
+    let causes = capture["completeness"]["lost"]
+        .as_object()
+        .expect("losses by cause");
+    causes
+        .values()
+        .map(|count| count.as_u64().expect("a count"))
+        .sum()
+}
+
+/// The accounting identity that every capture must keep.
+pub fn assert_accounted(capture: &Value) {
+    let hits = number(capture, "/completeness/hits");
+    let delivered = number(capture, "/completeness/delivered");
+    assert_eq!(
+        hits,
+        delivered + lost(capture),
+        "hits = delivered + lost: {}",
+        capture["completeness"]
+    );
+}
+
+/// Waits until `done` says so.
+///
+/// # Panics
+/// It does not within [`PATIENCE`].
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,85 @@
+//! What user space sets in the kernel half: names of programs, maps and globals, and the attach cookie.
+
+/// Program that records an allocation: size in the first, type in the second argument register.
+pub const PROGRAM_ALLOC: &str = "alloc";
+
+/// Ring buffer of records.
+pub const MAP_EVENTS: &str = "EVENTS";
+/// Per-CPU array with one element: an array of [`crate::counter::COUNTERS`] `u64`.
+pub const MAP_COUNTERS: &str = "COUNTERS";
+/// Array of one `u32`: [`RECORDING_ON`] or [`RECORDING_OFF`].
+pub const MAP_RECORDING: &str = "RECORDING";
+
+/// Programs record.
+pub const RECORDING_ON: u32 = 1;
+/// Programs return at once. The initial state.
+pub const RECORDING_OFF: u32 = 0;
+
+/// Global `u64`: seed of the stack hash.
+pub const GLOBAL_HASH_SEED: &str = "HASH_SEED";
+/// Global `u64`: allocations of fewer bytes are left out. At least 1: size 0 allocates nothing.
+pub const GLOBAL_MIN_SIZE: &str = "MIN_SIZE";
+/// Global `u64`: frames of a stack, at most [`crate::limits::MAX_FRAMES`].
+pub const GLOBAL_STACK_DEPTH: &str = "STACK_DEPTH";
+/// Global `u8`: 1 if records carry the time.
+pub const GLOBAL_TIMESTAMPS: &str = "TIMESTAMPS";
+/// Globals `u64`: byte offsets on the way from the running `g` to the tiny allocator: `g.m`.
+pub const GLOBAL_G_M: &str = "G_M";
+/// `m.p`.
+pub const GLOBAL_M_P: &str = "M_P";
+/// `p.mcache`.
+pub const GLOBAL_P_MCACHE: &str = "P_MCACHE";
+/// `mcache.tiny`, with `mcache.tinyoffset` behind it.
+pub const GLOBAL_MCACHE_TINY: &str = "MCACHE_TINY";
+
+/// What a probe's attach cookie says about its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cookie(pub u64);
+
+/// Which allocations of a function go through the tiny allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tiny {
+    /// None.
+    Never,
+    /// All.
+    Always,
+    /// Those of fewer than 16 bytes whose type has no pointers.
+    ByType,
+}
+
+impl Cookie {
+    const FRAME_SET_UP: u64 = 1 << 8;
+    const TINY_ALWAYS: u64 = 1 << 9;
+    const TINY_BY_TYPE: u64 = 1 << 10;
+
+    /// A cookie for row `row` of the plan. `frame_set_up` tells whether the probed instruction runs after the function
+    /// has pushed its frame pointer: the return address is then above the frame pointer, not at the stack pointer.
+    pub const fn new(row: u8, frame_set_up: bool, tiny: Tiny) -> Self {
+        let frame = if frame_set_up { Self::FRAME_SET_UP } else { 0 };
+        let tiny = match tiny {
+            Tiny::Never => 0,
+            Tiny::Always => Self::TINY_ALWAYS,
+            Tiny::ByType => Self::TINY_BY_TYPE,
+        };
+        Cookie(row as u64 | frame | tiny)
+    }
+
+    /// Row of the probe plan.
+    pub const fn row(self) -> u8 {
+        (self.0 & 0xff) as u8
+    }
+
+    /// Whether the frame pointer is the function's own.
+    pub const fn frame_set_up(self) -> bool {
+        self.0 & Self::FRAME_SET_UP != 0
+    }
+
+    /// Which allocations go through the tiny allocator.
+    pub const fn tiny(self) -> Tiny {
+        match self.0 & (Self::TINY_ALWAYS | Self::TINY_BY_TYPE) {
+            Self::TINY_ALWAYS => Tiny::Always,
+            Self::TINY_BY_TYPE => Tiny::ByType,
+            _ => Tiny::Never,
+        }
+    }
+}

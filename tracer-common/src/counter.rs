@@ -1,0 +1,67 @@
+//! The closed list of kernel counters, one slot of a per-CPU array for each.
+
+/// What the kernel programs count. `Hits` = records delivered + every counter that [`Counter::is_loss`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Counter {
+    /// Allocations that a probe saw and that pass the filters.
+    Hits = 0,
+    /// Calls of an allocation function that allocate nothing (size 0), or that a filter left out.
+    Filtered = 1,
+    /// Allocations not sent because the ring was full.
+    LostRingFull = 2,
+    /// Allocations not sent because all scratch memory of the CPU was in use by preempted programs.
+    LostScratchBusy = 3,
+    /// Stack definitions not sent because the ring was full; they are sent again with the stack's next event.
+    StackRingFull = 4,
+    /// Stack walks that met unreadable memory; the event is sent with the frames that could be read.
+    StackUnreadable = 5,
+}
+
+/// Number of counters.
+pub const COUNTERS: usize = 6;
+
+impl Counter {
+    /// All counters, in slot order.
+    pub const ALL: [Counter; COUNTERS] = [
+        Counter::Hits,
+        Counter::Filtered,
+        Counter::LostRingFull,
+        Counter::LostScratchBusy,
+        Counter::StackRingFull,
+        Counter::StackUnreadable,
+    ];
+
+    /// Position in the counter array.
+    pub const fn slot(self) -> usize {
+        self as usize
+    }
+
+    /// Whether each count is one allocation that user space did not get.
+    pub const fn is_loss(self) -> bool {
+        matches!(self, Counter::LostRingFull | Counter::LostScratchBusy)
+    }
+
+    /// Name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Counter::Hits => "hits",
+            Counter::Filtered => "filtered",
+            Counter::LostRingFull => "ring_full",
+            Counter::LostScratchBusy => "scratch_busy",
+            Counter::StackRingFull => "stack_ring_full",
+            Counter::StackUnreadable => "stack_unreadable",
+        }
+    }
+}
+
+const _: () = {
+    let mut slot = 0;
+    while slot < COUNTERS {
+        assert!(
+            Counter::ALL[slot].slot() == slot,
+            "ALL is in slot order and complete"
+        );
+        slot += 1;
+    }
+};

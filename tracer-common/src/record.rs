@@ -1,0 +1,81 @@
+//! Every record of the event ring, byte for byte.
+//!
+//! Records start with a [`RecordHeader`]; integers are in native byte order, because both ends run on one machine.
+
+use crate::limits::MAX_FRAMES;
+use core::mem::{offset_of, size_of};
+
+/// [`RecordHeader::kind`] of an [`AllocRecord`].
+pub const KIND_ALLOC: u8 = 1;
+/// [`RecordHeader::kind`] of a [`StackRecord`].
+pub const KIND_STACK: u8 = 2;
+
+/// [`RecordHeader::flags`]: [`RecordHeader::time`] was measured.
+pub const FLAG_TIMED: u16 = 1 << 0;
+/// [`RecordHeader::flags`] of a stack: there are more frames than the limit allows.
+pub const FLAG_TRUNCATED: u16 = 1 << 1;
+/// [`RecordHeader::flags`] of a stack: the walk met memory it could not read, outer frames are missing.
+pub const FLAG_UNREADABLE: u16 = 1 << 2;
+/// [`RecordHeader::flags`] of an allocation: a tiny object that takes a new block of 16 bytes.
+pub const FLAG_TINY_NEW: u16 = 1 << 3;
+/// [`RecordHeader::flags`] of an allocation: a tiny object that fits into the current block.
+pub const FLAG_TINY_SHARED: u16 = 1 << 4;
+
+/// Units of [`RecordHeader::time`]: nanoseconds are shifted right by this, so that 32 bits last 73 minutes.
+pub const TIME_SHIFT: u32 = 10;
+
+/// The first eight bytes of every record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct RecordHeader {
+    /// Which record follows: one of the `KIND_` constants.
+    pub kind: u8,
+    /// The row of the probe plan that fired; 0 for a stack.
+    pub row: u8,
+    /// `FLAG_` bits.
+    pub flags: u16,
+    /// Low 32 bits of the monotonic clock in units of 2^[`TIME_SHIFT`] ns; valid with [`FLAG_TIMED`] only.
+    pub time: u32,
+}
+
+/// One heap allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct AllocRecord {
+    /// Kind, plan row, flags, time.
+    pub header: RecordHeader,
+    /// Identity of the stack, defined by a [`StackRecord`] that comes before or after.
+    pub stack: u64,
+    /// Bytes asked for, before rounding to a size class.
+    pub size: u64,
+    /// Address of the Go type (`abi.Type`), 0 for untyped memory.
+    pub type_pointer: u64,
+    /// Address of the running `g`: tells goroutines apart while they live, is reused after.
+    pub goroutine: u64,
+}
+
+/// A call stack. Only the first `depth` frames are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct StackRecord {
+    /// Kind and flags.
+    pub header: RecordHeader,
+    /// Seeded hash of the frames.
+    pub id: u64,
+    /// Number of frames.
+    pub depth: u64,
+    /// Program counters in the target, innermost first: the probed instruction, then return addresses.
+    pub frames: [u64; MAX_FRAMES],
+}
+
+/// Bytes of a [`StackRecord`] before its frames.
+pub const STACK_HEADER_BYTES: usize = offset_of!(StackRecord, frames);
+
+const _: () = assert!(size_of::<RecordHeader>() == 8);
+const _: () = assert!(offset_of!(RecordHeader, flags) == 2 && offset_of!(RecordHeader, time) == 4);
+const _: () = assert!(
+    size_of::<AllocRecord>() == 40,
+    "an event record has at most 40 bytes"
+);
+const _: () = assert!(STACK_HEADER_BYTES == 24);
+const _: () = assert!(size_of::<StackRecord>() == STACK_HEADER_BYTES + 8 * MAX_FRAMES);

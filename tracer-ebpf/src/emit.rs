@@ -1,0 +1,47 @@
+//! The only file that touches the ring buffer.
+//!
+//! Nothing wakes user space: it polls on a short timer, because a wake-up for each event costs more than the event.
+
+use aya_ebpf::{
+    bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_ringbuf_output, macros::map, maps::RingBuf,
+};
+use tracer_common::limits::{DEFAULT_RING_BYTES, MAX_FRAMES};
+use tracer_common::record::{AllocRecord, KIND_STACK, STACK_HEADER_BYTES, StackRecord};
+
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(DEFAULT_RING_BYTES, 0);
+
+/// Sends one allocation; false if the ring is full.
+#[inline(always)]
+pub fn allocation(record: AllocRecord) -> bool {
+    let Some(mut entry) = EVENTS.reserve::<AllocRecord>(0) else {
+        return false;
+    };
+    entry.write(record);
+    entry.submit(BPF_RB_NO_WAKEUP as u64);
+    true
+}
+
+/// Sends a stack definition; false if the ring is full.
+#[inline(always)]
+pub fn stack(stack: &mut StackRecord) -> bool {
+    stack.header.kind = KIND_STACK;
+    stack.header.row = 0;
+    stack.header.time = 0;
+    let depth = stack.depth;
+    if depth > MAX_FRAMES as u64 {
+        return false;
+    }
+    let bytes = STACK_HEADER_BYTES as u64 + 8 * depth;
+    let data = (&raw mut *stack).cast();
+    // SAFETY: `data` has at least `bytes` initialized bytes: the map value is zeroed at creation.
+    let result = unsafe {
+        bpf_ringbuf_output(
+            (&raw const EVENTS).cast_mut().cast(),
+            data,
+            bytes,
+            BPF_RB_NO_WAKEUP as u64,
+        )
+    };
+    result == 0
+}

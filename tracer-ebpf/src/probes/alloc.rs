@@ -1,0 +1,87 @@
+//! Heap allocations: one hit, one record.
+//!
+//! Attached to the leaf set of the target's Go version, so that each allocation passes exactly one probed instruction.
+//! Every leaf takes the size in its first and the type in its second argument.
+
+use crate::args::Registers;
+use crate::counters::count;
+use crate::{emit, intern, scratch, settings, stack, tiny};
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::helpers::{bpf_get_attach_cookie, generated::bpf_ktime_get_ns};
+use aya_ebpf::macros::uprobe;
+use aya_ebpf::programs::ProbeContext;
+use aya_log_ebpf::debug;
+use tracer_common::config::Cookie;
+use tracer_common::counter::Counter;
+use tracer_common::record::{
+    AllocRecord, FLAG_TIMED, FLAG_UNREADABLE, KIND_ALLOC, RecordHeader, TIME_SHIFT,
+};
+
+#[uprobe]
+pub fn alloc(ctx: ProbeContext) -> u32 {
+    if settings::recording() {
+        record(&ctx);
+    }
+    0
+}
+
+#[inline(always)]
+fn record(ctx: &ProbeContext) {
+    let regs = Registers::read(ctx);
+    let size = regs.argument0;
+    if size < settings::min_size() {
+        return count(Counter::Filtered);
+    }
+    count(Counter::Hits);
+    // SAFETY: the context is that of a uprobe program, for which the helper is allowed.
+    let cookie = Cookie(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) });
+    let Some(stack) = interned_stack(ctx, &regs, cookie) else {
+        return count(Counter::LostScratchBusy);
+    };
+    let (time, timed) = timestamp();
+    let flags = timed | tiny::flag(&regs, cookie.tiny());
+    let sent = emit::allocation(AllocRecord {
+        header: RecordHeader {
+            kind: KIND_ALLOC,
+            row: cookie.row(),
+            flags,
+            time,
+        },
+        stack,
+        size,
+        type_pointer: regs.argument1,
+        goroutine: regs.goroutine,
+    });
+    if !sent {
+        count(Counter::LostRingFull);
+    }
+}
+
+/// Walks the stack, makes sure that user space gets it, and gives its identity.
+#[inline(always)]
+fn interned_stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie) -> Option<u64> {
+    let (stack, flags) = scratch::with_slot(|slot| {
+        let stack = stack::walk(regs, cookie.frame_set_up(), slot);
+        intern::define_once(&mut slot.stack);
+        (stack, slot.stack.header.flags)
+    })?;
+    if flags & FLAG_UNREADABLE != 0 {
+        count(Counter::StackUnreadable);
+        debug!(
+            ctx,
+            "stack at {:x} ends at unreadable memory", regs.instruction_pointer
+        );
+    }
+    Some(stack)
+}
+
+/// Time and flag of a record's header.
+#[inline(always)]
+fn timestamp() -> (u32, u16) {
+    if !settings::timestamps() {
+        return (0, 0);
+    }
+    // SAFETY: the helper takes no argument and cannot fail.
+    let now = unsafe { bpf_ktime_get_ns() };
+    ((now >> TIME_SHIFT) as u32, FLAG_TIMED)
+}

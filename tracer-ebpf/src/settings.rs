@@ -1,0 +1,76 @@
+//! What user space sets: constants before the load, and the switch that starts and stops recording.
+
+use aya_ebpf::{Global, macros::map, maps::Array};
+use tracer_common::config::RECORDING_OFF;
+use tracer_common::limits::MAX_FRAMES;
+
+#[unsafe(no_mangle)]
+static HASH_SEED: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static MIN_SIZE: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+static STACK_DEPTH: Global<u64> = Global::new(MAX_FRAMES as u64);
+#[unsafe(no_mangle)]
+static TIMESTAMPS: Global<u8> = Global::new(0);
+#[unsafe(no_mangle)]
+static G_M: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static M_P: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static P_MCACHE: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static MCACHE_TINY: Global<u64> = Global::new(0);
+
+#[map]
+static RECORDING: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Whether programs record. Probes stay attached for seconds after a capture has ended, and fire before it starts.
+#[inline(always)]
+pub fn recording() -> bool {
+    RECORDING
+        .get(0)
+        .is_some_and(|state| *state != RECORDING_OFF)
+}
+
+/// Allocations of fewer bytes are left out; at least 1.
+#[inline(always)]
+pub fn min_size() -> u64 {
+    MIN_SIZE.load()
+}
+
+/// Frames of a stack.
+#[inline(always)]
+pub fn stack_depth() -> u64 {
+    STACK_DEPTH.load()
+}
+
+/// Seed of the stack hash.
+#[inline(always)]
+pub fn hash_seed() -> u64 {
+    HASH_SEED.load()
+}
+
+/// Whether records carry the time.
+#[inline(always)]
+pub fn timestamps() -> bool {
+    TIMESTAMPS.load() != 0
+}
+
+/// Byte offsets from the running `g` to the tiny allocator's state.
+pub struct TinyPath {
+    pub g_m: u64,
+    pub m_p: u64,
+    pub p_mcache: u64,
+    pub mcache_tiny: u64,
+}
+
+/// Where the target's Go version keeps the tiny allocator's state.
+#[inline(always)]
+pub fn tiny_path() -> TinyPath {
+    TinyPath {
+        g_m: G_M.load(),
+        m_p: M_P.load(),
+        p_mcache: P_MCACHE.load(),
+        mcache_tiny: MCACHE_TINY.load(),
+    }
+}

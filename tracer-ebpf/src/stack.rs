@@ -1,0 +1,129 @@
+//! The frame-pointer walk of a goroutine stack, bounded, in large reads.
+//!
+//! Go keeps frame pointers on amd64 and arm64 since 1.12 (`src/cmd/internal/obj/x86/obj6.go`). The walk follows the
+//! chain from the probed instruction outwards and hashes the frames on the way. `bpf_get_stack` is not used: it
+//! is slower, and kernels before 6.1 miss the caller at `push %rbp`.
+
+use crate::args::Registers;
+use crate::scratch::{CHUNK_WORDS, Slot};
+use crate::settings;
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use tracer_common::limits::{CHUNK_BYTES, MAX_FRAMES};
+use tracer_common::record::{FLAG_TRUNCATED, FLAG_UNREADABLE};
+
+/// Bytes of a frame record: the caller's frame pointer, then the return address.
+const FRAME_RECORD: u64 = 16;
+
+/// A piece of the target's stack, in `Slot::chunk`.
+struct Window {
+    base: u64,
+    bytes: u64,
+}
+
+/// Fills `slot.stack` and gives its identity.
+#[inline(always)]
+pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
+    let limit = settings::stack_depth();
+    let mut hash = Hash::new(settings::hash_seed());
+    let mut window = read_window(slot, regs.stack_pointer);
+    let mut frame_pointer = regs.frame_pointer;
+    let mut flags = 0;
+
+    slot.stack.frames[0] = regs.instruction_pointer;
+    hash.add(regs.instruction_pointer);
+    let mut depth: u64 = 1;
+    if !frame_set_up && limit > 1 && window.bytes != 0 {
+        // The call pushed the return address and the function has pushed nothing yet.
+        slot.stack.frames[1] = slot.chunk[0];
+        hash.add(slot.chunk[0]);
+        depth = 2;
+    }
+
+    for _ in 0..MAX_FRAMES {
+        // The outermost frame of a goroutine has a zero frame pointer (`gogo` in `src/runtime/asm_amd64.s`).
+        if frame_pointer == 0 {
+            break;
+        }
+        if depth >= limit || depth >= MAX_FRAMES as u64 {
+            flags |= FLAG_TRUNCATED;
+            break;
+        }
+        let mut offset = frame_pointer.wrapping_sub(window.base);
+        if offset.wrapping_add(FRAME_RECORD) > window.bytes
+            || offset > CHUNK_BYTES as u64 - FRAME_RECORD
+        {
+            window = read_window(slot, frame_pointer);
+            offset = 0;
+        }
+        if window.bytes == 0 || frame_pointer % 8 != 0 {
+            flags |= FLAG_UNREADABLE;
+            break;
+        }
+        let word = (offset / 8) as usize;
+        if word >= CHUNK_WORDS - 1 {
+            break;
+        }
+        let return_address = slot.chunk[word + 1];
+        if return_address == 0 {
+            break;
+        }
+        frame_pointer = slot.chunk[word];
+        slot.stack.frames[depth as usize] = return_address;
+        hash.add(return_address);
+        depth += 1;
+    }
+    slot.stack.depth = depth;
+    slot.stack.header.flags = flags;
+    slot.stack.id = hash.finish(flags);
+    slot.stack.id
+}
+
+/// Reads a chunk at `address`, or a single frame record where a whole chunk would leave the mapped memory.
+#[inline(always)]
+fn read_window(slot: &mut Slot, address: u64) -> Window {
+    let chunk = slot.chunk.as_mut_ptr();
+    // SAFETY: `chunk` has CHUNK_BYTES bytes; the helper checks the user address.
+    if unsafe { bpf_probe_read_user(chunk.cast(), CHUNK_BYTES as u32, address as *const _) } == 0 {
+        return Window {
+            base: address,
+            bytes: CHUNK_BYTES as u64,
+        };
+    }
+    // SAFETY: as above, FRAME_RECORD is less than CHUNK_BYTES.
+    if unsafe { bpf_probe_read_user(chunk.cast(), FRAME_RECORD as u32, address as *const _) } == 0 {
+        return Window {
+            base: address,
+            bytes: FRAME_RECORD,
+        };
+    }
+    Window {
+        base: address,
+        bytes: 0,
+    }
+}
+
+/// A 64-bit hash of a sequence of words: multiply and fold, twice at the end. Good enough that 100,000 stacks collide
+/// with a probability below 10^-9, and seeded so that a target cannot choose its stacks' identities.
+struct Hash(u64);
+
+impl Hash {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    #[inline(always)]
+    fn new(seed: u64) -> Self {
+        Hash(seed)
+    }
+
+    #[inline(always)]
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(Self::FACTOR);
+        self.0 ^= self.0 >> 32;
+    }
+
+    #[inline(always)]
+    fn finish(mut self, flags: u16) -> u64 {
+        self.add(flags as u64);
+        self.add(0);
+        self.0
+    }
+}

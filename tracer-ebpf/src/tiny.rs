@@ -1,0 +1,76 @@
+//! Whether a tiny object takes a new block: asks the runtime's own state at the moment of the allocation.
+//!
+//! Pointer-free objects of fewer than 16 bytes share blocks of 16 bytes (`src/runtime/malloc.go`, "Tiny allocator").
+//! Nothing can move the goroutine to another P between the probe and the allocation: the stack check, the only place
+//! where it yields, is behind it, and the runtime is never preempted by signal.
+
+use crate::args::Registers;
+use crate::settings;
+use aya_ebpf::helpers::bpf_probe_read_user;
+use tracer_common::config::Tiny;
+use tracer_common::record::{FLAG_TINY_NEW, FLAG_TINY_SHARED};
+
+/// `maxTinySize`.
+const BLOCK: u64 = 16;
+/// Offset of `PtrBytes` in `abi.Type`, in every version.
+const TYPE_PTR_BYTES: u64 = 8;
+
+/// The record flag that says where the object goes; 0 if it is not tiny or the state cannot be read.
+#[inline(always)]
+pub fn flag(regs: &Registers, tiny: Tiny) -> u16 {
+    let size = regs.argument0;
+    let is_tiny = match tiny {
+        Tiny::Never => false,
+        Tiny::Always => true,
+        Tiny::ByType => size < BLOCK && has_pointers(regs.argument1) == Some(false),
+    };
+    if !is_tiny {
+        return 0;
+    }
+    match block(regs.goroutine) {
+        Some([block, used]) if block != 0 && aligned(used, size) + size <= BLOCK => {
+            FLAG_TINY_SHARED
+        }
+        Some(_) => FLAG_TINY_NEW,
+        None => 0,
+    }
+}
+
+/// `mcache.tiny` and `mcache.tinyoffset` of the P that runs the goroutine.
+#[inline(always)]
+fn block(goroutine: u64) -> Option<[u64; 2]> {
+    let path = settings::tiny_path();
+    let m: u64 = read(goroutine + path.g_m)?;
+    let p: u64 = read(m + path.m_p)?;
+    let mcache: u64 = read(p + path.p_mcache)?;
+    read(mcache + path.mcache_tiny)
+}
+
+/// As the runtime aligns: by what the size is a multiple of.
+#[inline(always)]
+fn aligned(offset: u64, size: u64) -> u64 {
+    let align = if size % 8 == 0 {
+        8
+    } else if size % 4 == 0 {
+        4
+    } else if size % 2 == 0 {
+        2
+    } else {
+        1
+    };
+    (offset + align - 1) & !(align - 1)
+}
+
+#[inline(always)]
+fn has_pointers(type_pointer: u64) -> Option<bool> {
+    if type_pointer == 0 {
+        return Some(false);
+    }
+    Some(read::<u64>(type_pointer + TYPE_PTR_BYTES)? != 0)
+}
+
+#[inline(always)]
+fn read<T>(address: u64) -> Option<T> {
+    // SAFETY: the helper checks the user address; T is an integer or an array of them.
+    unsafe { bpf_probe_read_user(address as *const T) }.ok()
+}

@@ -1,0 +1,255 @@
+//! Ids and numbers per stack: what the ring says, summed up, in bounded memory.
+//!
+//! Holds no names: a stack is a [`StackId`], a type an address. Sites come later, when `report` joins the sums with
+//! symbols. Every bound is a constant here; what exceeds one is counted, never dropped silently.
+
+mod rounding;
+mod sizes;
+mod types;
+
+pub use rounding::{Rounding, Rules, TypeFacts};
+pub use sizes::{Sizes, SizesView};
+pub use types::{TypeTotals, Types};
+
+use crate::decode::{Alloc, Record, StackDefinition, StackId};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Most distinct stacks with totals of their own: a service has hundreds to thousands.
+pub const MAX_STACKS: usize = 200_000;
+/// Most histograms; each has at most 40 KiB. Stacks with few distinct sizes need none.
+pub const MAX_HISTOGRAMS: usize = 2_000;
+
+/// Map keyed by a stack's identity, which is a hash already.
+pub type StackMap<V> = HashMap<StackId, V, BuildHasherDefault<Identity>>;
+
+/// Hasher of keys that are hashes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = word;
+    }
+}
+
+/// Sums of allocations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Allocations.
+    pub allocs: u64,
+    /// Bytes asked for.
+    pub requested_bytes: u64,
+    /// Bytes after rounding to size classes, of those allocations whose rounding is known.
+    pub alloc_bytes: u64,
+    /// Allocations whose rounding is not known.
+    pub unrounded: u64,
+}
+
+impl Sums {
+    fn add(&mut self, size: u64, rounded: Option<u64>) {
+        self.allocs += 1;
+        self.requested_bytes = self.requested_bytes.saturating_add(size);
+        match rounded {
+            Some(bytes) => self.alloc_bytes = self.alloc_bytes.saturating_add(bytes),
+            None => self.unrounded += 1,
+        }
+    }
+
+    /// Adds the sums of `other`.
+    pub fn merge(&mut self, other: &Sums) {
+        self.allocs += other.allocs;
+        self.requested_bytes = self.requested_bytes.saturating_add(other.requested_bytes);
+        self.alloc_bytes = self.alloc_bytes.saturating_add(other.alloc_bytes);
+        self.unrounded += other.unrounded;
+    }
+
+    /// What was added since `earlier`, which must be an earlier state of these sums.
+    pub fn since(&self, earlier: &Sums) -> Sums {
+        Sums {
+            allocs: self.allocs.saturating_sub(earlier.allocs),
+            requested_bytes: self.requested_bytes.saturating_sub(earlier.requested_bytes),
+            alloc_bytes: self.alloc_bytes.saturating_sub(earlier.alloc_bytes),
+            unrounded: self.unrounded.saturating_sub(earlier.unrounded),
+        }
+    }
+
+    /// Rounded bytes, `None` if some allocation's rounding is not known.
+    pub fn known_alloc_bytes(&self) -> Option<u64> {
+        (self.unrounded == 0).then_some(self.alloc_bytes)
+    }
+}
+
+/// What came through one stack.
+#[derive(Clone, Debug, Default)]
+pub struct StackTotals {
+    /// Sums over all its allocations.
+    pub sums: Sums,
+    /// Distribution of the sizes asked for.
+    pub sizes: Sizes,
+    /// Sums per Go type.
+    pub types: Types,
+}
+
+/// The frames of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// Program counters, innermost first: the probed instruction, then return addresses.
+    pub pcs: Box<[u64]>,
+    /// Whether outer frames are missing.
+    pub cut: bool,
+}
+
+/// Everything a capture has seen so far.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Sums over all allocations, those without a stack of their own included.
+    pub sums: Sums,
+    /// Totals per stack.
+    pub stacks: StackMap<StackTotals>,
+    /// Frames per stack; may lack some that the kernel could not send, and have some without totals.
+    pub frames: StackMap<Frames>,
+    /// Allocations beyond [`MAX_STACKS`]: in `sums`, at no stack.
+    pub overflowed: u64,
+    /// Records that could not be decoded.
+    pub undecodable: u64,
+}
+
+/// Turns records into [`Totals`].
+#[derive(Debug)]
+pub struct Aggregator {
+    totals: Totals,
+    rounding: Rounding,
+    histograms_left: usize,
+}
+
+impl Aggregator {
+    /// An empty aggregator that rounds sizes as the target's runtime does.
+    pub fn new(rounding: Rounding) -> Self {
+        Aggregator {
+            totals: Totals::default(),
+            rounding,
+            histograms_left: MAX_HISTOGRAMS,
+        }
+    }
+
+    /// Takes one record, or what is left of one.
+    pub fn apply<E>(&mut self, record: Result<Record<'_>, E>) {
+        match record {
+            Ok(Record::Alloc(alloc)) => self.alloc(&alloc),
+            Ok(Record::Stack(definition)) => self.define(&definition),
+            Err(_) => self.totals.undecodable += 1,
+        }
+    }
+
+    /// What has been seen so far.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Ends the aggregation.
+    pub fn into_totals(self) -> Totals {
+        self.totals
+    }
+
+    fn alloc(&mut self, alloc: &Alloc) {
+        let rounded = self.rounding.rounded(alloc);
+        let totals = &mut self.totals;
+        totals.sums.add(alloc.size, rounded);
+        if totals.stacks.len() >= MAX_STACKS && !totals.stacks.contains_key(&alloc.stack) {
+            totals.overflowed += 1;
+            return;
+        }
+        let stack = totals.stacks.entry(alloc.stack).or_default();
+        stack.sums.add(alloc.size, rounded);
+        stack.sizes.add(alloc.size, &mut self.histograms_left);
+        stack.types.add(alloc.type_pointer, alloc.size, rounded);
+    }
+
+    fn define(&mut self, definition: &StackDefinition<'_>) {
+        let frames = &mut self.totals.frames;
+        if frames.len() >= MAX_STACKS {
+            return;
+        }
+        frames.entry(definition.id).or_insert_with(|| Frames {
+            pcs: definition.frames().collect(),
+            cut: definition.truncated || definition.unreadable,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{decode, encoded};
+
+    fn aggregated(records: &[Vec<u8>]) -> Totals {
+        let mut aggregator = Aggregator::new(Rounding::for_tests());
+        for record in records {
+            aggregator.apply(decode(record));
+        }
+        aggregator.into_totals()
+    }
+
+    #[test]
+    fn allocations_sum_up_per_stack() {
+        let totals = aggregated(&[
+            encoded::stack(1, &[100, 200]),
+            encoded::alloc(0, 1, 24, 0),
+            encoded::alloc(0, 1, 100, 0),
+            encoded::alloc(0, 2, 8, 0),
+        ]);
+        assert_eq!(totals.sums.allocs, 3);
+        assert_eq!(totals.sums.requested_bytes, 132);
+        let one = &totals.stacks[&StackId(1)];
+        assert_eq!(
+            (
+                one.sums.allocs,
+                one.sums.requested_bytes,
+                one.sums.alloc_bytes
+            ),
+            (2, 124, 24 + 112)
+        );
+        assert_eq!(*totals.frames[&StackId(1)].pcs, [100, 200]);
+        assert!(!totals.frames.contains_key(&StackId(2)));
+    }
+
+    #[test]
+    fn a_definition_may_come_late_and_twice() {
+        let totals = aggregated(&[
+            encoded::alloc(0, 1, 24, 0),
+            encoded::stack(1, &[100]),
+            encoded::stack(1, &[100]),
+            encoded::alloc(0, 1, 24, 0),
+        ]);
+        assert_eq!(totals.stacks[&StackId(1)].sums.allocs, 2);
+        assert_eq!(totals.frames.len(), 1);
+    }
+
+    #[test]
+    fn undecodable_records_are_counted() {
+        assert_eq!(aggregated(&[vec![], vec![99; 40]]).undecodable, 2);
+    }
+
+    #[test]
+    fn stacks_beyond_the_bound_stay_in_the_sums() {
+        let mut aggregator = Aggregator::new(Rounding::for_tests());
+        for stack in 0..MAX_STACKS as u64 + 10 {
+            aggregator.apply(decode(&encoded::alloc(0, stack, 16, 0)));
+        }
+        aggregator.apply(decode(&encoded::alloc(0, 1, 16, 0)));
+        let totals = aggregator.into_totals();
+        assert_eq!(totals.sums.allocs, MAX_STACKS as u64 + 11);
+        assert_eq!((totals.stacks.len(), totals.overflowed), (MAX_STACKS, 10));
+    }
+}

@@ -1,0 +1,76 @@
+//! Sums per Go type of one stack.
+
+use super::Sums;
+
+/// Distinct types kept for one stack. Generic code and `reflect` may make more; they share one entry.
+const MAX_TYPES: usize = 32;
+
+/// What a stack allocated of one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeTotals {
+    /// Address of the type in the target, 0 for memory without a type.
+    pub type_pointer: u64,
+    /// Sums over its allocations.
+    pub sums: Sums,
+}
+
+/// Sums per type.
+#[derive(Clone, Debug, Default)]
+pub struct Types {
+    known: Vec<TypeTotals>,
+    others: Sums,
+}
+
+impl Types {
+    /// Adds an allocation.
+    pub fn add(&mut self, type_pointer: u64, size: u64, rounded: Option<u64>) {
+        if let Some(known) = self
+            .known
+            .iter_mut()
+            .find(|known| known.type_pointer == type_pointer)
+        {
+            known.sums.add(size, rounded);
+        } else if self.known.len() < MAX_TYPES {
+            let mut sums = Sums::default();
+            sums.add(size, rounded);
+            self.known.push(TypeTotals { type_pointer, sums });
+        } else {
+            self.others.add(size, rounded);
+        }
+    }
+
+    /// The types, in order of their first allocation.
+    pub fn iter(&self) -> impl Iterator<Item = &TypeTotals> {
+        self.known.iter()
+    }
+
+    /// Sums over the types beyond the bound.
+    pub fn others(&self) -> &Sums {
+        &self.others
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_beyond_the_bound_share_one_entry() {
+        let mut types = Types::default();
+        for type_pointer in 0..40 {
+            types.add(type_pointer, 8, Some(8));
+        }
+        types.add(3, 8, Some(8));
+        assert_eq!(types.iter().count(), MAX_TYPES);
+        assert_eq!(
+            types
+                .iter()
+                .find(|t| t.type_pointer == 3)
+                .unwrap()
+                .sums
+                .allocs,
+            2
+        );
+        assert_eq!(types.others().allocs, 8);
+    }
+}

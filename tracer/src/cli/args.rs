@@ -1,0 +1,236 @@
+//! What was typed. Validates, never acts.
+
+use crate::output::Format;
+use bytesize::ByteSize;
+use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use std::path::PathBuf;
+use std::time::Duration;
+use tracer_common::limits::{DEFAULT_RING_BYTES, MAX_FRAMES};
+
+const EXAMPLES: &str = "\
+Examples:
+  tracer doctor                                   can this host trace?
+  tracer record --pid 4242 --duration 10s         a report of ten seconds, on the terminal
+  tracer record --pid 4242 --duration 10s -o capture.json -o report.txt
+  tracer report capture.json                      show a saved capture again
+  tracer attach --pid 4242                        live, until Ctrl-C
+  tracer attach --pid 4242 --format ndjson | jq   the stream, for programs
+
+Exit codes: 0 done; 1 failed; 2 bad usage; 3 the target is gone or is not a Go program;
+4 not enough privilege; 5 kernel feature missing.";
+
+/// Shows where the memory of a running Go program comes from, from outside
+///
+/// Counts every heap allocation of a running, unmodified Go program by the line of code that makes it: no code change, no
+/// restart, no endpoint in the target.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+    #[command(flatten)]
+    pub(super) global: Global,
+}
+
+/// Options of every subcommand.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Global {
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
+    pub(super) color: Color,
+    /// Show diagnostic messages, those of the kernel programs included
+    #[arg(long, short, global = true)]
+    pub(super) verbose: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Trace a process live, to standard output, until Ctrl-C
+    Attach(Attach),
+    /// Trace a process for a while, then report
+    Record(Record),
+    /// Show a saved capture
+    Report(Report),
+    /// Tell what this host, and a target, can do
+    Doctor(Doctor),
+}
+
+/// What to trace, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Target {
+    /// Process to trace
+    #[arg(long, short, value_parser = value_parser!(i32).range(1..), value_name = "PID")]
+    pub(super) pid: i32,
+    /// Leave out allocations of fewer bytes
+    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "0")]
+    pub(super) min_size: u64,
+    /// Most frames of a stack
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(2..=MAX_FRAMES as u64), default_value_t = MAX_FRAMES as u64)]
+    pub(super) stack_depth: u64,
+    /// Size of the event ring, a power of two
+    #[arg(long, value_name = "BYTES", value_parser = ring_bytes, default_value_t = DEFAULT_RING_BYTES, hide_default_value = true)]
+    pub(super) ring_size: u32,
+    /// Print the probes that would be attached, and why, then exit
+    #[arg(long)]
+    pub(super) explain: bool,
+}
+
+/// What to show.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Show {
+    /// Sites to show in text
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Attach {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// End after this time (30s, 5m); without it, go on until Ctrl-C
+    #[arg(long, short, value_parser = duration, value_name = "TIME")]
+    pub(super) duration: Option<Duration>,
+    /// Time between two outputs
+    #[arg(long, short, value_parser = duration, value_name = "TIME", default_value = "1s")]
+    pub(super) interval: Duration,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = StreamFormat::Text)]
+    pub(super) format: StreamFormat,
+    #[command(flatten)]
+    pub(super) show: Show,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Record {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// How long to record; without it, until Ctrl-C or the target's exit
+    #[arg(long, short, value_parser = duration, value_name = "TIME")]
+    pub(super) duration: Option<Duration>,
+    #[command(flatten)]
+    pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) show: Show,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Report {
+    /// A capture: a `.json` file made by `tracer record`
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) show: Show,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Doctor {
+    /// Look at this process, too
+    #[arg(long, short, value_parser = value_parser!(i32).range(1..), value_name = "PID")]
+    pub(super) pid: Option<i32>,
+}
+
+/// Where a report goes.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Output {
+    /// Write to this file; its name says the format: .txt, .json (full capture) or .ndjson. May be repeated
+    #[arg(long = "output", short = 'o', value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Form of the report on standard output, when no file is given
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text, conflicts_with = "files")]
+    pub(super) format: ReportFormat,
+}
+
+/// Forms of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum StreamFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Ndjson,
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For people
+    Text,
+    /// The full capture
+    Json,
+    /// One JSON object per line
+    Ndjson,
+}
+
+impl From<ReportFormat> for Format {
+    fn from(format: ReportFormat) -> Self {
+        match format {
+            ReportFormat::Text => Format::Text,
+            ReportFormat::Json => Format::Json,
+            ReportFormat::Ndjson => Format::Ndjson,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => Err("must be longer than 0".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; write it like 500ms, 30s or 5m")),
+    }
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    text.parse::<ByteSize>()
+        .map(|size| size.as_u64())
+        .map_err(|error| format!("{error}; write it like 512 or 4KiB"))
+}
+
+fn ring_bytes(text: &str) -> Result<u32, String> {
+    let bytes = u32::try_from(bytes(text)?)
+        .ok()
+        .filter(|bytes| bytes.is_power_of_two() && *bytes >= 4096);
+    bytes.ok_or_else(|| "must be a power of two from 4KiB to 2GiB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_option_is_documented_and_consistent() {
+        Args::command().help_expected(true).debug_assert();
+    }
+
+    #[test]
+    fn values_are_checked() {
+        let check = |args: &[&str], ok: bool| {
+            let parsed = Args::try_parse_from([&["tracer", "record", "--pid"], args].concat());
+            assert_eq!(parsed.is_ok(), ok, "{args:?}");
+        };
+        check(&["1", "--duration", "500ms"], true);
+        check(&["0"], false);
+        check(&["-4"], false);
+        check(&["1", "--duration", "0s"], false);
+        check(&["1", "--duration", "soon"], false);
+        check(&["1", "--min-size", "4KiB"], true);
+        check(&["1", "--ring-size", "1MiB"], true);
+        check(&["1", "--ring-size", "1000"], false);
+        check(&["1", "--stack-depth", "129"], false);
+        check(&["1", "-o", "a.json", "--format", "text"], false);
+    }
+}

@@ -1,0 +1,115 @@
+//! `tracer attach`: the same capture, shown while it runs.
+
+use super::args::{Attach, Global, StreamFormat};
+use super::sinks::{closed_pipe_is_fine, print};
+use super::{config, terminal};
+use crate::kernel::{self, detach_in_background};
+use crate::output::ndjson::Stream;
+use crate::output::text::{self, TextOptions};
+use crate::output::{OutputError, interval::Interval};
+use crate::report::{EndedBy, Report};
+use crate::session::{Event, LiveView, Prepared, Session};
+use anyhow::Context as _;
+use std::io::stdout;
+
+pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
+    if args.target.explain {
+        return print(&Prepared::new(args.target.pid)?.plan().to_string());
+    }
+    kernel::require()?;
+    let prepared = Prepared::new(args.target.pid)?;
+    let options = terminal::stdout_options(global, &args.show);
+    on_runtime(async {
+        let session = prepared.start(&config::attach(args, global))?;
+        announce(&session);
+        let display = match args.format {
+            StreamFormat::Text => Display::Text(options),
+            StreamFormat::Ndjson => Display::Ndjson(Stream::default()),
+        };
+        show(session, display).await
+    })
+}
+
+/// Where intervals go.
+enum Display {
+    Text(TextOptions),
+    Ndjson(Stream),
+}
+
+impl Display {
+    fn start(&mut self, session: &Session) -> Result<(), OutputError> {
+        match self {
+            Display::Text(_) => Ok(()),
+            Display::Ndjson(stream) => stream.start(
+                &session.target(),
+                session.start_unix_ns(),
+                "exact",
+                &mut stdout().lock(),
+            ),
+        }
+    }
+
+    fn interval(&mut self, interval: &Interval<'_>) -> Result<(), OutputError> {
+        match self {
+            Display::Text(options) => text::write_interval(interval, options, &mut stdout().lock()),
+            Display::Ndjson(stream) => stream.interval(interval, &mut stdout().lock()),
+        }
+    }
+
+    fn end(&mut self, report: &Report) -> Result<(), OutputError> {
+        match self {
+            Display::Text(options) => text::write(report, options, &mut stdout().lock()),
+            Display::Ndjson(stream) => stream.end(report, &mut stdout().lock()),
+        }
+    }
+}
+
+async fn show(mut session: Session, mut display: Display) -> anyhow::Result<()> {
+    let mut live = LiveView::default();
+    let mut written = display.start(&session);
+    let ended_by = loop {
+        match &written {
+            Err(error) if error.is_closed_pipe() => break EndedBy::ClosedPipe,
+            Err(_) => break EndedBy::Signal,
+            Ok(()) => {}
+        }
+        match session.next().await? {
+            Event::Tick => {
+                let report = session.report().await?;
+                written = display.interval(&live.interval(&report));
+            }
+            Event::End(by) => break by,
+        }
+    };
+    let ended = session.finish(ended_by).await?;
+    if written.is_ok() {
+        written = display
+            .interval(&live.interval(&ended.report))
+            .and_then(|()| display.end(&ended.report));
+    }
+    let written = closed_pipe_is_fine(written);
+    detach_in_background(ended.attached);
+    written
+}
+
+/// Tells scripts and people that every probe is live.
+pub(super) fn announce(session: &Session) {
+    let target = session.target();
+    anstream::eprintln!(
+        "attached to {} (pid {}, {}): {} probes, recording",
+        target.exe,
+        target.pid,
+        target.go_version,
+        session.probes()
+    );
+}
+
+/// Runs a capture's event loop on this thread.
+pub(super) fn on_runtime(capture: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .context("cannot start the event loop")?
+        .block_on(capture)
+}

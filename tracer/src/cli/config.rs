@@ -1,0 +1,45 @@
+//! What was meant: typed arguments turned into the requests of the stages.
+
+use super::args;
+use crate::session::Request;
+use std::time::Duration;
+
+/// Points of the timeline that a recording of known length aims at.
+const TIMELINE_POINTS: u32 = 40;
+/// Shortest and longest time between two points of a recording's timeline.
+const SHORTEST_TICK: Duration = Duration::from_millis(100);
+const LONGEST_TICK: Duration = Duration::from_secs(1);
+
+/// The request of `tracer attach`.
+pub(super) fn attach(args: &args::Attach, global: &args::Global) -> Request {
+    request(&args.target, global, args.duration, args.interval)
+}
+
+/// The request of `tracer record`.
+pub(super) fn record(args: &args::Record, global: &args::Global) -> Request {
+    let tick = args
+        .duration
+        .map_or(LONGEST_TICK, |duration| duration / TIMELINE_POINTS);
+    request(
+        &args.target,
+        global,
+        args.duration,
+        tick.clamp(SHORTEST_TICK, LONGEST_TICK),
+    )
+}
+
+fn request(
+    target: &args::Target,
+    global: &args::Global,
+    duration: Option<Duration>,
+    interval: Duration,
+) -> Request {
+    Request {
+        min_size: target.min_size,
+        stack_depth: target.stack_depth,
+        ring_bytes: target.ring_size,
+        verbose: global.verbose,
+        duration,
+        interval,
+    }
+}

@@ -1,0 +1,124 @@
+//! Where reports go. Files are opened before a capture starts, so that a bad path costs no capture, and take their name
+//! only when they are complete.
+
+use super::args::{Global, Output, Show};
+use super::terminal;
+use crate::output::{self, Format, OutputError};
+use crate::report::Report;
+use anyhow::Context as _;
+use std::fs::File;
+use std::io::{self, stdout};
+use std::path::{Path, PathBuf};
+
+/// Everything one report is written to.
+#[derive(Debug)]
+pub(super) struct Sinks {
+    files: Vec<Sink>,
+    format: Format,
+    global: Global,
+    show: Show,
+}
+
+#[derive(Debug)]
+struct Sink {
+    path: PathBuf,
+    format: Format,
+    file: File,
+    /// The name until the file is complete; `None` for what cannot be replaced, such as a pipe.
+    unfinished: Option<PathBuf>,
+}
+
+impl Sinks {
+    /// Opens every file.
+    ///
+    /// # Errors
+    /// A name does not tell a format, or cannot be written.
+    pub(super) fn open(output: &Output, global: &Global, show: &Show) -> anyhow::Result<Self> {
+        let files = output
+            .files
+            .iter()
+            .map(|path| Sink::open(path))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Sinks {
+            files,
+            format: output.format.into(),
+            global: global.clone(),
+            show: show.clone(),
+        })
+    }
+
+    /// Writes the report everywhere, and names the files on standard error.
+    ///
+    /// # Errors
+    /// Something cannot be written. A reader of standard output that went away is no error.
+    pub(super) fn write(mut self, report: &Report) -> anyhow::Result<()> {
+        if self.files.is_empty() {
+            let options = terminal::stdout_options(&self.global, &self.show);
+            return closed_pipe_is_fine(output::render(
+                self.format,
+                report,
+                &options,
+                &mut stdout().lock(),
+            ));
+        }
+        let options = terminal::file_options(&self.show);
+        for sink in &mut self.files {
+            let path = sink.path.display();
+            output::render(sink.format, report, &options, &mut sink.file)
+                .with_context(|| format!("cannot write {path}"))?;
+            if let Some(unfinished) = sink.unfinished.take() {
+                std::fs::rename(&unfinished, &sink.path)
+                    .with_context(|| format!("cannot write {path}"))?;
+            }
+            anstream::eprintln!("wrote {}", sink.path.display());
+        }
+        Ok(())
+    }
+}
+
+impl Sink {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let format = Format::of_path(path)?;
+        let replaceable = std::fs::metadata(path).map_or(true, |metadata| metadata.is_file());
+        let unfinished = replaceable.then(|| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".{}.part", std::process::id()));
+            PathBuf::from(name)
+        });
+        let file = File::create(unfinished.as_deref().unwrap_or(path)).with_context(|| {
+            format!(
+                "cannot write {}: choose a file in a directory that exists and is writable",
+                path.display()
+            )
+        })?;
+        Ok(Sink {
+            path: path.to_owned(),
+            format,
+            file,
+            unfinished,
+        })
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        if let Some(unfinished) = &self.unfinished {
+            // Best effort: the capture has failed already, and its error is the one to show.
+            drop(std::fs::remove_file(unfinished));
+        }
+    }
+}
+
+/// A reader of standard output that went away (`| head`) ends the output, not the program.
+pub(super) fn closed_pipe_is_fine(result: Result<(), OutputError>) -> anyhow::Result<()> {
+    match result {
+        Err(error) if error.is_closed_pipe() => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// As [`closed_pipe_is_fine`], for plain writes.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let written = io::Write::write_all(&mut stdout().lock(), text.as_bytes());
+    closed_pipe_is_fine(written.map_err(OutputError::Write))
+}

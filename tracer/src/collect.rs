@@ -1,0 +1,153 @@
+//! The thread that takes records off the stream, so that nothing else can make the ring overflow.
+//!
+//! It drains, decodes and aggregates, and answers questions in between; it shares no lock with anybody.
+
+use crate::aggregate::{Aggregator, Sums, Totals};
+use crate::decode::decode;
+use crate::stream::Source;
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long the thread rests when the ring is empty. At two million events a second the default ring lasts 170 ms.
+const REST: Duration = Duration::from_millis(5);
+
+/// Handle of the collecting thread. Dropping it ends the thread.
+#[derive(Debug)]
+pub struct Collector {
+    questions: Sender<Question>,
+    thread: JoinHandle<Totals>,
+}
+
+/// The collecting thread is gone: it panicked.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the collecting thread ended before the capture: this is a bug in tracer")]
+pub struct CollectorDied;
+
+enum Question {
+    Sums(oneshot::Sender<Sums>),
+    Totals(oneshot::Sender<Box<Totals>>),
+    Finish,
+}
+
+impl Collector {
+    /// Starts to collect from `source`.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start(mut source: impl Source + 'static, aggregator: Aggregator) -> io::Result<Self> {
+        let (questions, inbox) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("collect".to_owned())
+            .spawn(move || collect(&mut source, aggregator, &inbox))?;
+        Ok(Collector { questions, thread })
+    }
+
+    /// The sums so far, cheap.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub async fn sums(&self) -> Result<Sums, CollectorDied> {
+        self.ask(Question::Sums).await
+    }
+
+    /// A copy of the totals so far.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub async fn totals(&self) -> Result<Totals, CollectorDied> {
+        self.ask(Question::Totals).await.map(|totals| *totals)
+    }
+
+    /// Takes what is left on the stream and ends.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub fn finish(self) -> Result<Totals, CollectorDied> {
+        // If nobody listens any more, the join tells why.
+        if self.questions.send(Question::Finish).is_err() {
+            log::debug!("the collecting thread has ended already");
+        }
+        self.thread.join().map_err(|_panic| CollectorDied)
+    }
+
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, CollectorDied> {
+        let (reply, answer) = oneshot::channel();
+        self.questions
+            .send(question(reply))
+            .map_err(|_closed| CollectorDied)?;
+        answer.await.map_err(|_closed| CollectorDied)
+    }
+}
+
+fn collect(
+    source: &mut impl Source,
+    mut aggregator: Aggregator,
+    inbox: &Receiver<Question>,
+) -> Totals {
+    loop {
+        let drained = drain(source, &mut aggregator);
+        let question = if drained > 0 {
+            inbox
+                .try_recv()
+                .map_err(|error| error == TryRecvError::Disconnected)
+        } else {
+            inbox
+                .recv_timeout(REST)
+                .map_err(|error| error == RecvTimeoutError::Disconnected)
+        };
+        match question {
+            Ok(Question::Sums(reply)) => answer(reply, aggregator.totals().sums),
+            Ok(Question::Totals(reply)) => answer(reply, Box::new(aggregator.totals().clone())),
+            Ok(Question::Finish) | Err(true) => break,
+            Err(false) => {}
+        }
+    }
+    while drain(source, &mut aggregator) > 0 {}
+    aggregator.into_totals()
+}
+
+fn drain(source: &mut impl Source, aggregator: &mut Aggregator) -> usize {
+    source.drain(&mut |record| aggregator.apply(decode(record)))
+}
+
+/// The asker may have stopped waiting, which is its right.
+fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    drop(reply.send(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::Rounding;
+    use crate::decode::encoded;
+    use crate::stream::Replay;
+
+    fn started(records: Vec<Vec<u8>>) -> Collector {
+        Collector::start(Replay::new(records), Aggregator::new(Rounding::for_tests())).unwrap()
+    }
+
+    #[test]
+    fn finish_takes_everything_that_is_left() {
+        let collector = started(
+            (0..1000)
+                .map(|stack| encoded::alloc(0, stack, 8, 0))
+                .collect(),
+        );
+        assert_eq!(collector.finish().unwrap().sums.allocs, 1000);
+    }
+
+    #[tokio::test]
+    async fn totals_can_be_asked_for_while_it_runs() {
+        let collector = started(vec![encoded::stack(1, &[7]), encoded::alloc(0, 1, 8, 0)]);
+        while collector.sums().await.unwrap().allocs == 0 {}
+        let totals = collector.totals().await.unwrap();
+        assert_eq!((totals.stacks.len(), totals.frames.len()), (1, 1));
+        assert_eq!(collector.finish().unwrap().sums, totals.sums);
+    }
+}

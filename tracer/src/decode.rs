@@ -1,0 +1,283 @@
+//! Bytes of the event ring to records: pure, total, without copies.
+//!
+//! Hides the byte layout; everything after it sees typed records only.
+
+use std::mem::{offset_of, size_of};
+use tracer_common::limits::MAX_FRAMES;
+use tracer_common::record::{
+    AllocRecord, FLAG_TIMED, FLAG_TINY_NEW, FLAG_TINY_SHARED, FLAG_TRUNCATED, FLAG_UNREADABLE,
+    KIND_ALLOC, KIND_STACK, RecordHeader, STACK_HEADER_BYTES, StackRecord,
+};
+
+/// Identity of a stack within one capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StackId(pub u64);
+
+/// A record of the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// A heap allocation.
+    Alloc(Alloc),
+    /// The definition of a stack.
+    Stack(StackDefinition<'a>),
+}
+
+/// A heap allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alloc {
+    /// Row of the probe plan that fired.
+    pub row: u8,
+    /// Where it was called from.
+    pub stack: StackId,
+    /// Bytes asked for.
+    pub size: u64,
+    /// Address of the Go type in the target, 0 for none.
+    pub type_pointer: u64,
+    /// Address of the running `g` in the target.
+    pub goroutine: u64,
+    /// Low bits of the monotonic clock, if records carry the time.
+    pub time: Option<u32>,
+    /// Where a pointer-free object of fewer than 16 bytes goes; `None` for others, and if it could not be read.
+    pub tiny: Option<TinyBlock>,
+}
+
+/// Where the tiny allocator puts an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TinyBlock {
+    /// Into a new block of 16 bytes.
+    New,
+    /// Into the block that others are in already.
+    Shared,
+}
+
+impl Alloc {
+    /// Bytes that a tiny object takes from the heap.
+    pub fn tiny_bytes(&self) -> Option<u64> {
+        match self.tiny? {
+            TinyBlock::New => Some(16),
+            TinyBlock::Shared => Some(0),
+        }
+    }
+}
+
+/// The definition of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackDefinition<'a> {
+    /// Which stack.
+    pub id: StackId,
+    /// Whether frames are missing because there are too many.
+    pub truncated: bool,
+    /// Whether frames are missing because memory could not be read.
+    pub unreadable: bool,
+    frames: &'a [u8],
+}
+
+impl StackDefinition<'_> {
+    /// Program counters, innermost first: the probed instruction, then return addresses.
+    pub fn frames(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.frames
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|word| u64::from_ne_bytes(*word))
+    }
+}
+
+/// Bytes that are no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Shorter or longer than its kind allows.
+    #[error("record of kind {kind} has {bytes} bytes")]
+    Length {
+        /// Kind byte, 0 if there is none.
+        kind: u8,
+        /// Bytes of the record.
+        bytes: usize,
+    },
+    /// A kind this version does not know.
+    #[error("record of unknown kind {0}")]
+    UnknownKind(u8),
+}
+
+/// Decodes one record.
+///
+/// # Errors
+/// The bytes are not a whole record of a known kind.
+pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
+    let Some(&kind) = bytes.first() else {
+        return Err(DecodeError::Length { kind: 0, bytes: 0 });
+    };
+    let record = match kind {
+        KIND_ALLOC => alloc(bytes).map(Record::Alloc),
+        KIND_STACK => stack(bytes).map(Record::Stack),
+        _ => return Err(DecodeError::UnknownKind(kind)),
+    };
+    record.ok_or(DecodeError::Length {
+        kind,
+        bytes: bytes.len(),
+    })
+}
+
+fn alloc(bytes: &[u8]) -> Option<Alloc> {
+    let bytes: &[u8; size_of::<AllocRecord>()] = bytes.try_into().ok()?;
+    let flags = flags(bytes)?;
+    Some(Alloc {
+        row: *bytes.get(offset_of!(RecordHeader, row))?,
+        stack: StackId(word(bytes, offset_of!(AllocRecord, stack))?),
+        size: word(bytes, offset_of!(AllocRecord, size))?,
+        type_pointer: word(bytes, offset_of!(AllocRecord, type_pointer))?,
+        goroutine: word(bytes, offset_of!(AllocRecord, goroutine))?,
+        time: if flags & FLAG_TIMED != 0 {
+            Some(half_word(bytes, offset_of!(RecordHeader, time))?)
+        } else {
+            None
+        },
+        tiny: match flags & (FLAG_TINY_NEW | FLAG_TINY_SHARED) {
+            FLAG_TINY_NEW => Some(TinyBlock::New),
+            FLAG_TINY_SHARED => Some(TinyBlock::Shared),
+            _ => None,
+        },
+    })
+}
+
+fn stack(bytes: &[u8]) -> Option<StackDefinition<'_>> {
+    let (header, frames) = bytes.split_at_checked(STACK_HEADER_BYTES)?;
+    let depth = usize::try_from(word(header, offset_of!(StackRecord, depth))?).ok()?;
+    if depth > MAX_FRAMES || frames.len() != depth * 8 {
+        return None;
+    }
+    let flags = flags(header)?;
+    Some(StackDefinition {
+        id: StackId(word(header, offset_of!(StackRecord, id))?),
+        truncated: flags & FLAG_TRUNCATED != 0,
+        unreadable: flags & FLAG_UNREADABLE != 0,
+        frames,
+    })
+}
+
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .copied()
+        .map(u64::from_ne_bytes)
+}
+
+#[inline]
+fn half_word(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .copied()
+        .map(u32::from_ne_bytes)
+}
+
+#[inline]
+fn flags(bytes: &[u8]) -> Option<u16> {
+    bytes
+        .get(offset_of!(RecordHeader, flags)..)?
+        .first_chunk()
+        .copied()
+        .map(u16::from_ne_bytes)
+}
+
+/// Bytes as the kernel writes them, for tests of everything downstream.
+#[cfg(test)]
+pub(crate) mod encoded {
+    use super::*;
+
+    /// An allocation record.
+    pub(crate) fn alloc(row: u8, stack: u64, size: u64, type_pointer: u64) -> Vec<u8> {
+        let mut bytes = vec![KIND_ALLOC, row, 0, 0, 0, 0, 0, 0];
+        for word in [stack, size, type_pointer, 0xc000_0000] {
+            bytes.extend(word.to_ne_bytes());
+        }
+        bytes
+    }
+
+    /// A stack definition.
+    pub(crate) fn stack(id: u64, frames: &[u64]) -> Vec<u8> {
+        let mut bytes = vec![KIND_STACK, 0, 0, 0, 0, 0, 0, 0];
+        for word in [id, frames.len() as u64].iter().chain(frames) {
+            bytes.extend(word.to_ne_bytes());
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allocation_decodes() {
+        let bytes = encoded::alloc(3, 77, 24, 0x4a_0000);
+        let Ok(Record::Alloc(alloc)) = decode(&bytes) else {
+            panic!("not an allocation")
+        };
+        assert_eq!(
+            (alloc.row, alloc.stack, alloc.size, alloc.type_pointer),
+            (3, StackId(77), 24, 0x4a_0000)
+        );
+        assert_eq!((alloc.goroutine, alloc.time), (0xc000_0000, None));
+    }
+
+    #[test]
+    fn the_time_is_there_only_with_its_flag() {
+        let mut bytes = encoded::alloc(0, 1, 8, 0);
+        bytes[4..8].copy_from_slice(&9u32.to_ne_bytes());
+        assert!(matches!(
+            decode(&bytes),
+            Ok(Record::Alloc(Alloc { time: None, .. }))
+        ));
+        bytes[2..4].copy_from_slice(&FLAG_TIMED.to_ne_bytes());
+        assert!(matches!(
+            decode(&bytes),
+            Ok(Record::Alloc(Alloc { time: Some(9), .. }))
+        ));
+    }
+
+    #[test]
+    fn a_stack_decodes() {
+        let mut bytes = encoded::stack(5, &[10, 20, 30]);
+        bytes[2..4].copy_from_slice(&FLAG_TRUNCATED.to_ne_bytes());
+        let Ok(Record::Stack(stack)) = decode(&bytes) else {
+            panic!("not a stack")
+        };
+        assert_eq!(
+            (stack.id, stack.truncated, stack.unreadable),
+            (StackId(5), true, false)
+        );
+        assert_eq!(stack.frames().collect::<Vec<_>>(), [10, 20, 30]);
+    }
+
+    #[test]
+    fn every_cut_is_an_error_and_no_panic() {
+        for whole in [encoded::alloc(0, 1, 2, 3), encoded::stack(1, &[1, 2, 3])] {
+            for len in 0..whole.len() {
+                assert!(
+                    matches!(decode(&whole[..len]), Err(DecodeError::Length { .. })),
+                    "{len} bytes"
+                );
+            }
+            let mut long = whole.clone();
+            long.push(0);
+            assert!(matches!(decode(&long), Err(DecodeError::Length { .. })));
+        }
+    }
+
+    #[test]
+    fn lies_about_the_depth_are_errors() {
+        let mut bytes = encoded::stack(1, &[1, 2]);
+        for depth in [0, 3, MAX_FRAMES as u64 + 1, u64::MAX] {
+            bytes[16..24].copy_from_slice(&depth.to_ne_bytes());
+            assert!(decode(&bytes).is_err(), "depth {depth}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_named() {
+        assert_eq!(decode(&[200; 40]), Err(DecodeError::UnknownKind(200)));
+    }
+}

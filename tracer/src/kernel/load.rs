@@ -1,0 +1,71 @@
+//! Loads the programs with the settings of a capture.
+
+use super::{KernelError, object};
+use crate::plan::TinyLayout;
+use aya::programs::UProbe;
+use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
+use std::hash::{BuildHasher as _, RandomState};
+use tracer_common::config;
+
+/// What a capture asks of the kernel programs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Allocations of fewer bytes are left out.
+    pub min_size: u64,
+    /// Most frames of a stack.
+    pub stack_depth: u64,
+    /// Whether records carry the time.
+    pub timestamps: bool,
+    /// Bytes of the event ring, a power of two of at least a page.
+    pub ring_bytes: u32,
+    /// Whether the programs log, for diagnosis.
+    pub verbose: bool,
+    /// Where the target keeps the tiny allocator's state.
+    pub tiny: TinyLayout,
+}
+
+/// Loads the object; nothing is attached yet and the programs do not record.
+pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
+    let object = object::bytes()?;
+    // Random on every run, so that a target cannot choose its stacks' identities.
+    let seed = RandomState::new().hash_one(std::process::id());
+    let timestamps = u8::from(settings.timestamps);
+    // Level 0 switches every log statement of the programs off.
+    let log_level = if settings.verbose {
+        aya_log::Level::Debug as u8
+    } else {
+        0
+    };
+    EbpfLoader::new()
+        .verifier_log_level(VerifierLogLevel::DISABLE)
+        .override_global(config::GLOBAL_HASH_SEED, &seed, true)
+        .override_global(config::GLOBAL_MIN_SIZE, &settings.min_size.max(1), true)
+        .override_global(config::GLOBAL_STACK_DEPTH, &settings.stack_depth, true)
+        .override_global(config::GLOBAL_TIMESTAMPS, &timestamps, true)
+        .override_global(config::GLOBAL_G_M, &settings.tiny.g_m, true)
+        .override_global(config::GLOBAL_M_P, &settings.tiny.m_p, true)
+        .override_global(config::GLOBAL_P_MCACHE, &settings.tiny.p_mcache, true)
+        .override_global(config::GLOBAL_MCACHE_TINY, &settings.tiny.mcache_tiny, true)
+        .override_global(aya_log::LEVEL, &log_level, false)
+        .map_max_entries(config::MAP_EVENTS, settings.ring_bytes)
+        .load(object)
+        .map_err(|error| KernelError::Load(Box::new(error)))
+}
+
+/// Loads one uprobe program into the kernel.
+pub(super) fn uprobe<'a>(
+    ebpf: &'a mut Ebpf,
+    name: &'static str,
+) -> Result<&'a mut UProbe, KernelError> {
+    let failed = |source| KernelError::Program {
+        program: name,
+        source: Box::new(source),
+    };
+    let program: &mut UProbe = ebpf
+        .program_mut(name)
+        .ok_or(KernelError::Incomplete(name))?
+        .try_into()
+        .map_err(failed)?;
+    program.load().map_err(failed)?;
+    Ok(program)
+}

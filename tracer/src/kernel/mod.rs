@@ -1,0 +1,19 @@
+//! The kernel side of a capture: check, load, attach, count, detach.
+//!
+//! The only place besides `stream` that names aya. Hides program and map handles: the session gets an [`Attached`].
+
+mod attach;
+mod counters;
+mod detach;
+mod error;
+mod load;
+mod log;
+mod object;
+mod preflight;
+
+pub use attach::{Attached, attach};
+pub use counters::Counters;
+pub use detach::detach_in_background;
+pub use error::{Feature, KernelError};
+pub use load::Settings;
+pub use preflight::{Check, Verdict, doctor, require};

@@ -1,0 +1,37 @@
+//! Shows where the memory of a running Go program comes from, from outside.
+//!
+//! ```text
+//! target ──▶ plan ──▶ kernel ──▶ stream ──▶ decode ──▶ aggregate ──▶ report ──▶ output
+//! (what is   (pure    (load +    (raw       (bytes →   (ids and      (plain     (text, ndjson,
+//!  running)   data)    attach)    records)   records)   numbers)      data)      json)
+//!                                               │ new stacks, types      ▲
+//!                                               └──────▶ symbolize ──────┘
+//! ```
+//!
+//! The type changes at each arrow, so that a stage cannot be skipped by accident, and dependencies point from left to
+//! right only. `session` wires the stages; `collect` runs stream to aggregate on a thread of its own; `cli` says what
+//! was asked for.
+//!
+//! What must stay true:
+//! - `plan`, `decode`, `aggregate`, `report` and `output` do no I/O beyond the writer they are given, and see no file
+//!   descriptor and no clock.
+//! - Only `kernel` and `stream` name aya. Everything after `stream` runs without root.
+//! - Only `tracer-common` defines bytes on the wire; only `decode` reads them.
+//! - `aggregate` holds ids and numbers, never strings, in bounded memory.
+//! - Every way to lose an event increments exactly one counter, and every report carries the counters.
+//! - No return probes, nothing is written into the target's memory, no state is keyed by thread.
+//! - The target is untrusted input: its binary gives an error, never a panic, never unbounded work.
+//! - `unsafe` is in `kernel` and in the two audited files `target/mapped_file.rs` and `target/memory.rs` only.
+
+pub mod aggregate;
+pub mod cli;
+pub mod collect;
+pub mod decode;
+pub mod kernel;
+pub mod output;
+pub mod plan;
+pub mod report;
+pub mod session;
+pub mod stream;
+pub mod symbolize;
+pub mod target;

@@ -1,0 +1,38 @@
+//! One interval of a running capture, as plain data: what `tracer attach` shows again and again.
+//!
+//! Rendered by [`text::write_interval`](super::text::write_interval) and by
+//! [`ndjson::Stream::interval`](super::ndjson::Stream::interval).
+
+use crate::report::{Figures, Frame};
+
+/// What happened in one interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interval<'a> {
+    /// End of the interval, nanoseconds since the start of recording.
+    pub t_ns: u64,
+    /// Length of the interval in nanoseconds.
+    pub duration_ns: u64,
+    /// What the whole target allocated in the interval.
+    pub figures: Figures,
+    /// Allocations that the probes saw in the interval.
+    pub hits: u64,
+    /// Allocations lost in the interval.
+    pub lost: u64,
+    /// Resident memory of the target at the end of the interval, in bytes.
+    pub rss_bytes: Option<u64>,
+    /// Sites that allocated in the interval, in the order to show them.
+    pub sites: Vec<IntervalSite<'a>>,
+}
+
+/// What one site allocated in one interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntervalSite<'a> {
+    /// Identity of the site, the same in every interval of a stream.
+    pub id: u32,
+    /// Logical frames at the place, innermost first; empty if the place has no name.
+    pub frames: &'a [Frame],
+    /// What it allocated in the interval.
+    pub figures: Figures,
+    /// What it allocated since the start of recording.
+    pub total: Figures,
+}

@@ -1,0 +1,81 @@
+//! The saved capture, schema `tracer.capture/1`: written in full, read back without loss.
+//!
+//! This module owns the public schema and hides it from the rest of the program, which knows only
+//! [`Report`]. A figure that was not measured is `null`; fields that a reader does not know are to be ignored.
+
+mod decode;
+mod encode;
+pub(super) mod schema;
+
+use std::io::{Read, Write};
+
+use serde::Deserialize;
+
+use super::OutputError;
+use crate::report::Report;
+
+/// The schema that this version writes and reads.
+pub const SCHEMA: &str = "tracer.capture/1";
+
+/// Writes the whole report as one JSON document on one line.
+pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), OutputError> {
+    write_line(&schema::Capture::from(report), out)
+}
+
+/// Reads what [`write()`] wrote; the input is held in memory once.
+///
+/// Refuses other schemas and documents whose parts contradict each other, so that every index and id in the answer
+/// resolves.
+pub fn read(input: &mut dyn Read) -> Result<Report, OutputError> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(OutputError::Read)?;
+    check_schema(&bytes)?;
+    let capture: schema::Capture<'_> = serde_json::from_slice(&bytes).map_err(OutputError::Json)?;
+    decode::report(capture)
+}
+
+/// Looks at the schema before anything else, because every other part may differ in another schema. It looks at the
+/// first document of the input only, so that a stream is refused by its name and not by its second line.
+fn check_schema(bytes: &[u8]) -> Result<(), OutputError> {
+    #[derive(Deserialize)]
+    struct Probe {
+        schema: Option<String>,
+    }
+    const SHOWN: usize = 60;
+
+    let probe = serde_json::Deserializer::from_slice(bytes)
+        .into_iter::<Probe>()
+        .next();
+    let found = match probe {
+        Some(probe) => probe.map_err(OutputError::Json)?.schema,
+        None => {
+            return Err(OutputError::Schema {
+                found: "missing (the input is empty)".into(),
+            });
+        }
+    };
+    match found {
+        Some(schema) if schema == SCHEMA => Ok(()),
+        Some(schema) => {
+            let shown: String = schema.chars().take(SHOWN).collect();
+            Err(OutputError::Schema {
+                found: format!("{shown:?}"),
+            })
+        }
+        None => Err(OutputError::Schema {
+            found: "missing".into(),
+        }),
+    }
+}
+
+/// Writes `value` as compact JSON, and a line feed.
+pub(super) fn write_line(
+    value: &impl serde::Serialize,
+    mut out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    serde_json::to_writer(&mut out, value).map_err(|error| OutputError::Write(error.into()))?;
+    out.write_all(b"\n").map_err(OutputError::Write)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! Turns the objects of the schema back into a [`report::Report`], and checks what JSON alone cannot: that indices and
+//! ids resolve and that sums fit.
+
+use std::collections::HashSet;
+
+use super::{super::OutputError, schema};
+use crate::report;
+
+/// The report that `capture` describes, once its parts are known to agree.
+pub(super) fn report(capture: schema::Capture<'_>) -> Result<report::Report, OutputError> {
+    check(&capture).map_err(OutputError::Inconsistent)?;
+    let stack = |(id, frames): (schema::StackId, std::borrow::Cow<'_, [usize]>)| report::Stack {
+        id: id.0,
+        frames: frames.into_owned(),
+    };
+    Ok(report::Report {
+        target: capture.target.into(),
+        window: capture.window.into(),
+        totals: report::Figures {
+            allocs: capture.totals.allocs,
+            alloc_bytes: capture.totals.alloc_bytes,
+            requested_bytes: capture.totals.requested_bytes,
+        },
+        completeness: capture.completeness.into(),
+        overhead: capture.overhead.into(),
+        frames: capture.frames.into_iter().map(Into::into).collect(),
+        sites: capture.sites.into_iter().map(Into::into).collect(),
+        stacks: capture.stacks.0.into_iter().map(stack).collect(),
+        timeline: capture.timeline.into_iter().map(Into::into).collect(),
+    })
+}
+
+fn check(capture: &schema::Capture<'_>) -> Result<(), String> {
+    let mut stacks = HashSet::new();
+    for (schema::StackId(id), frames) in &capture.stacks.0 {
+        let known = capture.frames.len();
+        if let Some(index) = frames.iter().find(|&&index| index >= known) {
+            return Err(format!(
+                "stack {id:016x} names frame {index}, but there are {known} frames"
+            ));
+        }
+        if !stacks.insert(*id) {
+            return Err(format!("stack {id:016x} is defined twice"));
+        }
+    }
+    for site in &capture.sites {
+        let dangling = site
+            .stacks
+            .iter()
+            .find(|stack| !stacks.contains(&stack.id.0));
+        if let Some(schema::SiteStack {
+            id: schema::StackId(id),
+            ..
+        }) = dangling
+        {
+            return Err(format!(
+                "site {} names stack {id:016x}, which is not defined",
+                site.id
+            ));
+        }
+    }
+    let mut lost = capture.completeness.lost.0.iter().map(|(_, count)| *count);
+    lost.try_fold(0_u64, u64::checked_add)
+        .map(drop)
+        .ok_or_else(|| "its causes of loss add up to more than 64 bits hold".into())
+}
+
+impl From<schema::Target<'_>> for report::Target {
+    fn from(target: schema::Target<'_>) -> Self {
+        Self {
+            pid: target.pid,
+            exe: target.exe.into_owned(),
+            build_id: target.build_id.map(Into::into),
+            go_version: target.go_version.into_owned(),
+            arch: target.arch.into_owned(),
+            stripped: target.stripped,
+            pie: target.pie,
+            cgo: target.cgo,
+            container: target.container.map(Into::into),
+        }
+    }
+}
+
+impl From<schema::Window<'_>> for report::Window {
+    fn from(window: schema::Window<'_>) -> Self {
+        Self {
+            start_unix_ns: window.start_unix_ns,
+            duration_ns: window.duration_ns,
+            mode: window.mode.into_owned(),
+            ended_by: match window.ended_by {
+                schema::EndedBy::Duration => report::EndedBy::Duration,
+                schema::EndedBy::Signal => report::EndedBy::Signal,
+                schema::EndedBy::TargetExit => report::EndedBy::TargetExit,
+                schema::EndedBy::ClosedPipe => report::EndedBy::ClosedPipe,
+            },
+        }
+    }
+}
+
+impl From<schema::Completeness<'_>> for report::Completeness {
+    fn from(completeness: schema::Completeness<'_>) -> Self {
+        let lost = completeness.lost.0.into_iter();
+        Self {
+            hits: completeness.hits,
+            delivered: completeness.delivered,
+            lost: lost
+                .map(|(cause, count)| (cause.into_owned(), count))
+                .collect(),
+            unknown_pcs: completeness.unknown_pcs,
+            truncated_stacks: completeness.truncated_stacks,
+            undefined_stacks: completeness.undefined_stacks,
+            overflowed: completeness.overflowed,
+            coverage: completeness.coverage,
+        }
+    }
+}
+
+impl From<schema::Overhead> for report::Overhead {
+    fn from(overhead: schema::Overhead) -> Self {
+        Self {
+            ns_per_hit: overhead.ns_per_hit,
+            hits_per_s: overhead.hits_per_s.0,
+            target_cpu_pct: overhead.target_cpu_pct,
+            agent_cpu_pct: overhead.agent_cpu_pct,
+            agent_rss_bytes: overhead.agent_rss_bytes,
+        }
+    }
+}
+
+impl From<schema::Frame<'_>> for report::Frame {
+    fn from(frame: schema::Frame<'_>) -> Self {
+        Self {
+            function: frame.function.into_owned(),
+            package: frame.package.into_owned(),
+            file: frame.file.into_owned(),
+            line: frame.line,
+            inlined: frame.inlined,
+        }
+    }
+}
+
+impl From<schema::Site<'_>> for report::Site {
+    fn from(site: schema::Site<'_>) -> Self {
+        Self {
+            id: site.id,
+            frames: site.frames.into_iter().map(Into::into).collect(),
+            figures: report::Figures {
+                allocs: site.allocs,
+                alloc_bytes: site.alloc_bytes,
+                requested_bytes: site.requested_bytes,
+            },
+            size: site.size.into(),
+            types: site.types.into_iter().map(Into::into).collect(),
+            stacks: site.stacks.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<schema::Size<'_>> for report::SizeSummary {
+    fn from(size: schema::Size<'_>) -> Self {
+        Self {
+            min: size.min,
+            p50: size.p50,
+            p90: size.p90,
+            p99: size.p99,
+            max: size.max,
+            mean: size.mean.0,
+            buckets: size.buckets.into_owned(),
+            unbinned: size.unbinned,
+        }
+    }
+}
+
+impl From<schema::Type<'_>> for report::TypeFigures {
+    fn from(figures: schema::Type<'_>) -> Self {
+        Self {
+            name: figures.name.into_owned(),
+            allocs: figures.allocs,
+            bytes: figures.bytes,
+            pointer_bytes: figures.pointer_bytes,
+        }
+    }
+}
+
+impl From<schema::SiteStack> for report::StackFigures {
+    fn from(stack: schema::SiteStack) -> Self {
+        Self {
+            id: stack.id.0,
+            figures: report::Figures {
+                allocs: stack.allocs,
+                alloc_bytes: stack.alloc_bytes,
+                requested_bytes: stack.requested_bytes,
+            },
+        }
+    }
+}
+
+impl From<schema::TimelinePoint> for report::TimelinePoint {
+    fn from(point: schema::TimelinePoint) -> Self {
+        Self {
+            t_ns: point.t_ns,
+            allocs: point.allocs,
+            alloc_bytes: point.alloc_bytes,
+            rss_bytes: point.rss_bytes,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Views a [`report`] as the objects of the schema, without copying its text.
+
+use std::borrow::Cow;
+
+use super::{SCHEMA, schema};
+use crate::report;
+
+impl<'a> From<&'a report::Report> for schema::Capture<'a> {
+    fn from(report: &'a report::Report) -> Self {
+        let stack = |stack: &'a report::Stack| {
+            (
+                schema::StackId(stack.id),
+                Cow::Borrowed(stack.frames.as_slice()),
+            )
+        };
+        Self {
+            schema: SCHEMA.into(),
+            target: (&report.target).into(),
+            window: (&report.window).into(),
+            totals: report.totals.into(),
+            completeness: (&report.completeness).into(),
+            overhead: (&report.overhead).into(),
+            frames: report.frames.iter().map(Into::into).collect(),
+            sites: report.sites.iter().map(Into::into).collect(),
+            stacks: schema::OrderedMap(report.stacks.iter().map(stack).collect()),
+            maps: [],
+            gc: None,
+            timeline: report.timeline.iter().map(Into::into).collect(),
+            findings: [],
+        }
+    }
+}
+
+impl<'a> From<&'a report::Target> for schema::Target<'a> {
+    fn from(target: &'a report::Target) -> Self {
+        Self {
+            pid: target.pid,
+            exe: target.exe.as_str().into(),
+            build_id: target.build_id.as_deref().map(Into::into),
+            go_version: target.go_version.as_str().into(),
+            arch: target.arch.as_str().into(),
+            stripped: target.stripped,
+            pie: target.pie,
+            cgo: target.cgo,
+            container: target.container.as_deref().map(Into::into),
+        }
+    }
+}
+
+impl<'a> From<&'a report::Window> for schema::Window<'a> {
+    fn from(window: &'a report::Window) -> Self {
+        Self {
+            start_unix_ns: window.start_unix_ns,
+            duration_ns: window.duration_ns,
+            mode: window.mode.as_str().into(),
+            mode_steps: [],
+            ended_by: match window.ended_by {
+                report::EndedBy::Duration => schema::EndedBy::Duration,
+                report::EndedBy::Signal => schema::EndedBy::Signal,
+                report::EndedBy::TargetExit => schema::EndedBy::TargetExit,
+                report::EndedBy::ClosedPipe => schema::EndedBy::ClosedPipe,
+            },
+        }
+    }
+}
+
+impl From<report::Figures> for schema::Totals {
+    fn from(figures: report::Figures) -> Self {
+        Self {
+            allocs: figures.allocs,
+            alloc_bytes: figures.alloc_bytes,
+            requested_bytes: figures.requested_bytes,
+            map_writes: None,
+            map_growths: None,
+            faults_minor: None,
+            faults_major: None,
+            gc_cycles: None,
+        }
+    }
+}
+
+impl<'a> From<&'a report::Completeness> for schema::Completeness<'a> {
+    fn from(completeness: &'a report::Completeness) -> Self {
+        let lost = completeness.lost.iter();
+        Self {
+            hits: completeness.hits,
+            delivered: completeness.delivered,
+            lost: schema::OrderedMap(
+                lost.map(|(cause, count)| (cause.as_str().into(), *count))
+                    .collect(),
+            ),
+            unknown_pcs: completeness.unknown_pcs,
+            truncated_stacks: completeness.truncated_stacks,
+            undefined_stacks: completeness.undefined_stacks,
+            overflowed: completeness.overflowed,
+            coverage: completeness.coverage,
+        }
+    }
+}
+
+impl From<&report::Overhead> for schema::Overhead {
+    fn from(overhead: &report::Overhead) -> Self {
+        Self {
+            ns_per_hit: overhead.ns_per_hit,
+            hits_per_s: schema::Float(overhead.hits_per_s),
+            target_cpu_pct: overhead.target_cpu_pct,
+            agent_cpu_pct: overhead.agent_cpu_pct,
+            agent_rss_bytes: overhead.agent_rss_bytes,
+        }
+    }
+}
+
+impl<'a> From<&'a report::Frame> for schema::Frame<'a> {
+    fn from(frame: &'a report::Frame) -> Self {
+        Self {
+            function: frame.function.as_str().into(),
+            package: frame.package.as_str().into(),
+            file: frame.file.as_str().into(),
+            line: frame.line,
+            inlined: frame.inlined,
+        }
+    }
+}
+
+impl<'a> From<&'a report::Site> for schema::Site<'a> {
+    fn from(site: &'a report::Site) -> Self {
+        Self {
+            id: site.id,
+            frames: site.frames.iter().map(Into::into).collect(),
+            allocs: site.figures.allocs,
+            alloc_bytes: site.figures.alloc_bytes,
+            requested_bytes: site.figures.requested_bytes,
+            size: (&site.size).into(),
+            types: site.types.iter().map(Into::into).collect(),
+            faults: None,
+            live: None,
+            gc_assist_ns: None,
+            stacks: site.stacks.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a report::SizeSummary> for schema::Size<'a> {
+    fn from(size: &'a report::SizeSummary) -> Self {
+        Self {
+            min: size.min,
+            p50: size.p50,
+            p90: size.p90,
+            p99: size.p99,
+            max: size.max,
+            mean: schema::Float(size.mean),
+            buckets: size.buckets.as_slice().into(),
+            unbinned: size.unbinned,
+        }
+    }
+}
+
+impl<'a> From<&'a report::TypeFigures> for schema::Type<'a> {
+    fn from(figures: &'a report::TypeFigures) -> Self {
+        Self {
+            name: figures.name.as_str().into(),
+            allocs: figures.allocs,
+            bytes: figures.bytes,
+            pointer_bytes: figures.pointer_bytes,
+        }
+    }
+}
+
+impl From<&report::StackFigures> for schema::SiteStack {
+    fn from(stack: &report::StackFigures) -> Self {
+        Self {
+            id: schema::StackId(stack.id),
+            allocs: stack.figures.allocs,
+            alloc_bytes: stack.figures.alloc_bytes,
+            requested_bytes: stack.figures.requested_bytes,
+        }
+    }
+}
+
+impl From<&report::TimelinePoint> for schema::TimelinePoint {
+    fn from(point: &report::TimelinePoint) -> Self {
+        Self {
+            t_ns: point.t_ns,
+            allocs: point.allocs,
+            alloc_bytes: point.alloc_bytes,
+            rss_bytes: point.rss_bytes,
+            heap_live: None,
+            faults: None,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The JSON objects of `tracer.capture/1`, field for field; `tracer.stream/1` shares its parts.
+//!
+//! Written from borrowed data, read into owned data. Parts of the schema that this version does not measure are typed
+//! `()`: they are written as `null` or as an empty array, and skipped when read.
+
+use std::{borrow::Cow, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, MapAccess, Unexpected, Visitor},
+};
+
+/// A part that this version does not measure, written as `null`.
+type Unmeasured = Option<()>;
+/// A list that this version does not fill, written as `[]`.
+type Unfilled = [(); 0];
+
+/// The whole document.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Capture<'a> {
+    pub(super) schema: Cow<'a, str>,
+    pub(super) target: Target<'a>,
+    pub(super) window: Window<'a>,
+    pub(super) totals: Totals,
+    pub(super) completeness: Completeness<'a>,
+    pub(super) overhead: Overhead,
+    /// Each distinct frame once; `stacks` points into it.
+    pub(super) frames: Vec<Frame<'a>>,
+    pub(super) sites: Vec<Site<'a>>,
+    /// Indices into `frames`, innermost first, by stack id.
+    pub(super) stacks: OrderedMap<StackId, Cow<'a, [usize]>>,
+    #[serde(skip_deserializing)]
+    pub(super) maps: Unfilled,
+    #[serde(skip_deserializing)]
+    pub(super) gc: Unmeasured,
+    pub(super) timeline: Vec<TimelinePoint>,
+    #[serde(skip_deserializing)]
+    pub(super) findings: Unfilled,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in crate::output) struct Target<'a> {
+    pub(super) pid: u32,
+    pub(super) exe: Cow<'a, str>,
+    pub(super) build_id: Option<Cow<'a, str>>,
+    pub(super) go_version: Cow<'a, str>,
+    pub(super) arch: Cow<'a, str>,
+    pub(super) stripped: bool,
+    pub(super) pie: bool,
+    pub(super) cgo: bool,
+    pub(super) container: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in crate::output) struct Window<'a> {
+    pub(super) start_unix_ns: u64,
+    pub(super) duration_ns: u64,
+    pub(super) mode: Cow<'a, str>,
+    #[serde(skip_deserializing)]
+    pub(super) mode_steps: Unfilled,
+    pub(super) ended_by: EndedBy,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EndedBy {
+    Duration,
+    Signal,
+    TargetExit,
+    ClosedPipe,
+}
+
+/// Sums over all sites.
+#[derive(Serialize, Deserialize)]
+pub(in crate::output) struct Totals {
+    pub(super) allocs: u64,
+    pub(super) alloc_bytes: Option<u64>,
+    pub(super) requested_bytes: u64,
+    #[serde(skip_deserializing)]
+    pub(super) map_writes: Unmeasured,
+    #[serde(skip_deserializing)]
+    pub(super) map_growths: Unmeasured,
+    #[serde(skip_deserializing)]
+    pub(super) faults_minor: Unmeasured,
+    #[serde(skip_deserializing)]
+    pub(super) faults_major: Unmeasured,
+    #[serde(skip_deserializing)]
+    pub(super) gc_cycles: Unmeasured,
+}
+
+/// All in allocations, but for `unknown_pcs` (distinct program counters) and `coverage` (0 to 1).
+#[derive(Serialize, Deserialize)]
+pub(in crate::output) struct Completeness<'a> {
+    pub(super) hits: u64,
+    pub(super) delivered: u64,
+    pub(super) lost: OrderedMap<Cow<'a, str>, u64>,
+    pub(super) unknown_pcs: u64,
+    pub(super) truncated_stacks: u64,
+    pub(super) undefined_stacks: u64,
+    pub(super) overflowed: u64,
+    pub(super) coverage: Option<f64>,
+}
+
+/// Percentages are of one CPU.
+#[derive(Serialize, Deserialize)]
+pub(in crate::output) struct Overhead {
+    pub(super) ns_per_hit: Option<f64>,
+    pub(super) hits_per_s: Float,
+    pub(super) target_cpu_pct: Option<f64>,
+    pub(super) agent_cpu_pct: Option<f64>,
+    pub(super) agent_rss_bytes: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in crate::output) struct Frame<'a> {
+    pub(super) function: Cow<'a, str>,
+    pub(super) package: Cow<'a, str>,
+    pub(super) file: Cow<'a, str>,
+    pub(super) line: Option<u32>,
+    pub(super) inlined: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Site<'a> {
+    pub(super) id: u32,
+    pub(super) frames: Vec<Frame<'a>>,
+    pub(super) allocs: u64,
+    pub(super) alloc_bytes: Option<u64>,
+    pub(super) requested_bytes: u64,
+    pub(super) size: Size<'a>,
+    pub(super) types: Vec<Type<'a>>,
+    #[serde(skip_deserializing)]
+    pub(super) faults: Unmeasured,
+    #[serde(skip_deserializing)]
+    pub(super) live: Unmeasured,
+    #[serde(skip_deserializing)]
+    pub(super) gc_assist_ns: Unmeasured,
+    pub(super) stacks: Vec<SiteStack>,
+}
+
+/// Sizes asked for, in bytes.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Size<'a> {
+    pub(super) min: u64,
+    pub(super) p50: u64,
+    pub(super) p90: u64,
+    pub(super) p99: u64,
+    pub(super) max: u64,
+    pub(super) mean: Float,
+    /// `[size, allocations]`
+    pub(super) buckets: Cow<'a, [(u64, u64)]>,
+    /// Allocations in no bucket.
+    pub(super) unbinned: u64,
+}
+
+/// `bytes` are bytes asked for.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Type<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) allocs: u64,
+    pub(super) bytes: u64,
+    pub(super) pointer_bytes: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SiteStack {
+    pub(super) id: StackId,
+    pub(super) allocs: u64,
+    pub(super) alloc_bytes: Option<u64>,
+    pub(super) requested_bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct TimelinePoint {
+    pub(super) t_ns: u64,
+    pub(super) allocs: u64,
+    pub(super) alloc_bytes: Option<u64>,
+    pub(super) rss_bytes: Option<u64>,
+    #[serde(skip_deserializing)]
+    pub(super) heap_live: Unmeasured,
+    #[serde(skip_deserializing)]
+    pub(super) faults: Unmeasured,
+}
+
+/// A quotient. JSON has no word for "not a number", so that one is `null` there.
+#[derive(Clone, Copy, Serialize)]
+#[serde(transparent)]
+pub(super) struct Float(pub(super) f64);
+
+impl<'de> Deserialize<'de> for Float {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Option::deserialize(deserializer)?.unwrap_or(f64::NAN)))
+    }
+}
+
+/// Id of a stack: 16 hex digits, because readers that keep numbers as doubles would round 64 bits.
+#[derive(Clone, Copy)]
+pub(super) struct StackId(pub(super) u64);
+
+impl Serialize for StackId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:016x}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for StackId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // `from_str_radix` alone would take a sign.
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match u64::from_str_radix(&text, 16) {
+            Ok(id) if digits => Ok(Self(id)),
+            _ => Err(D::Error::invalid_value(
+                Unexpected::Str(&text),
+                &"16 hex digits",
+            )),
+        }
+    }
+}
+
+/// A JSON object whose entries keep their order.
+pub(super) struct OrderedMap<K, V>(pub(super) Vec<(K, V)>);
+
+impl<K: Serialize, V: Serialize> Serialize for OrderedMap<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for OrderedMap<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+struct Entries<K, V>(PhantomData<(K, V)>);
+
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
+    type Value = OrderedMap<K, V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(OrderedMap(entries))
+    }
+}

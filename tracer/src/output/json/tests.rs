@@ -1,0 +1,360 @@
+//! The capture as a file: what is written is what is read, and nothing that is read can do harm.
+
+use serde_json::{Value, json};
+
+use super::{OutputError, read, write};
+use crate::output::{Format, render, sample, text::TextOptions};
+use crate::report::{Report, TimelinePoint};
+
+fn written(report: &Report) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(report, &mut out).unwrap();
+    out
+}
+
+fn value(report: &Report) -> Value {
+    serde_json::from_slice(&written(report)).unwrap()
+}
+
+fn read_value(value: &Value) -> Result<Report, OutputError> {
+    read(&mut value.to_string().as_bytes())
+}
+
+/// The whole chain of an error, as it is printed.
+fn message(result: Result<Report, OutputError>) -> String {
+    let error: &dyn std::error::Error = &result.unwrap_err();
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[test]
+fn what_is_written_is_read_back_without_loss() {
+    let mut odd = sample::report();
+    odd.overhead.hits_per_s = 0.1 + 0.2;
+    // A reader that is one unit in the last place off gets this one wrong.
+    odd.sites[0].size.mean = 1_568.630_568_769_261_3;
+    odd.completeness.lost = vec![("zeta".into(), u64::MAX), ("alpha".into(), 0)];
+    odd.target.exe = "/tmp/a\u{0}\"\\\u{1b}\u{2028}数".into();
+    odd.target.build_id = None;
+    odd.timeline.push(TimelinePoint {
+        t_ns: u64::MAX,
+        allocs: 0,
+        alloc_bytes: None,
+        rss_bytes: None,
+    });
+    for report in [sample::report(), sample::empty(), odd] {
+        assert_eq!(read(&mut written(&report).as_slice()).unwrap(), report);
+    }
+}
+
+#[test]
+fn a_quotient_that_is_no_number_stays_none() {
+    let mut report = sample::report();
+    report.overhead.hits_per_s = f64::NAN;
+    report.sites[0].size.mean = f64::INFINITY;
+    let document = value(&report);
+    assert_eq!(document["overhead"]["hits_per_s"], Value::Null);
+    let back = read_value(&document).unwrap();
+    assert!(back.overhead.hits_per_s.is_nan() && back.sites[0].size.mean.is_nan());
+}
+
+#[test]
+fn the_document_follows_the_schema() {
+    let document = value(&sample::report());
+    let keys =
+        |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let mut top = [
+        "schema",
+        "target",
+        "window",
+        "totals",
+        "completeness",
+        "overhead",
+        "frames",
+        "sites",
+        "stacks",
+        "maps",
+        "gc",
+        "timeline",
+        "findings",
+    ];
+    top.sort_unstable();
+    assert_eq!(keys(&document), top);
+    assert_eq!(document["schema"], "tracer.capture/1");
+    assert_eq!(
+        document["target"],
+        json!({"pid": 48213, "exe": "/srv/shop/bin/shop-api", "build_id": "d1f0c2", "go_version": "go1.27.3",
+               "arch": "amd64", "stripped": true, "pie": false, "cgo": false, "container": "3f2a9c1b7d21e55a0c"})
+    );
+    assert_eq!(
+        document["window"],
+        json!({"start_unix_ns": 1_790_000_000_123_456_789_u64, "duration_ns": 10_000_000_000_u64, "mode": "exact",
+               "mode_steps": [], "ended_by": "duration"})
+    );
+    assert_eq!(
+        document["totals"],
+        json!({"allocs": 6_434_607, "alloc_bytes": 1_187_416_448, "requested_bytes": 1_091_634_600,
+               "map_writes": null, "map_growths": null, "faults_minor": null, "faults_major": null,
+               "gc_cycles": null})
+    );
+    assert_eq!(
+        document["completeness"],
+        json!({"hits": 6_434_607, "delivered": 6_434_607, "lost": {"ring_full": 0, "no_scratch": 0},
+               "unknown_pcs": 0, "truncated_stacks": 0, "undefined_stacks": 0, "overflowed": 0, "coverage": 1.0})
+    );
+    assert_eq!(
+        document["overhead"],
+        json!({"ns_per_hit": 912.3, "hits_per_s": 643_460.7, "target_cpu_pct": 58.7, "agent_cpu_pct": 3.1,
+               "agent_rss_bytes": 45_088_768})
+    );
+    let frame = json!({"function": "main.(*Cache).Put", "package": "main", "file": "/srv/shop/internal/cache/cache.go",
+                       "line": 88, "inlined": false});
+    assert_eq!(document["frames"][0], frame);
+    assert_eq!(
+        document["sites"][0],
+        json!({"id": 1, "frames": [frame], "allocs": 5_200_000, "alloc_bytes": 871_366_656,
+               "requested_bytes": 790_400_000,
+               "size": {"min": 16, "p50": 96, "p90": 208, "p99": 1500, "max": 4096, "mean": 152.0,
+                        "buckets": [[16, 1_000_000], [96, 3_000_000], [208, 1_150_000], [4096, 50_000]],
+                        "unbinned": 0},
+               "types": [{"name": "main.User", "allocs": 5_000_000, "bytes": 735_072_000, "pointer_bytes": 367_536_000},
+                         {"name": "-", "allocs": 200_000, "bytes": 55_328_000, "pointer_bytes": 0}],
+               "faults": null, "live": null, "gc_assist_ns": null,
+               "stacks": [{"id": "9f3a000000000001", "allocs": 5_200_000, "alloc_bytes": 871_366_656,
+                           "requested_bytes": 790_400_000}]})
+    );
+    assert_eq!(document["sites"][2]["frames"], json!([]));
+    assert_eq!(
+        document["stacks"]["000000000000001b"],
+        json!([1, 2, 3, 4, 5, 6])
+    );
+    assert_eq!(
+        (&document["maps"], &document["gc"], &document["findings"]),
+        (&json!([]), &Value::Null, &json!([]))
+    );
+    assert_eq!(
+        document["timeline"][0],
+        json!({"t_ns": 1_000_000_000, "allocs": 400_000, "alloc_bytes": 80_000_000, "rss_bytes": 324_009_984,
+               "heap_live": null, "faults": null})
+    );
+}
+
+#[test]
+fn entries_keep_the_order_of_the_report() {
+    let text = String::from_utf8(written(&sample::report())).unwrap();
+    assert!(
+        text.starts_with(r#"{"schema":"tracer.capture/1","target":{"pid":48213,"#),
+        "{text}"
+    );
+    assert!(text.contains(r#""lost":{"ring_full":0,"no_scratch":0}"#));
+    assert!(text.ends_with("}\n") && text.lines().count() == 1);
+}
+
+#[test]
+fn parts_that_this_version_does_not_know_are_skipped() {
+    let mut document = value(&sample::report());
+    document["invented"] = json!({"deep": [1, {"x": null}]});
+    document["sites"][0]["colour"] = json!("red");
+    document["sites"][0]["live"] = json!({"objects": 3, "bytes": 4});
+    document["maps"] = json!([{"site": 1, "type": "map[string]int"}]);
+    document["gc"] = json!({"cycles": [{"start_ns": 1}]});
+    document["totals"]["gc_cycles"] = json!(9);
+    document["window"]["mode_steps"] = json!([{"at_ns": 1}]);
+    document["timeline"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("heap_live");
+    document.as_object_mut().unwrap().remove("findings");
+    // `Value` sorts keys.
+    let sorted = read_value(&value(&sample::report())).unwrap();
+    assert_eq!(read_value(&document).unwrap(), sorted);
+}
+
+#[test]
+fn another_schema_is_refused_by_name() {
+    let refused = |found: &str| {
+        format!(
+            "cannot read the capture: its schema is {found}, and this version reads tracer.capture/1"
+        )
+    };
+    let check = |input: &str, found: &str| {
+        assert_eq!(
+            message(read(&mut input.as_bytes())),
+            refused(found),
+            "{input}"
+        );
+    };
+    check(
+        r#"{"schema":"tracer.capture/2","target":7}"#,
+        "\"tracer.capture/2\"",
+    );
+    check(
+        "{\"event\":\"start\",\"schema\":\"tracer.stream/1\"}\n{\"event\"",
+        "\"tracer.stream/1\"",
+    );
+    check("{}", "missing");
+    check("", "missing (the input is empty)");
+    check(" \n", "missing (the input is empty)");
+    check(
+        &json!({"schema": "\u{1b}[2J".repeat(100)}).to_string(),
+        &format!("{:?}", "\u{1b}[2J".repeat(15)),
+    );
+}
+
+#[test]
+fn what_is_no_capture_is_refused_with_the_place() {
+    let not_whole = "cannot read the capture: it is not a whole tracer.capture/1 document: ";
+    let whole = written(&sample::report());
+    for length in [1, whole.len() / 3, whole.len() / 2, whole.len() - 2] {
+        let message = message(read(&mut &whole[..length]));
+        assert!(
+            message.starts_with(not_whole) && message.contains("line 1 column"),
+            "{message}"
+        );
+    }
+    for input in [
+        &b"\x1f\x8b\x08"[..],
+        b"null",
+        b"7",
+        b"\xff\xfe",
+        &[b'['; 100_000],
+    ] {
+        let message = message(read(&mut &input[..]));
+        assert!(message.starts_with(not_whole), "{message}");
+    }
+    let mut twice = whole.clone();
+    twice.extend_from_slice(&whole);
+    assert!(
+        message(read(&mut twice.as_slice())).contains("trailing characters at line 2 column 1")
+    );
+}
+
+#[test]
+fn parts_of_another_kind_are_refused() {
+    let check = |pointer: &str, value: Value, expect: &str| {
+        let mut document = self::value(&sample::report());
+        *document.pointer_mut(pointer).unwrap() = value;
+        let message = message(read_value(&document));
+        assert!(message.contains(expect), "{pointer}: {message}");
+    };
+    check(
+        "/sites/0/allocs",
+        json!(-1),
+        "invalid value: integer `-1`, expected u64",
+    );
+    check("/sites/0/id", json!(1_u64 << 32), "expected u32");
+    check(
+        "/sites/0/size/buckets/0",
+        json!([1]),
+        "expected a tuple of size 2",
+    );
+    check("/stacks", json!([]), "expected an object");
+    check(
+        "/window/ended_by",
+        json!("boredom"),
+        "unknown variant `boredom`",
+    );
+    for id in [
+        "+00000000000001b",
+        "1b",
+        "",
+        "zz",
+        "0000000000000001b",
+        "00000000000001é",
+    ] {
+        check("/sites/0/stacks/0/id", json!(id), "expected 16 hex digits");
+    }
+}
+
+#[test]
+fn a_document_that_contradicts_itself_is_refused() {
+    let check = |pointer: &str, value: Value, expect: &str| {
+        let mut document = self::value(&sample::report());
+        *document.pointer_mut(pointer).unwrap() = value;
+        assert_eq!(
+            message(read_value(&document)),
+            format!("cannot read the capture: {expect}")
+        );
+    };
+    check(
+        "/stacks/000000000000001b/0",
+        json!(7),
+        "stack 000000000000001b names frame 7, but there are 7 frames",
+    );
+    check(
+        "/stacks/000000000000001b/0",
+        json!(u64::MAX),
+        "stack 000000000000001b names frame 18446744073709551615, but there are 7 frames",
+    );
+    check(
+        "/stacks",
+        json!({}),
+        "site 1 names stack 9f3a000000000001, which is not defined",
+    );
+    check(
+        "/completeness/lost",
+        json!({"a": u64::MAX, "b": 1}),
+        "its causes of loss add up to more than 64 bits hold",
+    );
+    let text = String::from_utf8(written(&sample::report())).unwrap();
+    let doubled = text.replace(r#""stacks":{"#, r#""stacks":{"000000000000001b":[],"#);
+    assert_eq!(
+        message(read(&mut doubled.as_bytes())),
+        "cannot read the capture: stack 000000000000001b is defined twice"
+    );
+}
+
+/// Every way from the root of `value` to a leaf.
+fn leaves(value: &Value, pointer: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(entries) => {
+            let entries = entries.iter();
+            entries.for_each(|(key, value)| leaves(value, format!("{pointer}/{key}"), found));
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(i, value)| leaves(value, format!("{pointer}/{i}"), found));
+        }
+        _ => found.push(pointer),
+    }
+}
+
+#[test]
+fn whatever_is_read_can_be_rendered() {
+    let document = value(&sample::report());
+    let mut pointers = Vec::new();
+    leaves(&document, String::new(), &mut pointers);
+    let mut rendered = 0;
+    for pointer in &pointers {
+        for value in [
+            json!(u64::MAX),
+            json!(-1e300),
+            json!(1e308),
+            json!("\u{1b}]\u{7}[(/:\u{202e}数"),
+            json!(""),
+            Value::Null,
+        ] {
+            let mut document = document.clone();
+            *document.pointer_mut(pointer).unwrap() = value;
+            let Ok(report) = read_value(&document) else {
+                continue;
+            };
+            for format in [Format::Text, Format::Json, Format::Ndjson] {
+                let options = TextOptions {
+                    width: 70,
+                    ..TextOptions::default()
+                };
+                render(format, &report, &options, &mut std::io::sink()).unwrap();
+            }
+            rendered += 1;
+        }
+    }
+    assert!(
+        rendered > pointers.len(),
+        "{rendered} of {}",
+        pointers.len()
+    );
+}

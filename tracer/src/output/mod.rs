@@ -1,0 +1,168 @@
+//! Turns a [`Report`] into bytes, one file per format.
+//!
+//! Outputs write to the writer they are given and do nothing else: no files, no terminal detection, no clock. This module
+//! hides which formats exist and how each one lays out its bytes.
+
+pub mod interval;
+pub mod json;
+pub mod ndjson;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod text;
+
+use std::{
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+use crate::report::Report;
+use text::TextOptions;
+
+/// A form in which a report can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people, at a terminal or in a `.txt` file.
+    Text,
+    /// The full capture, which [`json::read`] reads back.
+    Json,
+    /// The lines of a stream: see [`ndjson`].
+    Ndjson,
+}
+
+/// File name endings of the formats that exist.
+const ENDINGS: [(&str, Format); 3] = [
+    (".txt", Format::Text),
+    (".json", Format::Json),
+    (".ndjson", Format::Ndjson),
+];
+
+impl Format {
+    /// The format that the file name of `path` asks for.
+    pub fn of_path(path: &Path) -> Result<Self, OutputError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        ENDINGS
+            .iter()
+            .find(|(ending, _)| name.ends_with(ending))
+            .map(|&(_, format)| format)
+            .ok_or_else(|| OutputError::UnknownFormat {
+                path: path.to_owned(),
+            })
+    }
+}
+
+/// Writes `report` to `out` and flushes it; `options` matters to [`Format::Text`] alone.
+pub fn render(
+    format: Format,
+    report: &Report,
+    options: &TextOptions,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    let mut out = BufWriter::new(out);
+    match format {
+        Format::Text => text::write(report, options, &mut out)?,
+        Format::Json => json::write(report, &mut out)?,
+        Format::Ndjson => ndjson::write(report, &mut out)?,
+    }
+    out.flush().map_err(OutputError::Write)
+}
+
+/// Why a report could not be written, or read back.
+#[derive(Debug, Error)]
+pub enum OutputError {
+    /// The file name does not say which format to write.
+    #[error(
+        "cannot tell an output format from the file name {path:?}: end it in .txt, .json or .ndjson"
+    )]
+    UnknownFormat {
+        /// The path whose file name has no known ending.
+        path: PathBuf,
+    },
+    /// The writer failed.
+    #[error("cannot write the report")]
+    Write(#[source] io::Error),
+    /// The reader failed.
+    #[error("cannot read the capture")]
+    Read(#[source] io::Error),
+    /// The bytes are not JSON, or lack a part that the schema demands.
+    #[error("cannot read the capture: it is not a whole {} document", json::SCHEMA)]
+    Json(#[source] serde_json::Error),
+    /// The document follows another schema.
+    #[error(
+        "cannot read the capture: its schema is {found}, and this version reads {}",
+        json::SCHEMA
+    )]
+    Schema {
+        /// What the document says of itself.
+        found: String,
+    },
+    /// Parts of the document contradict each other.
+    #[error("cannot read the capture: {0}")]
+    Inconsistent(String),
+}
+
+impl OutputError {
+    /// Whether the reader of the output went away, which is a clean end and no failure.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Write(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_name_says_the_format() {
+        let check = |path: &str, expect: Format| {
+            assert_eq!(Format::of_path(Path::new(path)).unwrap(), expect, "{path}");
+        };
+        check("report.txt", Format::Text);
+        check("/tmp/a.b/capture.json", Format::Json);
+        check("capture.json.ndjson", Format::Ndjson);
+    }
+
+    #[test]
+    fn a_format_that_does_not_exist_is_refused_with_those_that_do() {
+        for path in [
+            "heap.pb.gz",
+            "a.folded",
+            "a.svg",
+            "a.html",
+            "json",
+            "a.json/b",
+            "..",
+            "",
+        ] {
+            let error = Format::of_path(Path::new(path)).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!(
+                    "cannot tell an output format from the file name {path:?}: end it in .txt, .json or .ndjson"
+                )
+            );
+        }
+    }
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_told_from_other_failures() {
+        let report = sample::report();
+        for (_, format) in ENDINGS {
+            let error = render(format, &report, &TextOptions::default(), &mut Closed).unwrap_err();
+            assert!(error.is_closed_pipe(), "{format:?}: {error:?}");
+        }
+        assert!(!OutputError::Write(io::ErrorKind::StorageFull.into()).is_closed_pipe());
+    }
+}

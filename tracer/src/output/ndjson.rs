@@ -1,0 +1,328 @@
+//! The stream, schema `tracer.stream/1`: one JSON object per line, told apart by `event`.
+//!
+//! `start` comes first and names the schema; `site` names a site before the first interval that has figures of it;
+//! `interval` carries figures; `end` sums up. Consumers ignore fields and events that they do not know. This module hides
+//! which sites have been named already.
+
+use std::{collections::HashSet, io::Write};
+
+use serde::Serialize;
+
+use super::{
+    OutputError,
+    interval::{Interval, IntervalSite},
+    json::{schema, write_line},
+};
+use crate::report::{Frame, Report, Target};
+
+/// The schema of the stream.
+pub const SCHEMA: &str = "tracer.stream/1";
+
+/// Writes the lines of one stream, flushing after each event that a consumer waits for.
+#[derive(Debug, Default)]
+pub struct Stream {
+    named: HashSet<u32>,
+}
+
+impl Stream {
+    /// Writes the `start` line. `start_unix_ns` is the start of recording in nanoseconds of Unix time.
+    pub fn start(
+        &mut self,
+        target: &Target,
+        start_unix_ns: u64,
+        mode: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), OutputError> {
+        let event = Event::Start {
+            schema: SCHEMA,
+            target: target.into(),
+            start_unix_ns,
+            mode,
+        };
+        write_line(&event, out)?;
+        flush(out)
+    }
+
+    /// Writes the `interval` line, and before it a `site` line for each site that this stream did not name yet.
+    pub fn interval(
+        &mut self,
+        interval: &Interval<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), OutputError> {
+        for site in &interval.sites {
+            if self.named.insert(site.id) {
+                write_line(&Event::site(site.id, site.frames), out)?;
+            }
+        }
+        write_line(&Event::interval(interval), out)?;
+        flush(out)
+    }
+
+    /// Writes the `end` line from the report of the whole capture.
+    pub fn end(&mut self, report: &Report, out: &mut dyn Write) -> Result<(), OutputError> {
+        let event = Event::End {
+            window: (&report.window).into(),
+            totals: report.totals.into(),
+            completeness: (&report.completeness).into(),
+            overhead: (&report.overhead).into(),
+        };
+        write_line(&event, out)?;
+        flush(out)
+    }
+}
+
+/// Writes a whole capture as a stream of one interval, which has the full figures of every site.
+pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), OutputError> {
+    let mut stream = Stream::default();
+    stream.start(
+        &report.target,
+        report.window.start_unix_ns,
+        &report.window.mode,
+        out,
+    )?;
+    stream.interval(&whole(report), out)?;
+    stream.end(report, out)
+}
+
+fn whole(report: &Report) -> Interval<'_> {
+    Interval {
+        t_ns: report.window.duration_ns,
+        duration_ns: report.window.duration_ns,
+        figures: report.totals,
+        hits: report.completeness.hits,
+        lost: report.completeness.lost_total(),
+        rss_bytes: report
+            .timeline
+            .iter()
+            .rev()
+            .find_map(|point| point.rss_bytes),
+        sites: report
+            .sites
+            .iter()
+            .map(|site| IntervalSite {
+                id: site.id,
+                frames: &site.frames,
+                figures: site.figures,
+                total: site.figures,
+            })
+            .collect(),
+    }
+}
+
+fn flush(out: &mut dyn Write) -> Result<(), OutputError> {
+    out.flush().map_err(OutputError::Write)
+}
+
+/// One line.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event<'a> {
+    /// Recording began.
+    Start {
+        /// [`SCHEMA`]
+        schema: &'static str,
+        target: schema::Target<'a>,
+        /// Nanoseconds of Unix time.
+        start_unix_ns: u64,
+        mode: &'a str,
+    },
+    /// A site has figures for the first time.
+    Site {
+        /// Stands for the site in intervals.
+        id: u32,
+        /// Logical frames, innermost first; empty if the place has no name.
+        frames: Vec<schema::Frame<'a>>,
+    },
+    /// An interval is over.
+    Interval {
+        /// End of the interval, nanoseconds since the start of recording.
+        t_ns: u64,
+        /// Length of the interval in nanoseconds.
+        duration_ns: u64,
+        /// Allocations in the interval.
+        allocs: u64,
+        /// Bytes rounded up to size classes; `null` if the rounding cannot be known.
+        alloc_bytes: Option<u64>,
+        /// Bytes asked for.
+        requested_bytes: u64,
+        /// Allocations that the probes saw.
+        hits: u64,
+        /// Allocations lost.
+        lost: u64,
+        /// Resident memory of the target at the end of the interval, in bytes; `null` if unknown.
+        rss_bytes: Option<u64>,
+        sites: Vec<SiteInterval>,
+    },
+    /// Recording is over.
+    End {
+        window: schema::Window<'a>,
+        totals: schema::Totals,
+        completeness: schema::Completeness<'a>,
+        overhead: schema::Overhead,
+    },
+}
+
+/// Figures of one site in one interval, units as in `interval`.
+#[derive(Serialize)]
+struct SiteInterval {
+    id: u32,
+    allocs: u64,
+    alloc_bytes: Option<u64>,
+    requested_bytes: u64,
+}
+
+impl<'a> Event<'a> {
+    fn site(id: u32, frames: &'a [Frame]) -> Self {
+        Self::Site {
+            id,
+            frames: frames.iter().map(Into::into).collect(),
+        }
+    }
+
+    fn interval(interval: &Interval<'_>) -> Self {
+        let site = |site: &IntervalSite<'_>| SiteInterval {
+            id: site.id,
+            allocs: site.figures.allocs,
+            alloc_bytes: site.figures.alloc_bytes,
+            requested_bytes: site.figures.requested_bytes,
+        };
+        Self::Interval {
+            t_ns: interval.t_ns,
+            duration_ns: interval.duration_ns,
+            allocs: interval.figures.allocs,
+            alloc_bytes: interval.figures.alloc_bytes,
+            requested_bytes: interval.figures.requested_bytes,
+            hits: interval.hits,
+            lost: interval.lost,
+            rss_bytes: interval.rss_bytes,
+            sites: interval.sites.iter().map(site).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::output::sample;
+
+    fn lines(bytes: &[u8]) -> Vec<Value> {
+        let text = std::str::from_utf8(bytes).unwrap();
+        assert!(text.ends_with('\n'));
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn events(lines: &[Value]) -> Vec<&str> {
+        lines
+            .iter()
+            .map(|line| line["event"].as_str().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_whole_report_is_a_stream_of_one_interval() {
+        let mut out = Vec::new();
+        write(&sample::report(), &mut out).unwrap();
+        let lines = lines(&out);
+        assert_eq!(
+            events(&lines),
+            ["start", "site", "site", "site", "interval", "end"]
+        );
+
+        assert_eq!(lines[0]["schema"], SCHEMA);
+        assert_eq!(lines[0]["target"]["go_version"], "go1.27.3");
+        assert_eq!(lines[0]["start_unix_ns"], 1_790_000_000_123_456_789_u64);
+        assert_eq!(lines[0]["mode"], "exact");
+        assert_eq!(lines[1]["id"], 1);
+        assert_eq!(lines[1]["frames"][0]["function"], "main.(*Cache).Put");
+        assert_eq!(lines[3], json!({"event": "site", "id": 3, "frames": []}));
+        assert_eq!(
+            lines[4],
+            json!({"event": "interval", "t_ns": 10_000_000_000_u64, "duration_ns": 10_000_000_000_u64,
+                   "allocs": 6_434_607, "alloc_bytes": 1_187_416_448, "requested_bytes": 1_091_634_600,
+                   "hits": 6_434_607, "lost": 0, "rss_bytes": 408_944_640,
+                   "sites": [
+                       {"id": 1, "allocs": 5_200_000, "alloc_bytes": 871_366_656, "requested_bytes": 790_400_000},
+                       {"id": 2, "allocs": 1_234_567, "alloc_bytes": 316_049_152, "requested_bytes": 301_234_000},
+                       {"id": 3, "allocs": 40, "alloc_bytes": 640, "requested_bytes": 600}]})
+        );
+        assert_eq!(lines[5]["totals"]["alloc_bytes"], 1_187_416_448);
+        assert_eq!(
+            lines[5]["completeness"]["lost"],
+            json!({"ring_full": 0, "no_scratch": 0})
+        );
+        assert_eq!(lines[5]["overhead"]["agent_rss_bytes"], 45_088_768);
+        assert_eq!(lines[5]["window"]["ended_by"], "duration");
+    }
+
+    #[test]
+    fn a_site_is_named_once_and_before_its_figures() {
+        let report = sample::report();
+        let all = whole(&report);
+        let part = |range: std::ops::Range<usize>| Interval {
+            sites: all.sites[range].to_vec(),
+            ..all.clone()
+        };
+        let (mut stream, mut out) = (Stream::default(), Vec::new());
+        for interval in [part(0..1), part(0..0), part(0..3), part(1..2)] {
+            stream.interval(&interval, &mut out).unwrap();
+        }
+        assert_eq!(
+            events(&lines(&out)),
+            [
+                "site", "interval", "interval", "site", "site", "interval", "interval"
+            ]
+        );
+    }
+
+    /// Keeps what was written apart from what was flushed.
+    #[derive(Default)]
+    struct Buffered {
+        held: Vec<u8>,
+        seen: Vec<u8>,
+    }
+
+    impl Write for Buffered {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.held.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            self.seen.append(&mut self.held);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_consumer_sees_every_event_as_soon_as_it_is_whole() {
+        let report = sample::report();
+        let (mut stream, mut out) = (Stream::default(), Buffered::default());
+        let window = &report.window;
+        stream
+            .start(&report.target, window.start_unix_ns, &window.mode, &mut out)
+            .unwrap();
+        assert_eq!(events(&lines(&out.seen)), ["start"]);
+        stream.interval(&whole(&report), &mut out).unwrap();
+        assert_eq!(lines(&out.seen).len(), 5);
+        stream.end(&report, &mut out).unwrap();
+        assert_eq!(lines(&out.seen).len(), 6);
+        assert!(out.held.is_empty());
+    }
+
+    #[test]
+    fn hostile_names_stay_on_their_line() {
+        let mut report = sample::nasty();
+        report.target.exe = "a\nb\r\u{0}".into();
+        report.sites[0].frames[0].function = "x\n{\"event\":\"end\"}".into();
+        let mut out = Vec::new();
+        write(&report, &mut out).unwrap();
+        assert_eq!(
+            events(&lines(&out)).len(),
+            out.iter().filter(|&&byte| byte == b'\n').count()
+        );
+        assert_eq!(lines(&out)[0]["target"]["exe"], "a\nb\r\u{0}");
+    }
+}

@@ -1,0 +1,112 @@
+//! The report for people: figures first, then the sites, readable on a terminal of 100 columns.
+//!
+//! Hides layout: which columns fit, how names are shortened, what is coloured. Names come from the target, so that
+//! nothing reaches the terminal before `line` took the control characters out of it.
+
+mod course;
+mod header;
+mod interval;
+mod line;
+mod names;
+mod sites;
+mod style;
+mod units;
+
+use std::io::Write;
+
+use super::OutputError;
+use crate::report::{Figures, Report};
+use line::Line;
+
+pub use interval::write_interval;
+
+/// How to lay out text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextOptions {
+    /// Columns that a line may take; less than 40 counts as 40.
+    pub width: usize,
+    /// Whether to write escape sequences for colours.
+    pub color: bool,
+    /// How many sites to show.
+    pub limit: usize,
+    /// Whether to show who calls a site, along its heaviest stack.
+    pub callers: bool,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self {
+            width: 100,
+            color: false,
+            limit: 20,
+            callers: true,
+        }
+    }
+}
+
+impl TextOptions {
+    /// Columns that a line may take: below 40 no table is readable.
+    fn columns(&self) -> usize {
+        self.width.max(40)
+    }
+}
+
+/// Writes `report` as text.
+pub fn write(
+    report: &Report,
+    options: &TextOptions,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    let mut lines = header::lines(report, options);
+    lines.push(Line::default());
+    lines.extend(sites::lines(report, options));
+    let course = course::lines(report, options);
+    if !course.is_empty() {
+        lines.push(Line::default());
+        lines.extend(course);
+    }
+    write_lines(&lines, options, out)
+}
+
+fn write_lines(
+    lines: &[Line],
+    options: &TextOptions,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    lines
+        .iter()
+        .try_for_each(|line| line.write(options.columns(), options.color, out))
+        .map_err(OutputError::Write)
+}
+
+/// Which bytes shares are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Measure {
+    /// Bytes rounded up to size classes.
+    Allocated,
+    /// Bytes asked for, where the rounding is not known of everything.
+    Requested,
+}
+
+impl Measure {
+    fn of<'a>(figures: impl IntoIterator<Item = &'a Figures>) -> Self {
+        let known = figures
+            .into_iter()
+            .all(|figures| figures.alloc_bytes.is_some());
+        if known {
+            Self::Allocated
+        } else {
+            Self::Requested
+        }
+    }
+
+    fn bytes(self, figures: &Figures) -> u64 {
+        match self {
+            Self::Allocated => figures.alloc_bytes.unwrap_or(0),
+            Self::Requested => figures.requested_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! The top of the report: what was traced, how much it allocated, what is missing, what tracing cost.
+
+use std::path::Path;
+
+use anstyle::Style;
+
+use super::{
+    TextOptions,
+    line::{Line, cut_end, cut_start, width, wrap},
+    style::{BAD, CAUTION, FAINT, GOOD, PLAIN, STRONG},
+    units,
+};
+use crate::report::{Completeness, EndedBy, Figures, Overhead, Report, Target, Window};
+
+/// Columns for the words at the left.
+pub(super) const LABEL: usize = 11;
+
+/// Characters of a container id that people use.
+const CONTAINER_ID: usize = 12;
+
+type Item = (String, Style);
+
+pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
+    let columns = options.columns();
+    let labelled =
+        |label: &str, items: Vec<Item>| wrap(Line::starting(label, FAINT), LABEL, &items, columns);
+    let mut lines = title(&report.target, &report.window, columns);
+    lines.push(Line::default());
+    lines.extend(labelled(
+        "allocated",
+        allocated(&report.totals, report.window.duration_ns),
+    ));
+    lines.extend(labelled("requested", requested(&report.totals)));
+    lines.extend(labelled(
+        "complete",
+        complete(&report.completeness, columns),
+    ));
+    lines.extend(labelled("overhead", overhead(&report.overhead)));
+    lines
+}
+
+fn title(target: &Target, window: &Window, columns: usize) -> Vec<Line> {
+    let file_name = Path::new(&target.exe)
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let name = Line::starting(&cut_start(&file_name, columns / 3), STRONG);
+
+    let go_version = cut_end(&target.go_version, columns / 2);
+    let mut items = vec![
+        format!("pid {}", target.pid),
+        format!("{go_version} {}", target.arch),
+    ];
+    let traits = [
+        (target.stripped, "stripped"),
+        (target.pie, "pie"),
+        (target.cgo, "cgo"),
+    ];
+    items.extend(
+        traits
+            .iter()
+            .filter(|(holds, _)| *holds)
+            .map(|(_, word)| (*word).to_owned()),
+    );
+    items.extend(target.container.iter().map(|id| {
+        let short: String = id.chars().take(CONTAINER_ID).collect();
+        format!("container {short}")
+    }));
+    items.push(format!(
+        "{} for {}",
+        window.mode,
+        units::duration(window.duration_ns)
+    ));
+
+    let mut items: Vec<Item> = items.into_iter().map(|item| (item, PLAIN)).collect();
+    items.extend(ended_early(window.ended_by).map(|why| (why.to_owned(), CAUTION)));
+    let indent = name.width() + 2;
+    wrap(name, indent, &items, columns)
+}
+
+fn ended_early(ended_by: EndedBy) -> Option<&'static str> {
+    match ended_by {
+        EndedBy::Duration => None,
+        EndedBy::Signal => Some("ended by a signal"),
+        EndedBy::TargetExit => Some("ended when the target exited"),
+        EndedBy::ClosedPipe => Some("ended when the output was closed"),
+    }
+}
+
+fn allocated(totals: &Figures, duration_ns: u64) -> Vec<Item> {
+    let per_s = |total: u64| units::per_second(total, duration_ns);
+    let bytes = totals.alloc_bytes.map_or_else(
+        || units::UNKNOWN.into(),
+        |bytes| {
+            format!(
+                "{} at {}",
+                units::bytes(bytes),
+                units::byte_rate(per_s(bytes))
+            )
+        },
+    );
+    let rate = units::rate(per_s(totals.allocs));
+    let allocs = format!("{} allocations at {rate}", units::exact(totals.allocs));
+    vec![(bytes, STRONG), (allocs, PLAIN)]
+}
+
+fn requested(totals: &Figures) -> Vec<Item> {
+    let bytes = (units::bytes(totals.requested_bytes), PLAIN);
+    let waste = match totals.alloc_bytes {
+        Some(0) => return vec![bytes],
+        Some(allocated) => {
+            let waste = units::share(allocated.saturating_sub(totals.requested_bytes), allocated);
+            (
+                format!(
+                    "{} wasted by rounding to size classes",
+                    units::percent(waste)
+                ),
+                PLAIN,
+            )
+        }
+        None => ("rounding to size classes unknown".to_owned(), CAUTION),
+    };
+    vec![bytes, waste]
+}
+
+fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
+    let &Completeness {
+        hits,
+        delivered,
+        ref lost,
+        coverage,
+        ..
+    } = completeness;
+    let lost_total = lost
+        .iter()
+        .fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
+    let style = if delivered == hits && lost_total == 0 {
+        GOOD
+    } else {
+        BAD
+    };
+    let of_hits = format!(
+        "delivered {} of {} hits",
+        units::exact(delivered),
+        units::exact(hits)
+    );
+    let lost_text = format!("lost {}", units::exact(lost_total));
+    let mut items = vec![(format!("{of_hits}, {lost_text}"), style)];
+    if items.iter().any(|(text, _)| LABEL + width(text) > columns) {
+        // The loss must not be what is cut off.
+        items = vec![(of_hits, style), (lost_text, style)];
+    }
+
+    let accounted = delivered.saturating_add(lost_total);
+    let gap = ("unaccounted for", hits.abs_diff(accounted));
+    let causes = lost.iter().map(|(cause, count)| (cause.as_str(), *count));
+    items.extend(
+        causes
+            .chain([gap])
+            .filter_map(|(what, count)| more_than_none(what, count, BAD)),
+    );
+
+    let shortcomings = [
+        ("unknown pcs", completeness.unknown_pcs),
+        ("truncated stacks", completeness.truncated_stacks),
+        ("stack never arrived", completeness.undefined_stacks),
+        ("beyond the bound on stacks", completeness.overflowed),
+    ];
+    items.extend(
+        shortcomings
+            .iter()
+            .filter_map(|&(what, count)| more_than_none(what, count, CAUTION)),
+    );
+
+    items.push(match coverage {
+        Some(share) if share >= 1.0 => ("coverage 100 %".into(), GOOD),
+        Some(share) => (
+            format!("coverage {}", units::percent(Some(share * 100.0))),
+            CAUTION,
+        ),
+        None => ("coverage unknown".into(), FAINT),
+    });
+    items
+}
+
+fn more_than_none(what: &str, count: u64, style: Style) -> Option<Item> {
+    (count > 0).then(|| (format!("{what} {}", units::exact(count)), style))
+}
+
+fn overhead(overhead: &Overhead) -> Vec<Item> {
+    let agent = format!(
+        "agent CPU {}, RSS {}",
+        units::percent(overhead.agent_cpu_pct),
+        units::maybe_bytes(overhead.agent_rss_bytes)
+    );
+    let cost = overhead
+        .ns_per_hit
+        .map(|ns| format!(" at {} each", units::nanoseconds(ns)));
+    let target = format!(
+        "target CPU {}, hits {}{}",
+        units::percent(overhead.target_cpu_pct),
+        units::rate(Some(overhead.hits_per_s)),
+        cost.unwrap_or_default()
+    );
+    vec![(agent, PLAIN), (target, PLAIN)]
+}

@@ -1,0 +1,128 @@
+//! The live block of `tracer attach`: one line for the interval, one line per site.
+
+use std::io::Write;
+
+use anstyle::Style;
+
+use super::{
+    Measure, TextOptions,
+    line::{Line, width},
+    names,
+    style::{BAD, CAUTION, FAINT, GOOD, PLAIN, STRONG},
+    units, write_lines,
+};
+use crate::output::{
+    OutputError,
+    interval::{Interval, IntervalSite},
+};
+use crate::report::{Figures, Frame};
+
+/// Where the figures end, so that blocks written one after another align.
+const SHARE_END: usize = 8;
+const BYTES_END: usize = SHARE_END + 12;
+const ALLOCS_END: usize = BYTES_END + 9;
+const TOTAL_END: usize = ALLOCS_END + 16;
+const GAP: usize = 2;
+/// Fewer columns than this have no room for totals and paths.
+const WIDE: usize = 90;
+
+/// Writes `interval` as a block of text and flushes it.
+pub fn write_interval(
+    interval: &Interval<'_>,
+    options: &TextOptions,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    let figures = interval
+        .sites
+        .iter()
+        .flat_map(|site| [&site.figures, &site.total]);
+    let measure = Measure::of(figures.chain([&interval.figures]));
+    let sites = interval.sites.iter().take(options.limit);
+    let mut lines = vec![head(interval, measure)];
+    lines.extend(sites.map(|site| site_line(site, interval, measure, options.columns())));
+    write_lines(&lines, options, out)?;
+    out.flush().map_err(OutputError::Write)
+}
+
+fn head(interval: &Interval<'_>, measure: Measure) -> Line {
+    let mut line = figures_line(
+        (&units::duration(interval.t_ns), STRONG),
+        interval.figures,
+        interval.duration_ns,
+        measure,
+        STRONG,
+    );
+    line.push(" allocs", STRONG);
+    if measure == Measure::Requested {
+        line.push(" · bytes as requested", CAUTION);
+    }
+    if let Some(rss) = interval.rss_bytes {
+        line.push(&format!(" · RSS {}", units::bytes(rss)), PLAIN);
+    }
+    line.push(" · ", FAINT);
+    let lost = format!("lost {}", units::exact(interval.lost));
+    line.push(&lost, if interval.lost == 0 { GOOD } else { BAD });
+    line
+}
+
+fn site_line(
+    site: &IntervalSite<'_>,
+    interval: &Interval<'_>,
+    measure: Measure,
+    columns: usize,
+) -> Line {
+    let whole = measure.bytes(&interval.figures);
+    let share = units::percent(units::share(measure.bytes(&site.figures), whole));
+    let mut line = figures_line(
+        (&share, FAINT),
+        site.figures,
+        interval.duration_ns,
+        measure,
+        PLAIN,
+    );
+    if columns >= WIDE {
+        let total = format!("total {}", units::bytes(measure.bytes(&site.total)));
+        line.push_right(&total, TOTAL_END, FAINT);
+    }
+    line.pad_to(line.width() + GAP);
+    push_name(&mut line, site.frames, columns);
+    line
+}
+
+/// The function and, where there is room for both, the line of code.
+fn push_name(line: &mut Line, frames: &[Frame], columns: usize) {
+    let Some(frame) = frames.first() else {
+        return line.push(names::UNNAMED, STRONG);
+    };
+    let room = columns.saturating_sub(line.width());
+    if columns < WIDE {
+        return line.push(&names::call(frame, room), STRONG);
+    }
+    let place = names::place(frame, (room / 2).saturating_sub(GAP));
+    let function = names::function(&frame.function, room.saturating_sub(width(&place) + GAP));
+    line.push(&function, STRONG);
+    line.pad_to(line.width() + GAP);
+    line.push(
+        &names::place(frame, columns.saturating_sub(line.width())),
+        FAINT,
+    );
+}
+
+fn figures_line(
+    (first, first_style): (&str, Style),
+    figures: Figures,
+    duration_ns: u64,
+    measure: Measure,
+    style: Style,
+) -> Line {
+    let mut line = Line::default();
+    let per_s = |total: u64| units::per_second(total, duration_ns);
+    line.push_right(first, SHARE_END, first_style);
+    line.push_right(
+        &units::byte_rate(per_s(measure.bytes(&figures))),
+        BYTES_END,
+        style,
+    );
+    line.push_right(&units::rate(per_s(figures.allocs)), ALLOCS_END, style);
+    line
+}

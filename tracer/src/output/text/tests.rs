@@ -1,0 +1,203 @@
+//! The text as a whole: golden files, and what holds for every report at every width.
+
+use super::{TextOptions, line::width, write, write_interval};
+use crate::output::{
+    interval::{Interval, IntervalSite},
+    sample,
+};
+use crate::report::{EndedBy, Figures, Report, SizeSummary};
+
+fn text(report: &Report, options: &TextOptions) -> String {
+    let mut out = Vec::new();
+    write(report, options, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The report as if it had been the second second of a stream.
+fn live(report: &Report, options: &TextOptions) -> String {
+    let twice = |figures: Figures| Figures {
+        allocs: figures.allocs.saturating_mul(2),
+        alloc_bytes: figures.alloc_bytes.map(|bytes| bytes.saturating_mul(2)),
+        requested_bytes: figures.requested_bytes.saturating_mul(2),
+    };
+    let sites = report.sites.iter().map(|site| IntervalSite {
+        id: site.id,
+        frames: &site.frames,
+        figures: site.figures,
+        total: twice(site.figures),
+    });
+    let interval = Interval {
+        t_ns: 2_000_000_000,
+        duration_ns: 1_000_000_000,
+        figures: report.totals,
+        hits: report.completeness.hits,
+        lost: report.completeness.lost[0].1,
+        rss_bytes: report.timeline.first().and_then(|point| point.rss_bytes),
+        sites: sites.collect(),
+    };
+    let mut out = Vec::new();
+    write_interval(&interval, options, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The usual report, with every kind of shortcoming.
+fn lossy() -> Report {
+    let mut report = sample::report();
+    report.window.ended_by = EndedBy::Signal;
+    report.completeness.hits += 1500;
+    report.completeness.lost[0].1 = 1400;
+    report.completeness.unknown_pcs = 3;
+    report.completeness.truncated_stacks = 12_345;
+    report.completeness.undefined_stacks = 2;
+    report.completeness.overflowed = 1;
+    report.completeness.coverage = Some(0.9997);
+    report.overhead = crate::report::Overhead {
+        hits_per_s: 643_610.7,
+        ..Default::default()
+    };
+    report.totals.alloc_bytes = None;
+    report.sites[1].figures.alloc_bytes = None;
+    report.sites[1].size = SizeSummary {
+        max: 40 << 20,
+        ..report.sites[1].size.clone()
+    };
+    report.timeline.truncate(1);
+    report
+}
+
+#[test]
+fn a_report_reads_like_this() {
+    let golden = include_str!("golden/report.txt");
+    assert_eq!(text(&sample::report(), &TextOptions::default()), golden);
+}
+
+#[test]
+fn what_is_missing_is_said_per_cause() {
+    let options = TextOptions {
+        limit: 2,
+        callers: false,
+        ..TextOptions::default()
+    };
+    assert_eq!(text(&lossy(), &options), include_str!("golden/lossy.txt"));
+}
+
+#[test]
+fn an_empty_report_says_so() {
+    let golden = include_str!("golden/empty.txt");
+    assert_eq!(text(&sample::empty(), &TextOptions::default()), golden);
+}
+
+#[test]
+fn a_narrow_terminal_gets_fewer_columns() {
+    let options = TextOptions {
+        width: 60,
+        ..TextOptions::default()
+    };
+    assert_eq!(
+        text(&sample::report(), &options),
+        include_str!("golden/narrow.txt")
+    );
+}
+
+#[test]
+fn an_interval_reads_like_this() {
+    let golden = include_str!("golden/interval.txt");
+    let options = TextOptions::default();
+    assert_eq!(
+        live(&sample::report(), &options) + &live(&lossy(), &options),
+        golden
+    );
+}
+
+#[test]
+fn the_sites_beyond_the_limit_are_summed_up() {
+    let report = sample::report();
+    let tail = |limit| {
+        let text = text(
+            &report,
+            &TextOptions {
+                limit,
+                ..TextOptions::default()
+            },
+        );
+        text.lines()
+            .find(|line| line.starts_with('…'))
+            .map(str::to_owned)
+    };
+    assert_eq!(tail(0).as_deref(), Some("… and 3 more sites (100 %)"));
+    assert_eq!(tail(1).as_deref(), Some("… and 2 more sites (26.6 %)"));
+    assert_eq!(tail(2).as_deref(), Some("… and 1 more site (<0.1 %)"));
+    assert_eq!(tail(3), None);
+}
+
+#[test]
+fn no_line_is_wider_than_asked() {
+    for report in [sample::report(), sample::empty(), sample::nasty(), lossy()] {
+        for columns in 40..=140 {
+            let options = TextOptions {
+                width: columns,
+                ..TextOptions::default()
+            };
+            for line in (text(&report, &options) + &live(&report, &options)).lines() {
+                assert!(
+                    width(line) <= columns,
+                    "{} > {columns}: {line}",
+                    width(line)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_do_not_end_in_blanks() {
+    let mut untyped = sample::report();
+    untyped.sites[0].types.clear();
+    for report in [
+        untyped,
+        sample::report(),
+        sample::empty(),
+        sample::nasty(),
+        lossy(),
+    ] {
+        let options = TextOptions::default();
+        for line in (text(&report, &options) + &live(&report, &options)).lines() {
+            assert_eq!(line.trim_end(), line);
+        }
+    }
+}
+
+#[test]
+fn without_colour_there_is_no_escape_byte_and_with_colour_the_same_text() {
+    for report in [sample::report(), sample::nasty(), lossy()] {
+        let plain = TextOptions::default();
+        let coloured = TextOptions {
+            color: true,
+            ..plain.clone()
+        };
+        for render in [text, live] {
+            let expect = render(&report, &plain);
+            assert!(!expect.bytes().any(|byte| byte < b' ' && byte != b'\n'));
+            assert_eq!(without_escapes(&render(&report, &coloured)), expect);
+        }
+    }
+}
+
+fn without_escapes(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| plain + part.split_once('m').unwrap().1)
+}
+
+#[test]
+fn colour_tells_whether_anything_is_missing() {
+    let coloured = TextOptions {
+        color: true,
+        ..TextOptions::default()
+    };
+    let complete = text(&sample::report(), &coloured);
+    assert!(complete.contains("\u{1b}[32mdelivered 6,434,607 of 6,434,607 hits, lost 0\u{1b}[0m"));
+    let lossy = text(&lossy(), &coloured);
+    assert!(lossy.contains("\u{1b}[1m\u{1b}[31mdelivered 6,434,607 of 6,436,107 hits, lost 1,400"));
+    assert!(lossy.contains("\u{1b}[1m\u{1b}[31mring_full 1,400\u{1b}[0m"));
+}

@@ -1,0 +1,225 @@
+//! Which instructions to probe: from the facts about a Go binary to a plan, without touching the kernel.
+//!
+//! A plan is data; `kernel` carries it out. The set of functions is `leaves`, the instruction within each is `site`.
+
+mod layout;
+mod leaves;
+mod site;
+
+pub use layout::TinyLayout;
+pub use leaves::Pointers;
+pub use site::{CostClass, Site, SiteError};
+
+use crate::target::{FileOffset, Function, GoBinary, GoVersion, VirtualAddress};
+use leaves::LeafSet;
+use std::fmt;
+use tracer_common::limits::MAX_ROWS;
+
+/// Bytes of a function that the search for a probe site may look at.
+const PROLOGUE_BYTES: usize = 96;
+
+/// Every probe of a capture.
+#[derive(Clone, Debug)]
+pub struct ProbePlan {
+    /// One row for each probed function; the position is the row number on the wire.
+    pub rows: Vec<PlanRow>,
+    /// Whether objects of more than 512 bytes with pointers have a malloc header.
+    pub headers: bool,
+    /// Where the state of the tiny allocator is.
+    pub tiny: TinyLayout,
+    /// Whether the rows are known to be the target's whole leaf set.
+    pub coverage: Coverage,
+}
+
+/// One probe.
+#[derive(Clone, Debug)]
+pub struct PlanRow {
+    /// Name of the probed function.
+    pub function: String,
+    /// Where the function starts.
+    pub address: VirtualAddress,
+    /// Where the kernel puts the probe.
+    pub offset: FileOffset,
+    /// The chosen instruction.
+    pub site: Site,
+    /// What the function says about pointers in the memory it allocates.
+    pub pointers: Pointers,
+}
+
+/// Whether a plan covers every allocation of its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// The Go version is in the table, and every allocation function of the binary is known to it.
+    Complete,
+    /// The Go version is newer than the table: the newest rules are used.
+    NewerThanTable,
+    /// The binary has allocation functions that the table does not know.
+    UnknownFunctions(Vec<String>),
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The Go version is older than the oldest row of the table.
+    #[error(
+        "cannot plan probes for {version}: Go 1.19 is the oldest supported version; build the target with a newer toolchain"
+    )]
+    TooOld {
+        /// The target's version.
+        version: String,
+    },
+    /// A function that every binary of that version has is missing.
+    #[error(
+        "cannot plan probes for {version}: the binary has no function {function}; is it a complete executable built by the Go toolchain?"
+    )]
+    MissingFunction {
+        /// The target's version.
+        version: String,
+        /// What was looked for.
+        function: String,
+    },
+    /// The function's code lies outside the file.
+    #[error(
+        "cannot read the code of {function} at {address}: the address is outside the executable's segments"
+    )]
+    NoCode {
+        /// The function.
+        function: String,
+        /// Its address.
+        address: VirtualAddress,
+    },
+    /// No instruction of the function is fit for a probe.
+    #[error("cannot place a probe in {function}")]
+    NoSite {
+        /// The function.
+        function: String,
+        /// Why.
+        #[source]
+        source: SiteError,
+    },
+    /// More functions than a plan holds.
+    #[error("cannot plan {rows} probes: at most {MAX_ROWS} fit into a plan")]
+    TooManyRows {
+        /// Functions found.
+        rows: usize,
+    },
+}
+
+/// Makes the plan for exact mode: the leaf set of the binary's Go version.
+///
+/// # Errors
+/// The version is not supported, or the binary is not laid out as that version does it.
+pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
+    let version = binary.go_version();
+    let (set, newer) = leaf_set(version)?;
+    let functions: Vec<Function<'_>> = binary
+        .functions_with_prefix(leaves::ALLOCATOR_PREFIX)
+        .filter(|f| !f.name.ends_with(".abi0"))
+        .collect();
+    if let Some(missing) = set.first_missing(functions.iter().map(|f| f.name)) {
+        return Err(PlanError::MissingFunction {
+            version: version.to_string(),
+            function: missing.to_owned(),
+        });
+    }
+    let mut rows = Vec::new();
+    let mut unknown = Vec::new();
+    for function in &functions {
+        match set.classify(function.name) {
+            leaves::Class::Leaf(pointers) => rows.push(row(binary, function, pointers)?),
+            leaves::Class::NotALeaf => {}
+            leaves::Class::Unknown => unknown.push(function.name.to_owned()),
+        }
+    }
+    if rows.len() > MAX_ROWS {
+        return Err(PlanError::TooManyRows { rows: rows.len() });
+    }
+    let coverage = match (unknown.is_empty(), newer) {
+        (false, _) => Coverage::UnknownFunctions(unknown),
+        (true, true) => Coverage::NewerThanTable,
+        (true, false) => Coverage::Complete,
+    };
+    Ok(ProbePlan {
+        rows,
+        headers: set.headers,
+        tiny: layout::tiny(version.minor),
+        coverage,
+    })
+}
+
+/// The rules for `version`, and whether they are those of an older one.
+fn leaf_set(version: &GoVersion) -> Result<(&'static LeafSet, bool), PlanError> {
+    leaves::for_version(version.major, version.minor).ok_or_else(|| PlanError::TooOld {
+        version: version.to_string(),
+    })
+}
+
+fn row(
+    binary: &GoBinary,
+    function: &Function<'_>,
+    pointers: Pointers,
+) -> Result<PlanRow, PlanError> {
+    let no_code = || PlanError::NoCode {
+        function: function.name.to_owned(),
+        address: function.address,
+    };
+    let len = usize::try_from(function.size)
+        .unwrap_or(PROLOGUE_BYTES)
+        .min(PROLOGUE_BYTES);
+    let code = binary.code(function.address, len).ok_or_else(no_code)?;
+    let site = site::choose(code, function.address).map_err(|source| PlanError::NoSite {
+        function: function.name.to_owned(),
+        source,
+    })?;
+    let offset = binary.file_offset(site.address).ok_or_else(no_code)?;
+    Ok(PlanRow {
+        function: function.name.to_owned(),
+        address: function.address,
+        offset,
+        site,
+        pointers,
+    })
+}
+
+impl fmt::Display for ProbePlan {
+    /// The table of `--explain`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<44} {:>12} {:>6}  {:<24} {:<14} why",
+            "function", "address", "at", "instruction", "cost"
+        )?;
+        for row in &self.rows {
+            let site = &row.site;
+            writeln!(
+                f,
+                "{:<44} {:>12} {:>+6}  {:<24} {:<14} {}",
+                row.function,
+                row.address.to_string(),
+                site.offset,
+                site.instruction,
+                site.cost.to_string(),
+                site.reason
+            )?;
+        }
+        match &self.coverage {
+            Coverage::Complete => writeln!(
+                f,
+                "coverage: complete, every allocation function of this Go version is known"
+            ),
+            Coverage::NewerThanTable => {
+                writeln!(
+                    f,
+                    "coverage: not known, this Go version is newer than tracer; the newest known rules are used"
+                )
+            }
+            Coverage::UnknownFunctions(names) => {
+                writeln!(
+                    f,
+                    "coverage: not known, the binary has unknown allocation functions: {}",
+                    names.join(", ")
+                )
+            }
+        }
+    }
+}

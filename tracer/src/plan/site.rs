@@ -1,0 +1,255 @@
+//! The choice of the instruction to probe within a function.
+//!
+//! The first instruction of a Go function belongs to the stack check: it is single-stepped (two traps), and runs again
+//! when the check grows the stack or yields. The site is therefore after the check, an instruction the kernel emulates
+//! where there is one (`push %rbp`, a nop; `arch/x86/kernel/uprobes.c`), and before the arguments leave their
+//! registers.
+
+use crate::target::VirtualAddress;
+use iced_x86::{
+    Decoder, DecoderOptions, FlowControl, Formatter as _, Instruction, InstructionInfoFactory,
+    IntelFormatter, Mnemonic, OpAccess, OpKind, Register,
+};
+use std::fmt;
+
+/// Instructions looked at before giving up.
+const MAX_INSTRUCTIONS: usize = 24;
+
+/// A place for a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Address of the instruction.
+    pub address: VirtualAddress,
+    /// Bytes from the start of the function.
+    pub offset: u64,
+    /// The probed instruction.
+    pub instruction: String,
+    /// How the kernel runs it.
+    pub cost: CostClass,
+    /// Whether the frame pointer is already the function's own.
+    pub frame_set_up: bool,
+    /// Why this place.
+    pub reason: &'static str,
+}
+
+/// How the kernel runs the probed instruction, which decides what a hit costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CostClass {
+    /// Emulated in the trap handler: one trap.
+    Emulated,
+    /// Executed out of line under single-step: two traps.
+    SingleStepped,
+}
+
+impl fmt::Display for CostClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            CostClass::Emulated => "emulated",
+            CostClass::SingleStepped => "single-stepped",
+        })
+    }
+}
+
+/// Why a function has no place for a probe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SiteError {
+    /// The bytes are not a known prologue.
+    #[error("its code does not start like a Go function: {found} at offset {offset}")]
+    UnknownPrologue {
+        /// The instruction that does not belong there.
+        found: String,
+        /// Where it is.
+        offset: u64,
+    },
+    /// The code ends within the prologue.
+    #[error("its code ends within the stack check")]
+    TooShort,
+}
+
+/// Chooses the site in a function that starts at `address` with the bytes `code`.
+///
+/// # Errors
+/// The code does not begin with a Go stack check.
+pub(super) fn choose(code: &[u8], address: VirtualAddress) -> Result<Site, SiteError> {
+    let start = address.0;
+    let mut decoder = Decoder::with_ip(64, code, start, DecoderOptions::NONE);
+    let after_check = skip_stack_check(&mut decoder, start)?;
+    if after_check.mnemonic() == Mnemonic::Push && after_check.op0_register() == Register::RBP {
+        return Ok(Site {
+            address: VirtualAddress(after_check.ip()),
+            offset: after_check.ip() - start,
+            instruction: text(&after_check),
+            cost: CostClass::Emulated,
+            frame_set_up: false,
+            reason: "first instruction after the stack check",
+        });
+    }
+    Ok(
+        nop_after_frame(&mut decoder, &after_check, start).unwrap_or_else(|| Site {
+            address: VirtualAddress(after_check.ip()),
+            offset: after_check.ip() - start,
+            instruction: text(&after_check),
+            cost: CostClass::SingleStepped,
+            frame_set_up: false,
+            reason: "no instruction that the kernel emulates before the arguments are overwritten",
+        }),
+    )
+}
+
+/// Steps over the stack check and gives the first instruction after it. A function without a check (`nosplit`) starts
+/// with `push %rbp`.
+fn skip_stack_check(decoder: &mut Decoder<'_>, start: u64) -> Result<Instruction, SiteError> {
+    for _ in 0..MAX_INSTRUCTIONS {
+        if !decoder.can_decode() {
+            return Err(SiteError::TooShort);
+        }
+        let instruction = decoder.decode();
+        match instruction.mnemonic() {
+            Mnemonic::Push if instruction.ip() == start => return Ok(instruction),
+            // The check compares the stack pointer with `g.stackguard0`; large frames compute it in R12 first.
+            Mnemonic::Cmp | Mnemonic::Lea | Mnemonic::Mov | Mnemonic::Sub | Mnemonic::Jb => {}
+            Mnemonic::Jbe => {
+                return if decoder.can_decode() {
+                    Ok(decoder.decode())
+                } else {
+                    Err(SiteError::TooShort)
+                };
+            }
+            _ => {
+                let offset = instruction.ip() - start;
+                return Err(SiteError::UnknownPrologue {
+                    found: text(&instruction),
+                    offset,
+                });
+            }
+        }
+    }
+    Err(SiteError::TooShort)
+}
+
+/// Go up to 1.20 sets the frame up with `sub`, `mov`, `lea` and has no `push %rbp`: a nop behind them serves, if the
+/// arguments are still in RAX and RBX there.
+fn nop_after_frame(decoder: &mut Decoder<'_>, first: &Instruction, start: u64) -> Option<Site> {
+    let mut info = InstructionInfoFactory::new();
+    let mut instruction = *first;
+    let mut frame_set_up = false;
+    for _ in 0..MAX_INSTRUCTIONS {
+        if instruction.mnemonic() == Mnemonic::Nop && frame_set_up {
+            return Some(Site {
+                address: VirtualAddress(instruction.ip()),
+                offset: instruction.ip() - start,
+                instruction: text(&instruction),
+                cost: CostClass::Emulated,
+                frame_set_up,
+                reason: "first nop after the frame is set up, arguments still in registers",
+            });
+        }
+        let used = info.info(&instruction);
+        let overwrites = used.used_registers().iter().any(|used| {
+            matches!(
+                used.access(),
+                OpAccess::Write
+                    | OpAccess::ReadWrite
+                    | OpAccess::CondWrite
+                    | OpAccess::ReadCondWrite
+            ) && matches!(
+                used.register().full_register(),
+                Register::RAX | Register::RBX
+            )
+        });
+        if overwrites || instruction.flow_control() != FlowControl::Next || !decoder.can_decode() {
+            return None;
+        }
+        frame_set_up |= sets_frame_pointer(&instruction);
+        instruction = decoder.decode();
+    }
+    None
+}
+
+/// `lea N(%rsp),%rbp` or `mov %rsp,%rbp`.
+fn sets_frame_pointer(instruction: &Instruction) -> bool {
+    matches!(instruction.mnemonic(), Mnemonic::Lea | Mnemonic::Mov)
+        && instruction.op0_kind() == OpKind::Register
+        && instruction.op0_register() == Register::RBP
+}
+
+fn text(instruction: &Instruction) -> String {
+    let mut output = String::new();
+    IntelFormatter::new().format(instruction, &mut output);
+    output
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(code: &[u8]) -> Result<Site, SiteError> {
+        choose(code, VirtualAddress(0x40_1000))
+    }
+
+    /// `cmp 0x10(%r14),%rsp; jbe +0x70`.
+    const SMALL_FRAME_CHECK: [u8; 6] = [0x49, 0x3b, 0x66, 0x10, 0x76, 0x70];
+
+    #[test]
+    fn push_after_a_small_frames_check() {
+        let mut code = SMALL_FRAME_CHECK.to_vec();
+        code.extend([0x55, 0x48, 0x89, 0xe5]);
+        let site = chosen(&code).unwrap();
+        assert_eq!(
+            (site.offset, site.instruction.as_str(), site.cost),
+            (6, "push rbp", CostClass::Emulated)
+        );
+        assert!(!site.frame_set_up);
+    }
+
+    #[test]
+    fn push_after_a_large_frames_check() {
+        // lea -0x10(%rsp),%r12; cmp 0x10(%r14),%r12; jbe (long); push %rbp
+        let code = [
+            0x4c, 0x8d, 0x64, 0x24, 0xf0, 0x4d, 0x3b, 0x66, 0x10, 0x0f, 0x86, 0x80, 0x01, 0x00,
+            0x00, 0x55, 0x48, 0x89, 0xe5,
+        ];
+        assert_eq!(chosen(&code).unwrap().offset, 15);
+    }
+
+    #[test]
+    fn push_at_once_without_a_check() {
+        assert_eq!(chosen(&[0x55, 0x48, 0x89, 0xe5]).unwrap().offset, 0);
+    }
+
+    #[test]
+    fn the_nop_of_go_1_19() {
+        let mut code = SMALL_FRAME_CHECK.to_vec();
+        // sub $0x78,%rsp; mov %rbp,0x70(%rsp); lea 0x70(%rsp),%rbp; nop
+        code.extend([
+            0x48, 0x83, 0xec, 0x78, 0x48, 0x89, 0x6c, 0x24, 0x70, 0x48, 0x8d, 0x6c, 0x24, 0x70,
+            0x90,
+        ]);
+        let site = chosen(&code).unwrap();
+        assert_eq!(
+            (site.offset, site.cost, site.frame_set_up),
+            (20, CostClass::Emulated, true)
+        );
+    }
+
+    #[test]
+    fn a_nop_behind_overwritten_arguments_is_not_used() {
+        let mut code = SMALL_FRAME_CHECK.to_vec();
+        // sub $0x78,%rsp; lea 0x70(%rsp),%rbp; mov %rcx,%rax; nop
+        code.extend([
+            0x48, 0x83, 0xec, 0x78, 0x48, 0x8d, 0x6c, 0x24, 0x70, 0x48, 0x89, 0xc8, 0x90,
+        ]);
+        let site = chosen(&code).unwrap();
+        assert_eq!((site.offset, site.cost), (6, CostClass::SingleStepped));
+    }
+
+    #[test]
+    fn bytes_that_are_no_prologue_are_refused() {
+        assert!(matches!(
+            chosen(&[0xc3]),
+            Err(SiteError::UnknownPrologue { offset: 0, .. })
+        ));
+        assert_eq!(chosen(&[]), Err(SiteError::TooShort));
+        assert_eq!(chosen(&SMALL_FRAME_CHECK), Err(SiteError::TooShort));
+    }
+}

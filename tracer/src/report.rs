@@ -1,0 +1,247 @@
+//! What a capture found, as plain data: names resolved, sites ranked, completeness stated.
+//!
+//! Outputs render a [`Report`] and know nothing else; it hides stack ids, program counters and type addresses. A
+//! figure that was not measured is `None`, never 0.
+
+mod build;
+mod sites;
+
+pub use build::{Capture, build};
+
+use crate::symbolize;
+
+/// A whole capture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The traced process and its binary.
+    pub target: Target,
+    /// When and how it was traced.
+    pub window: Window,
+    /// Sums over all sites.
+    pub totals: Figures,
+    /// What the figures cover and what is missing from them.
+    pub completeness: Completeness,
+    /// What tracing cost.
+    pub overhead: Overhead,
+    /// Each distinct logical frame once; stacks point into it.
+    pub frames: Vec<Frame>,
+    /// Call sites, most allocated bytes first.
+    pub sites: Vec<Site>,
+    /// Every distinct stack, by its id.
+    pub stacks: Vec<Stack>,
+    /// The course of the capture, oldest first.
+    pub timeline: Vec<TimelinePoint>,
+}
+
+/// The traced process and its binary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// Process id in the tracer's pid namespace.
+    pub pid: u32,
+    /// Path of the executable as the target sees it.
+    pub exe: String,
+    /// Build id: GNU, else Go's.
+    pub build_id: Option<String>,
+    /// As the binary tells it: `go1.27.3`, with `-X:` experiments.
+    pub go_version: String,
+    /// Go's name of the architecture: `amd64`, `arm64`.
+    pub arch: String,
+    /// Whether the symbol table is missing.
+    pub stripped: bool,
+    /// Whether the executable is position independent.
+    pub pie: bool,
+    /// Whether the executable links C code.
+    pub cgo: bool,
+    /// Id of the container the process runs in.
+    pub container: Option<String>,
+}
+
+/// When and how the target was traced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// Start of recording, nanoseconds of Unix time.
+    pub start_unix_ns: u64,
+    /// Length of recording in nanoseconds.
+    pub duration_ns: u64,
+    /// `exact`: every allocation was probed.
+    pub mode: String,
+    /// Why the capture ended.
+    pub ended_by: EndedBy,
+}
+
+/// Why a capture ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The asked-for duration was over.
+    Duration,
+    /// SIGINT or SIGTERM.
+    Signal,
+    /// The target exited.
+    TargetExit,
+    /// The reader of standard output went away.
+    ClosedPipe,
+}
+
+/// Numbers of a site or of the whole capture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Heap allocations: equals the delta of `MemStats.Mallocs`.
+    pub allocs: u64,
+    /// Bytes after rounding to size classes: equals the delta of `MemStats.TotalAlloc`; `None` where the rounding
+    /// cannot be known.
+    pub alloc_bytes: Option<u64>,
+    /// Bytes asked for.
+    pub requested_bytes: u64,
+}
+
+/// What the figures cover and what is missing from them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completeness {
+    /// Allocations that the probes saw, counted in the kernel.
+    pub hits: u64,
+    /// Allocations that reached the report.
+    pub delivered: u64,
+    /// Allocations lost, by cause; causes that did not occur are listed with 0.
+    pub lost: Vec<(String, u64)>,
+    /// Distinct program counters without a name.
+    pub unknown_pcs: u64,
+    /// Allocations whose stack is cut short (too deep, or unreadable).
+    pub truncated_stacks: u64,
+    /// Allocations whose stack never arrived: they are in the totals, at no site.
+    pub undefined_stacks: u64,
+    /// Allocations beyond the bound on distinct stacks: they are in the totals, at no site.
+    pub overflowed: u64,
+    /// Share of the target's allocations that is at a site of this report, 0 to 1; `None` if it cannot be known.
+    pub coverage: Option<f64>,
+}
+
+impl Completeness {
+    /// Sum of all causes of loss.
+    pub fn lost_total(&self) -> u64 {
+        self.lost.iter().map(|(_, count)| count).sum()
+    }
+}
+
+/// What tracing cost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overhead {
+    /// Nanoseconds that one hit costs the target.
+    pub ns_per_hit: Option<f64>,
+    /// Hits per second of recording.
+    pub hits_per_s: f64,
+    /// CPU time spent in probes, percent of one CPU.
+    pub target_cpu_pct: Option<f64>,
+    /// CPU time of the agent, percent of one CPU.
+    pub agent_cpu_pct: Option<f64>,
+    /// Peak resident memory of the agent in bytes.
+    pub agent_rss_bytes: Option<u64>,
+}
+
+/// One logical frame: a function, or a function inlined into the next frame.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Frame {
+    /// Full name as Go prints it: `net/http.(*conn).serve`.
+    pub function: String,
+    /// Import path of its package.
+    pub package: String,
+    /// Source file, empty if unknown.
+    pub file: String,
+    /// Line in `file`.
+    pub line: Option<u32>,
+    /// Whether the compiler inlined it into the frame that follows.
+    pub inlined: bool,
+}
+
+impl From<&symbolize::Frame> for Frame {
+    fn from(frame: &symbolize::Frame) -> Self {
+        Frame {
+            function: frame.function.to_string(),
+            package: frame.package.to_string(),
+            file: frame.file.as_deref().unwrap_or_default().to_owned(),
+            line: frame.line,
+            inlined: frame.inlined,
+        }
+    }
+}
+
+/// A place in the code that allocates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// Position in the ranking by bytes, from 1.
+    pub id: u32,
+    /// Logical frames at the place, innermost first; empty if the place has no name.
+    pub frames: Vec<Frame>,
+    /// What was allocated here.
+    pub figures: Figures,
+    /// Distribution of the sizes asked for.
+    pub size: SizeSummary,
+    /// Go types allocated here, most bytes first.
+    pub types: Vec<TypeFigures>,
+    /// Stacks that end here, most bytes first.
+    pub stacks: Vec<StackFigures>,
+}
+
+/// Distribution of the sizes asked for, in bytes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SizeSummary {
+    /// Smallest, exact.
+    pub min: u64,
+    /// Median; exact for a site of few sizes, else within 1 %.
+    pub p50: u64,
+    /// 90th percentile.
+    pub p90: u64,
+    /// 99th percentile.
+    pub p99: u64,
+    /// Largest, exact.
+    pub max: u64,
+    /// Mean, exact.
+    pub mean: f64,
+    /// `(size, count)` in ascending order; sizes are exact or the highest equivalent value of a histogram bucket.
+    pub buckets: Vec<(u64, u64)>,
+    /// Allocations that are in the figures but in no bucket, because the bound on histograms was reached.
+    pub unbinned: u64,
+}
+
+/// What a site allocated of one Go type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeFigures {
+    /// Name as Go prints it; `-` for memory without a type.
+    pub name: String,
+    /// Allocations.
+    pub allocs: u64,
+    /// Bytes asked for.
+    pub bytes: u64,
+    /// Bytes that the garbage collector must scan for pointers; `None` if the type is unknown.
+    pub pointer_bytes: Option<u64>,
+}
+
+/// What came through one stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackFigures {
+    /// Which stack.
+    pub id: u64,
+    /// What it allocated.
+    pub figures: Figures,
+}
+
+/// One distinct stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Identity within the capture.
+    pub id: u64,
+    /// Indices into [`Report::frames`], innermost first.
+    pub frames: Vec<usize>,
+}
+
+/// One point of the course of a capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimelinePoint {
+    /// Nanoseconds since the start of recording, at the end of the interval.
+    pub t_ns: u64,
+    /// Allocations in the interval.
+    pub allocs: u64,
+    /// Bytes of the interval, rounded to size classes.
+    pub alloc_bytes: Option<u64>,
+    /// Resident memory of the target at the end of the interval.
+    pub rss_bytes: Option<u64>,
+}

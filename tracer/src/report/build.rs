@@ -1,0 +1,216 @@
+//! Joins the sums of a capture with the names of its stacks and types.
+
+use super::sites;
+use super::{Completeness, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint, Window};
+use crate::aggregate::{Sums, Totals};
+use crate::kernel::Counters;
+use crate::plan::Coverage;
+use crate::symbolize::Symbols;
+use std::collections::HashMap;
+use tracer_common::counter::Counter;
+
+/// Everything known at the end of a capture.
+#[derive(Debug)]
+pub struct Capture<'a> {
+    /// The traced process and its binary.
+    pub target: Target,
+    /// When and how it was traced.
+    pub window: Window,
+    /// What was collected.
+    pub totals: &'a Totals,
+    /// What the kernel counted.
+    pub counters: Counters,
+    /// Whether the probes cover every allocation.
+    pub coverage: &'a Coverage,
+    /// Names of the stacks and types in `totals`.
+    pub symbols: &'a Symbols,
+    /// The course of the capture.
+    pub timeline: Vec<TimelinePoint>,
+    /// What tracing cost; the rate of hits is filled in here.
+    pub overhead: Overhead,
+}
+
+/// Makes the report of a capture.
+pub fn build(capture: Capture<'_>) -> Report {
+    let Capture {
+        target,
+        window,
+        totals,
+        counters,
+        coverage,
+        symbols,
+        timeline,
+        overhead,
+    } = capture;
+    let sites = sites::build(totals, symbols);
+    let (frames, stacks) = stacks(totals, symbols);
+    let seconds = window.duration_ns as f64 / 1e9;
+    let hits = counters.get(Counter::Hits);
+    let hits_per_s = if seconds > 0.0 {
+        hits as f64 / seconds
+    } else {
+        0.0
+    };
+    let completeness = completeness(totals, &counters, coverage, symbols);
+    Report {
+        target,
+        window,
+        totals: figures(&totals.sums),
+        completeness,
+        overhead: Overhead {
+            hits_per_s,
+            ..overhead
+        },
+        frames,
+        sites,
+        stacks,
+        timeline,
+    }
+}
+
+/// Sums as a report shows them.
+pub(super) fn figures(sums: &Sums) -> Figures {
+    Figures {
+        allocs: sums.allocs,
+        alloc_bytes: sums.known_alloc_bytes(),
+        requested_bytes: sums.requested_bytes,
+    }
+}
+
+fn completeness(
+    totals: &Totals,
+    counters: &Counters,
+    coverage: &Coverage,
+    symbols: &Symbols,
+) -> Completeness {
+    let hits = counters.get(Counter::Hits);
+    let delivered = totals.sums.allocs;
+    let mut lost: Vec<(String, u64)> = counters
+        .losses()
+        .map(|(counter, count)| (counter.name().to_owned(), count))
+        .collect();
+    lost.push(("undecodable".to_owned(), totals.undecodable));
+    let mut undefined_stacks = 0;
+    let mut truncated_stacks = 0;
+    for (id, stack) in &totals.stacks {
+        match totals.frames.get(id) {
+            None => undefined_stacks += stack.sums.allocs,
+            Some(frames) if frames.cut => truncated_stacks += stack.sums.allocs,
+            Some(_) => {}
+        }
+    }
+    let at_a_site = delivered
+        .saturating_sub(undefined_stacks)
+        .saturating_sub(totals.overflowed);
+    let coverage = match coverage {
+        Coverage::Complete if hits > 0 => Some(at_a_site as f64 / hits as f64),
+        Coverage::Complete | Coverage::NewerThanTable | Coverage::UnknownFunctions(_) => None,
+    };
+    Completeness {
+        hits,
+        delivered,
+        lost,
+        unknown_pcs: symbols.unknown_pcs(),
+        truncated_stacks,
+        undefined_stacks,
+        overflowed: totals.overflowed,
+        coverage,
+    }
+}
+
+/// Each logical frame once, and every stack as positions among them.
+fn stacks(totals: &Totals, symbols: &Symbols) -> (Vec<Frame>, Vec<Stack>) {
+    let mut frames: Vec<Frame> = Vec::new();
+    let mut positions: HashMap<Frame, usize> = HashMap::new();
+    let mut stacks: Vec<Stack> = Vec::with_capacity(totals.frames.len());
+    for (id, definition) in &totals.frames {
+        let mut stack = Vec::new();
+        for logical in symbols.stack(&definition.pcs).flatten() {
+            let frame = Frame::from(logical);
+            let position = positions.entry(frame).or_insert_with_key(|frame| {
+                frames.push(frame.clone());
+                frames.len() - 1
+            });
+            stack.push(*position);
+        }
+        stacks.push(Stack {
+            id: id.0,
+            frames: stack,
+        });
+    }
+    stacks.sort_unstable_by_key(|stack| stack.id);
+    (frames, stacks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::{Aggregator, Rounding};
+    use crate::decode::{decode, encoded};
+
+    fn completeness_of(
+        records: &[Vec<u8>],
+        counters: &[(Counter, u64)],
+        coverage: &Coverage,
+    ) -> Completeness {
+        let mut aggregator = Aggregator::new(Rounding::for_tests());
+        records
+            .iter()
+            .for_each(|record| aggregator.apply(decode(record)));
+        completeness(
+            aggregator.totals(),
+            &Counters::of(counters),
+            coverage,
+            &Symbols::default(),
+        )
+    }
+
+    #[test]
+    fn every_loss_is_listed_with_its_cause() {
+        let records = [
+            encoded::stack(1, &[7]),
+            encoded::alloc(0, 1, 8, 0),
+            vec![99],
+        ];
+        let counters = [(Counter::Hits, 5), (Counter::LostRingFull, 3)];
+        let completeness = completeness_of(&records, &counters, &Coverage::Complete);
+        assert_eq!(
+            (
+                completeness.hits,
+                completeness.delivered,
+                completeness.lost_total()
+            ),
+            (5, 1, 4)
+        );
+        let ring_full = completeness
+            .lost
+            .iter()
+            .find(|(cause, _)| cause == "ring_full");
+        assert_eq!(ring_full.map(|(_, count)| *count), Some(3));
+        assert_eq!(completeness.coverage, Some(0.2));
+    }
+
+    #[test]
+    fn a_stack_that_never_arrived_lowers_the_coverage() {
+        let records = [
+            encoded::stack(1, &[7]),
+            encoded::alloc(0, 1, 8, 0),
+            encoded::alloc(0, 2, 8, 0),
+        ];
+        let completeness = completeness_of(&records, &[(Counter::Hits, 2)], &Coverage::Complete);
+        assert_eq!(
+            (completeness.undefined_stacks, completeness.coverage),
+            (1, Some(0.5))
+        );
+    }
+
+    #[test]
+    fn the_coverage_of_an_unknown_runtime_is_not_known() {
+        let completeness = completeness_of(
+            &[encoded::alloc(0, 1, 8, 0)],
+            &[(Counter::Hits, 1)],
+            &Coverage::NewerThanTable,
+        );
+        assert_eq!(completeness.coverage, None);
+    }
+}

@@ -1,0 +1,91 @@
+//! What a capture waits for: ticks, its end by the clock, signals, the exit of the target.
+
+use crate::report::EndedBy;
+use crate::target::Process;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+
+/// Far enough for "no end": tokio's clock cannot represent infinity.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// Something a capture reacts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An interval is over.
+    Tick,
+    /// The capture is over.
+    End(EndedBy),
+}
+
+/// Signals and target, watched since before the first probe.
+#[derive(Debug)]
+pub(super) struct Watch {
+    interrupt: Signal,
+    terminate: Signal,
+    target: oneshot::Receiver<()>,
+}
+
+/// Everything a running capture waits for.
+#[derive(Debug)]
+pub(super) struct Events {
+    watch: Watch,
+    ticks: Interval,
+    deadline: Instant,
+}
+
+impl Watch {
+    pub(super) fn new(process: &Process) -> io::Result<Self> {
+        Ok(Watch {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            target: exit_of(process.pidfd().try_clone_to_owned()?)?,
+        })
+    }
+
+    /// Starts the clock.
+    pub(super) fn started(self, duration: Option<Duration>, interval: Duration) -> Events {
+        let now = Instant::now();
+        let mut ticks = interval_at(now + interval, interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Events {
+            watch: self,
+            ticks,
+            deadline: now + duration.unwrap_or(FOREVER),
+        }
+    }
+}
+
+/// Completes when the process exits: then its pidfd becomes readable (pidfd_open(2)). A thread waits for it, because
+/// tokio can do so with `unsafe` only; it ends with the agent.
+fn exit_of(pidfd: OwnedFd) -> io::Result<oneshot::Receiver<()>> {
+    let (exited, exit) = oneshot::channel();
+    let wait = move || {
+        while let Err(Errno::INTR) = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None) {}
+        // Nobody listens any more if the capture has ended for another reason.
+        exited.send(()).unwrap_or_default();
+    };
+    thread::Builder::new()
+        .name("target exit".to_owned())
+        .spawn(wait)?;
+    Ok(exit)
+}
+
+impl Events {
+    pub(super) async fn next(&mut self) -> Event {
+        tokio::select! {
+            biased;
+            _ = self.watch.interrupt.recv() => Event::End(EndedBy::Signal),
+            _ = self.watch.terminate.recv() => Event::End(EndedBy::Signal),
+            _ = &mut self.watch.target => Event::End(EndedBy::TargetExit),
+            () = sleep_until(self.deadline) => Event::End(EndedBy::Duration),
+            _ = self.ticks.tick() => Event::Tick,
+        }
+    }
+}

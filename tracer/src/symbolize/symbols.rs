@@ -1,0 +1,95 @@
+//! The names that a report needs, resolved once each.
+//!
+//! Holds plain data: program counters and type addresses on one side, frames and types on the other. Reports read it
+//! without a [`Symbolizer`], so they can be made and tested without a binary.
+
+use super::{Frame, Lookup, Symbolizer, Unnamed};
+use crate::target::{GoType, RuntimePc};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Resolved names. Grows with what a capture sees.
+#[derive(Clone, Debug, Default)]
+pub struct Symbols {
+    /// The probed instruction of a stack.
+    probed: HashMap<u64, Result<Arc<[Frame]>, Unnamed>>,
+    /// Return addresses.
+    returns: HashMap<u64, Result<Arc<[Frame]>, Unnamed>>,
+    types: HashMap<u64, Option<Arc<GoType>>>,
+}
+
+impl Symbols {
+    /// Names what is not named yet: every program counter of the stacks, innermost first, and every type.
+    pub fn extend<'a>(
+        &mut self,
+        symbolizer: &mut Symbolizer,
+        stacks: impl Iterator<Item = &'a [u64]>,
+        types: impl Iterator<Item = u64>,
+    ) {
+        for stack in stacks {
+            for (index, pc) in stack.iter().enumerate() {
+                let (known, lookup) = match index {
+                    0 => (&mut self.probed, Lookup::Exact),
+                    _ => (&mut self.returns, Lookup::ReturnAddress),
+                };
+                known
+                    .entry(*pc)
+                    .or_insert_with(|| symbolizer.frames(RuntimePc(*pc), lookup));
+            }
+        }
+        for pointer in types.filter(|pointer| *pointer != 0) {
+            self.types
+                .entry(pointer)
+                .or_insert_with(|| symbolizer.go_type(RuntimePc(pointer)).ok());
+        }
+    }
+
+    /// The logical frames of each program counter of a stack, innermost first; empty where there is no name.
+    pub fn stack<'a>(&'a self, pcs: &'a [u64]) -> impl Iterator<Item = &'a [Frame]> {
+        pcs.iter().enumerate().map(|(index, pc)| {
+            let known = if index == 0 {
+                &self.probed
+            } else {
+                &self.returns
+            };
+            known
+                .get(pc)
+                .and_then(|frames| frames.as_deref().ok())
+                .unwrap_or_default()
+        })
+    }
+
+    /// The Go type at an address of the target.
+    pub fn go_type(&self, type_pointer: u64) -> Option<&GoType> {
+        self.types.get(&type_pointer)?.as_deref()
+    }
+
+    /// Distinct program counters without a name.
+    pub fn unknown_pcs(&self) -> u64 {
+        let unknown = self
+            .probed
+            .values()
+            .chain(self.returns.values())
+            .filter(|frames| frames.is_err());
+        unknown.count() as u64
+    }
+
+    /// Symbols of given names, for tests of reports.
+    #[cfg(test)]
+    pub(crate) fn of(
+        returns: impl IntoIterator<Item = (u64, Vec<Frame>)>,
+        types: Vec<(u64, GoType)>,
+    ) -> Self {
+        Symbols {
+            probed: HashMap::new(),
+            returns: returns
+                .into_iter()
+                .map(|(pc, frames)| (pc, Ok(frames.into())))
+                .collect(),
+            types: types
+                .into_iter()
+                .map(|(pointer, go_type)| (pointer, Some(Arc::new(go_type))))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! The process to trace: what `/proc` and a pidfd tell of it, without ever mistaking a newer process
+//! of the same id for it.
+
+use std::{
+    fs, io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+
+use super::{GoBinary, address::LoadBias, error::TargetError, mapped_file::FileIdentity};
+
+/// `PF_KTHREAD` of `include/linux/sched.h`, in the flags of `/proc/PID/stat`.
+const PF_KTHREAD: u32 = 0x0020_0000;
+/// What the kernel appends to the name of an executable that has been unlinked or replaced.
+const DELETED: &str = " (deleted)";
+
+/// A running process.
+#[derive(Debug)]
+pub struct Process {
+    pid: i32,
+    pidfd: OwnedFd,
+    /// Holds `/proc/PID` open: after the process has ended its files give ESRCH, not another process.
+    proc: procfs::process::Process,
+}
+
+/// The name of a process's executable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExeName {
+    /// The path it was started from, as its own mount namespace names it.
+    pub path: PathBuf,
+    /// Whether the file has been removed or replaced under that name since.
+    pub deleted: bool,
+}
+
+impl Process {
+    /// Opens the process `pid`. The id of a thread leads to the process it belongs to.
+    ///
+    /// # Errors
+    /// When there is no such process, it has exited, is a kernel thread, or may not be looked at.
+    pub fn open(pid: i32) -> Result<Self, TargetError> {
+        let group = thread_group(pid)?;
+        let proc = procfs::process::Process::new(group)
+            .map_err(|error| failed(group, "open the /proc directory", error))?;
+        let stat = proc
+            .stat()
+            .map_err(|error| failed(group, "read the state", error))?;
+        if stat.flags & PF_KTHREAD != 0 {
+            return Err(TargetError::KernelThread { pid: group });
+        }
+        if matches!(stat.state, 'Z' | 'X') {
+            return Err(TargetError::Zombie { pid: group });
+        }
+        let id = Pid::from_raw(group).ok_or(TargetError::Gone { pid: group })?;
+        let pidfd = pidfd_open(id, PidfdFlags::empty())
+            .map_err(|errno| TargetError::from_io(group, "open a pidfd", errno.into()))?;
+        let process = Self {
+            pid: group,
+            pidfd,
+            proc,
+        };
+        process.exe_name()?;
+        Ok(process)
+    }
+
+    /// The process id; not the one asked for if that was a thread.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Becomes readable when the process ends.
+    #[must_use]
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Whether the process still runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let mut pidfd = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        matches!(poll(&mut pidfd, Some(&Timespec::default())), Ok(0))
+    }
+
+    /// A path that leads to the executable itself, even if it was deleted, replaced, or lies in
+    /// another mount namespace.
+    #[must_use]
+    pub fn exe_path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/exe", self.pid))
+    }
+
+    /// What the executable is called.
+    ///
+    /// # Errors
+    /// When the process is gone or may not be looked at.
+    pub fn exe_name(&self) -> Result<ExeName, TargetError> {
+        let target = fs::read_link(self.exe_path())
+            .map_err(|error| TargetError::from_io(self.pid, "read the executable", error))?;
+        let name = target.to_str().and_then(|name| name.strip_suffix(DELETED));
+        let Some(name) = name.filter(|_| !self.sees_its_executable_at(&target)) else {
+            return Ok(ExeName {
+                path: target,
+                deleted: false,
+            });
+        };
+        Ok(ExeName {
+            path: name.into(),
+            deleted: true,
+        })
+    }
+
+    /// Whether `path` leads the process to its own executable: then the name is the file's whole name,
+    /// however it ends.
+    fn sees_its_executable_at(&self, path: &Path) -> bool {
+        let root = PathBuf::from(format!("/proc/{}/root", self.pid));
+        let path = root.join(path.strip_prefix("/").unwrap_or(path));
+        match (FileIdentity::of(&path), FileIdentity::of(&self.exe_path())) {
+            (Ok(there), Ok(own)) => there == own,
+            _ => false,
+        }
+    }
+
+    /// The Go program that the process runs.
+    ///
+    /// # Errors
+    /// When the process is gone or may not be looked at, or is not a Go program we can trace.
+    pub fn binary(&self) -> Result<GoBinary, TargetError> {
+        let binary = GoBinary::open(&self.exe_path());
+        if !self.is_alive() {
+            return Err(TargetError::Gone { pid: self.pid });
+        }
+        binary.map_err(|error| match error {
+            TargetError::Open { source, .. } => {
+                TargetError::from_io(self.pid, "open the executable", source)
+            }
+            other => other,
+        })
+    }
+
+    /// The command line, one string for each argument; empty if it cannot be read.
+    #[must_use]
+    pub fn cmdline(&self) -> Vec<String> {
+        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let line = line.strip_suffix(&[0]).unwrap_or(&line);
+        let arguments = line.split(|&byte| byte == 0);
+        arguments
+            .map(|argument| String::from_utf8_lossy(argument).into_owned())
+            .collect()
+    }
+
+    /// The id of the container the process runs in: the 64 hexadecimal digits that Docker, containerd
+    /// and CRI-O put in the name of its control group.
+    #[must_use]
+    pub fn container_id(&self) -> Option<String> {
+        let groups = self.proc.cgroups().ok()?;
+        groups
+            .into_iter()
+            .find_map(|group| container_id(&group.pathname).map(str::to_owned))
+    }
+
+    /// The memory that is resident, in bytes.
+    #[must_use]
+    pub fn rss_bytes(&self) -> Option<u64> {
+        let pages = self.proc.statm().ok()?.resident;
+        pages.checked_mul(procfs::page_size())
+    }
+
+    /// The processor time of all its threads so far, in user and in kernel mode, to a hundredth of a
+    /// second.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        let stat = self.proc.stat().ok()?;
+        let ticks = stat.utime.checked_add(stat.stime)?;
+        let millis = ticks
+            .checked_mul(1000)?
+            .checked_div(procfs::ticks_per_second())?;
+        Some(Duration::from_millis(millis))
+    }
+
+    /// How far the kernel moved `binary`, which must be what the process runs.
+    ///
+    /// # Errors
+    /// When the memory map may not be read, does not show the executable, or the process has meanwhile
+    /// executed another.
+    pub fn load_bias(&self, binary: &GoBinary) -> Result<LoadBias, TargetError> {
+        const ACT: &str = "read the memory map";
+        let running = FileIdentity::of(&self.exe_path())
+            .map_err(|error| TargetError::from_io(self.pid, ACT, error))?;
+        if running != binary.identity() {
+            return Err(TargetError::ExecutableChanged { pid: self.pid });
+        }
+        let Some(first) = binary.first_page_if_pie() else {
+            return Ok(LoadBias::NONE);
+        };
+        let maps = fs::read(format!("/proc/{}/maps", self.pid))
+            .map_err(|error| TargetError::from_io(self.pid, ACT, error))?;
+        let name = fs::read_link(self.exe_path())
+            .map_err(|error| TargetError::from_io(self.pid, ACT, error))?;
+        let name = name.as_os_str().as_bytes();
+        let mut mappings = maps.split(|&byte| byte == b'\n').filter_map(Mapping::parse);
+        let start = mappings.find(|mapping| {
+            // On an overlay, older kernels show the inode of the file beneath.
+            let executable = mapping.inode == running.inode || mapping.name == name;
+            executable && mapping.offset == first.file_offset.0
+        });
+        match start {
+            Some(start) => Ok(LoadBias(start.address.wrapping_sub(first.address.0))),
+            None if self.is_alive() => Err(TargetError::NotMapped { pid: self.pid }),
+            None => Err(TargetError::Gone { pid: self.pid }),
+        }
+    }
+}
+
+/// The process that the thread `pid` belongs to.
+fn thread_group(pid: i32) -> Result<i32, TargetError> {
+    const ACT: &str = "read the status";
+    // `/proc/-1` and `/proc/0` do not exist either.
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))
+        .map_err(|error| TargetError::from_io(pid, ACT, error))?;
+    let group = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
+    group.ok_or_else(|| TargetError::Process {
+        pid,
+        act: ACT,
+        source: io::Error::from(io::ErrorKind::InvalidData),
+    })
+}
+
+fn failed(pid: i32, act: &'static str, error: procfs::ProcError) -> TargetError {
+    use procfs::ProcError;
+    let error = match error {
+        ProcError::PermissionDenied(_) => io::ErrorKind::PermissionDenied.into(),
+        ProcError::NotFound(_) => io::ErrorKind::NotFound.into(),
+        ProcError::Io(error, _) => error,
+        other => io::Error::other(other.to_string()),
+    };
+    TargetError::from_io(pid, act, error)
+}
+
+fn container_id(group: &str) -> Option<&str> {
+    let names = group.split(|c: char| !c.is_ascii_alphanumeric());
+    // The innermost, for a container in a container.
+    names
+        .rev()
+        .find(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// What is needed of a line of `/proc/PID/maps`. (`procfs` panics on a mapped file named `/SYSV`.)
+#[derive(Debug, PartialEq, Eq)]
+struct Mapping<'a> {
+    address: u64,
+    offset: u64,
+    inode: u64,
+    name: &'a [u8],
+}
+
+impl<'a> Mapping<'a> {
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        // Five fields of ASCII, then the name, padded with spaces: it may hold anything.
+        let mut fields = line.splitn(6, |&byte| byte == b' ');
+        let mut field = || str::from_utf8(fields.next()?).ok();
+        let hex = |text| u64::from_str_radix(text, 16).ok();
+        let (address, _permissions, offset, _device, inode) =
+            (field()?, field()?, field()?, field()?, field()?);
+        Some(Self {
+            address: hex(address.split_once('-')?.0)?,
+            offset: hex(offset)?,
+            inode: inode.parse().ok()?,
+            name: fields.next().unwrap_or_default().trim_ascii_start(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::{super::TargetErrorKind, *};
+
+    fn myself() -> Process {
+        Process::open(i32::try_from(std::process::id()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_process_is_described() {
+        let process = myself();
+        assert_eq!(process.pid().unsigned_abs(), std::process::id());
+        assert!(process.is_alive());
+        let exe = process.exe_name().unwrap();
+        assert_eq!(exe.path, std::env::current_exe().unwrap());
+        assert!(!exe.deleted);
+        assert_eq!(process.cmdline(), std::env::args().collect::<Vec<_>>());
+        assert!(process.rss_bytes().unwrap() > 100_000);
+        assert!(process.cpu_time().unwrap() < Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_thread_leads_to_its_process() {
+        let thread = std::thread::spawn(rustix::thread::gettid).join().unwrap();
+        assert!(
+            Process::open(thread.as_raw_nonzero().get()).is_err(),
+            "the thread has ended"
+        );
+        let (send, receive) = std::sync::mpsc::channel();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            send.send(rustix::thread::gettid().as_raw_nonzero().get())
+                .unwrap();
+            stopped.recv().unwrap_err();
+        });
+        let process = Process::open(receive.recv().unwrap()).unwrap();
+        assert_eq!(process.pid().unsigned_abs(), std::process::id());
+        drop(stop);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn absent_processes_and_kernel_threads_are_told_apart() {
+        for pid in [-1, 0, i32::MAX] {
+            let error = Process::open(pid).unwrap_err();
+            assert_eq!(error.kind(), TargetErrorKind::Gone, "{error}");
+        }
+        let stat = fs::read_to_string("/proc/2/stat").unwrap_or_default();
+        if stat.contains("(kthreadd)") {
+            let error = Process::open(2).unwrap_err();
+            assert!(
+                matches!(error, TargetError::KernelThread { pid: 2 }),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_ended_process_is_a_zombie_and_no_longer_alive() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let process = Process::open(pid).unwrap();
+        assert!(process.is_alive());
+        drop(child.stdin.take());
+        let mut pidfd = [PollFd::new(&process.pidfd, PollFlags::IN)];
+        assert_eq!(poll(&mut pidfd, None), Ok(1));
+        assert!(!process.is_alive());
+        let error = Process::open(pid).unwrap_err();
+        assert!(matches!(error, TargetError::Zombie { .. }), "{error}");
+        child.wait().unwrap();
+        assert!(matches!(process.exe_name(), Err(TargetError::Gone { .. })));
+        assert_eq!(process.rss_bytes(), None);
+    }
+
+    #[test]
+    fn a_program_that_is_not_go_is_refused_as_such() {
+        let error = myself().binary().unwrap_err();
+        assert_eq!(error.kind(), TargetErrorKind::NotGo, "{error}");
+    }
+
+    #[test]
+    fn containers_are_told_by_their_control_group() {
+        let id = "0123456789abcdef".repeat(4);
+        let check = |group: String, expected: Option<&str>| {
+            assert_eq!(container_id(&group), expected, "{group}");
+        };
+        check(format!("/docker/{id}"), Some(&id));
+        check(format!("/system.slice/docker-{id}.scope"), Some(&id));
+        check(
+            format!("/kubepods.slice/kubepods-pod12ab.slice/cri-containerd-{id}.scope"),
+            Some(&id),
+        );
+        check(format!("/docker/{}/docker/{id}", "f".repeat(64)), Some(&id));
+        check(format!("/docker/{id}0"), None);
+        check("/user.slice/user-1000.slice".to_owned(), None);
+    }
+
+    #[test]
+    fn lines_of_the_memory_map_are_read() {
+        let line = b"55d0c0c00000-55d0c0e00000 r-xp 00001000 fe:01 1234    /opt/a b \xff (deleted)";
+        assert_eq!(
+            Mapping::parse(line),
+            Some(Mapping {
+                address: 0x55d0_c0c0_0000,
+                offset: 0x1000,
+                inode: 1234,
+                name: b"/opt/a b \xff (deleted)",
+            })
+        );
+        let anonymous = Mapping::parse(b"7f00-7f01 rw-p 00000000 00:00 0 ").unwrap();
+        assert_eq!((anonymous.address, anonymous.name), (0x7f00, &b""[..]));
+        assert_eq!(Mapping::parse(b""), None);
+        assert_eq!(Mapping::parse(b"1-2 r-xp 0 fe:01 x"), None);
+    }
+}

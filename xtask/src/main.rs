@@ -1,0 +1,62 @@
+//! `cargo xtask`: builds, tests and demonstrates tracer. Each subcommand has a file of its own; this one only
+//! chooses among them and prints the error of the one that failed.
+
+mod apt;
+mod bpf_linker;
+mod bpf_toolchain;
+mod build;
+mod capture;
+mod command;
+mod demo;
+mod go;
+mod programs;
+mod progress;
+mod sudo;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Builds, tests and demonstrates tracer.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Build(build::Arguments),
+    Capture(capture::Arguments),
+    Demo(demo::Arguments),
+    Test(test::Arguments),
+    Tidy(tidy::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::say(&format!("error: {error}"));
+            for cause in error.chain().skip(1) {
+                progress::say(&format!("  because: {cause}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Build(arguments) => build::run(&arguments),
+        Task::Capture(arguments) => capture::run(&arguments),
+        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Tidy(tidy::Arguments {}) => tidy::run(),
+    }
+}

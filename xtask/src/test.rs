@@ -1,0 +1,189 @@
+//! `cargo xtask test`: everything that CI runs, from formatting to live tests on this kernel. A live test that
+//! cannot run is a failure, unless leaving them out was asked for.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    bpf_toolchain,
+    build::{self, Profile},
+    command, go, programs, progress,
+    sudo::{self, Privilege},
+    tidy, workspace,
+};
+
+/// The Go versions that the live tests trace: 1.27, whose compiler calls size-specialised allocators directly, and
+/// one before it.
+const LIVE_GO_VERSIONS: [&str; 2] = ["1.25.5", go::NEWEST];
+
+/// One version of each Go release that tracer supports.
+const ALL_GO_VERSIONS: [&str; 8] = [
+    "1.19.8",
+    "1.21.13",
+    "1.22.10",
+    "1.23.9",
+    "1.24.11",
+    "1.25.5",
+    "1.26.6",
+    go::NEWEST,
+];
+
+/// Run everything CI runs: formatting, lints, repository rules, unit tests, live tests
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Leave out the live tests, which need root
+    #[arg(long)]
+    no_live: bool,
+    /// Trace programs of every Go release that tracer supports, not of two
+    #[arg(long)]
+    full: bool,
+    /// Run only the tests whose name contains this
+    filter: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    sudo::refuse_to_build_for_another_user()?;
+    let filter = arguments.filter.as_deref();
+    let privilege = if arguments.no_live {
+        None
+    } else {
+        bpf_toolchain::ensure()?;
+        Some(Privilege::obtain(
+            "for the live tests (--no-live leaves them out)",
+        )?)
+    };
+    step("formatting", || {
+        command::run(workspace::cargo().args(["fmt", "--all", "--check"]))
+    })?;
+    step("lints", lint)?;
+    step("lints of the eBPF programs", lint_ebpf)?;
+    step("repository rules", tidy::run)?;
+    step("unit and command-line tests", || {
+        command::run(workspace::cargo().args(["test", "--locked"]).args(filter))
+    })?;
+    let Some(privilege) = privilege else {
+        progress::say("the live tests did NOT run (--no-live)");
+        return Ok(());
+    };
+    let versions: &[&str] = if arguments.full {
+        &ALL_GO_VERSIONS
+    } else {
+        &LIVE_GO_VERSIONS
+    };
+    step("builds for the live tests", || build_for_live(versions))?;
+    step("live tests", || live_tests(&privilege, filter))
+}
+
+/// Runs one step and prints its closing line.
+fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let started = Instant::now();
+    let result = work();
+    let outcome = if result.is_ok() { "ok" } else { "FAILED" };
+    progress::say(&format!(
+        "{outcome:<6} {name} ({})",
+        progress::seconds(started)
+    ));
+    result.with_context(|| format!("{name}: failed"))
+}
+
+fn lint() -> Result<()> {
+    let mut clippy = workspace::cargo();
+    clippy
+        .args([
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--exclude",
+            "tracer-ebpf",
+            "--all-targets",
+        ])
+        .args(["--", "-D", "warnings"]);
+    command::run(&mut clippy)
+}
+
+/// Lints the eBPF programs as host code: clippy has no `core` for BPF. A host binary without `std` must abort on
+/// panic, and `RUSTC_BOOTSTRAP` would have cargo rebuild the agent's dependencies, hence the target directory.
+fn lint_ebpf() -> Result<()> {
+    let mut clippy = workspace::cargo();
+    clippy
+        .args([
+            "clippy",
+            "--locked",
+            "--package",
+            "tracer-ebpf",
+            "--",
+            "-D",
+            "warnings",
+        ])
+        .env("CARGO_PROFILE_DEV_PANIC", "abort")
+        .env("CARGO_TARGET_DIR", workspace::target().join("bpf-lint"))
+        .env("RUSTC_BOOTSTRAP", "1");
+    command::run(&mut clippy)
+}
+
+fn build_for_live(versions: &[&str]) -> Result<()> {
+    build::agent(Profile::Release)?;
+    programs::keep_only(versions)?;
+    for version in versions {
+        programs::build_all(&go::toolchain(Some(version))?)?;
+    }
+    Ok(())
+}
+
+/// Compiles the tests as the user and runs only the test binaries with privilege.
+fn live_tests(privilege: &Privilege, filter: Option<&str>) -> Result<()> {
+    let settings = [
+        format!("TRACER_BIN={}", workspace::agent().display()),
+        format!("TRACER_PROGRAMS={}", programs::directory().display()),
+    ];
+    let words = privilege.prefix().iter().copied().chain(["env"]);
+    let words = words.chain(settings.iter().map(String::as_str));
+    let mut test = workspace::cargo();
+    test.args([
+        "test",
+        "--locked",
+        "--package",
+        "tracer-tests",
+        "--config",
+        &runner(words),
+    ])
+    .args(filter)
+    .args(["--", "--test-threads=1"]);
+    command::run(&mut test)
+}
+
+/// The cargo setting that puts `words` before each test binary.
+fn runner<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = words.map(|word| format!("{word:?}")).collect();
+    format!("target.'cfg(all())'.runner=[{}]", quoted.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runner_is_a_list_of_words_in_toml() {
+        let words = ["sudo", "-n", "--", "env", "TRACER_BIN=/a b/tracer"];
+        assert_eq!(
+            runner(words.into_iter()),
+            r#"target.'cfg(all())'.runner=["sudo","-n","--","env","TRACER_BIN=/a b/tracer"]"#
+        );
+    }
+
+    #[test]
+    fn a_failed_step_is_named() {
+        let error = step("lints", || anyhow::bail!("no luck")).unwrap_err();
+        assert_eq!(format!("{error:#}"), "lints: failed: no luck");
+    }
+
+    #[test]
+    fn a_full_run_covers_the_everyday_versions() {
+        assert!(
+            LIVE_GO_VERSIONS
+                .iter()
+                .all(|version| ALL_GO_VERSIONS.contains(version))
+        );
+    }
+}
