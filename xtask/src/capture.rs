@@ -29,9 +29,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    build::agent(Profile::Release)?;
     let privilege =
         Privilege::obtain("to attach to the kernel: only `tracer record` runs with it")?;
+    build::agent(Profile::Release)?;
     if matches!(privilege, Privilege::Sudo { .. }) {
         progress::say("running `tracer record` through sudo");
     }

@@ -42,12 +42,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let privilege =
+        Privilege::obtain("to attach to the kernel: only `tracer record` runs with it")?;
     build::agent(Profile::Release)?;
     let toolchain = go::toolchain(None)?;
     let service = programs::build(&toolchain, "service")?;
     let load = programs::build(&toolchain, "load")?;
-    let privilege =
-        Privilege::obtain("to attach to the kernel: only `tracer record` runs with it")?;
 
     let interrupted = watch_signals()?;
     let (mut service, url) = start_service(&service)?;

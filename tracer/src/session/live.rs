@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// Remembers the last report of a running capture.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LiveView {
     sites: HashMap<Vec<Frame>, Seen>,
     totals: Figures,
@@ -19,6 +19,25 @@ pub struct LiveView {
 struct Seen {
     id: u32,
     figures: Figures,
+}
+
+/// Before anything was allocated.
+const NOTHING: Figures = Figures {
+    allocs: 0,
+    alloc_bytes: Some(0),
+    requested_bytes: 0,
+};
+
+impl Default for LiveView {
+    fn default() -> Self {
+        LiveView {
+            sites: HashMap::new(),
+            totals: NOTHING,
+            hits: 0,
+            lost: 0,
+            t_ns: 0,
+        }
+    }
 }
 
 impl LiveView {
@@ -77,10 +96,7 @@ impl LiveView {
                 self.sites.insert(site.frames.clone(), seen);
                 Seen {
                     id: next_id,
-                    figures: Figures {
-                        alloc_bytes: Some(0),
-                        ..Figures::default()
-                    },
+                    figures: NOTHING,
                 }
             }
         };

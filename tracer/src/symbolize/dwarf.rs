@@ -97,3 +97,69 @@ fn load_section(elf: &Elf, section: SectionId, limit: &mut usize) -> Result<Byte
     *limit = limit.saturating_sub(data.len());
     Ok(Bytes::new(Arc::from(data), LittleEndian))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{
+        fixture::{self, Fixture},
+        mapped_file::MappedFile,
+    };
+
+    #[inline(always)]
+    fn landmark_inlined(number: u32) -> u32 {
+        std::hint::black_box(number + 1)
+    }
+
+    #[inline(never)]
+    fn landmark(number: u32) -> u32 {
+        landmark_inlined(number) * 2
+    }
+
+    fn myself() -> Elf {
+        Elf::parse(MappedFile::open("/proc/self/exe".as_ref()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn functions_of_this_test_are_found_with_their_lines() {
+        assert_eq!(landmark(1), 4);
+        let elf = myself();
+        let info = DebugInfo::load(&elf).unwrap().unwrap();
+        let index = elf.function_symbols().unwrap();
+        let symbols = index.within(elf.file());
+        let function = symbols
+            .with_prefix("_")
+            .find(|f| f.name.contains("8landmark"))
+            .unwrap();
+        let mut inlined = 0;
+        for pc in function.address.0..function.address.0 + function.size {
+            let places = info.frames(VirtualAddress(pc)).unwrap();
+            let outermost = places.last().unwrap();
+            assert!(outermost.function.contains("landmark"), "{outermost:?}");
+            assert!(
+                outermost.file.as_ref().unwrap().ends_with("dwarf.rs"),
+                "{outermost:?}"
+            );
+            assert!(outermost.line.is_some() || pc != function.address.0);
+            inlined = inlined.max(places.len() - 1);
+        }
+        assert!(inlined >= 1, "black_box and landmark_inlined are inlined");
+        assert_eq!(info.frames(VirtualAddress(u64::MAX / 2)).unwrap(), []);
+    }
+
+    #[test]
+    fn a_program_without_debug_information_has_none() {
+        let elf = Elf::parse(fixture::map(&Fixture::default().build().bytes)).unwrap();
+        assert!(DebugInfo::load(&elf).unwrap().is_none());
+    }
+
+    #[test]
+    fn sections_beyond_the_limit_are_refused() {
+        let elf = myself();
+        let mut limit = 16;
+        load_section(&elf, SectionId::DebugInfo, &mut limit).unwrap_err();
+        let mut limit = MAX_LOADED;
+        let loaded = load_section(&elf, SectionId::DebugInfo, &mut limit).unwrap();
+        assert_eq!(limit, MAX_LOADED - loaded.bytes().len());
+    }
+}

@@ -46,10 +46,11 @@ pub enum Lookup {
 /// Why a program counter has no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Unnamed {
-    /// It is not in the executable: a shared library, the vDSO, or a frame pointer that leads nowhere.
-    #[error("outside the executable")]
+    /// It is not in the executable's code: a shared library, the vDSO, or a frame pointer that leads
+    /// nowhere.
+    #[error("outside the code of the executable")]
     OutsideExecutable,
-    /// It is in the executable, but no table names what is there.
+    /// It is in the executable's code, but no table names what is there.
     #[error("not in any known function")]
     NoFunction,
 }
@@ -103,7 +104,7 @@ impl Symbolizer {
         if let Some(known) = self.frames.get(&address) {
             return known.clone();
         }
-        if self.binary.file_offset(address).is_none() {
+        if !self.binary.elf().is_code(address) {
             // Not remembered: there is no end of such addresses.
             return Err(Unnamed::OutsideExecutable);
         }
@@ -252,5 +253,101 @@ impl Names {
             inlined,
             runtime: from_runtime || is_runtime(&package),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::fixture::{BASE, END, Fixture, Image, MALLOC, MemoryFile, OUTER};
+
+    const BIAS: LoadBias = LoadBias(0x5555_0000_0000);
+
+    fn fixture() -> (Symbolizer, Image) {
+        let image = Fixture {
+            elf_type: 3,
+            ..Fixture::default()
+        }
+        .build();
+        let binary = GoBinary::open(&MemoryFile::new(&image.bytes).path()).unwrap();
+        (Symbolizer::new(Arc::new(binary), BIAS), image)
+    }
+
+    fn moved(address: u64) -> RuntimePc {
+        BIAS.to_runtime(VirtualAddress(address))
+    }
+
+    #[test]
+    fn a_symbolizer_can_move_to_another_thread() {
+        fn movable<T: Send>() {}
+        movable::<Symbolizer>();
+    }
+
+    #[test]
+    fn a_return_address_belongs_to_the_call_before_it() {
+        let (mut symbolizer, _) = fixture();
+        let mut functions = |pc, lookup| {
+            let frames = symbolizer.frames(moved(pc), lookup).unwrap();
+            frames
+                .iter()
+                .map(|frame| frame.function.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(functions(OUTER + 16, Lookup::Exact), ["main.outer"]);
+        assert_eq!(
+            functions(OUTER + 16, Lookup::ReturnAddress),
+            ["main.inner", "main.outer"]
+        );
+        // A call that never returns may be a function's last instruction.
+        assert_eq!(functions(MALLOC, Lookup::Exact), ["runtime.mallocgc"]);
+        assert_eq!(functions(MALLOC, Lookup::ReturnAddress), ["main.outer"]);
+    }
+
+    #[test]
+    fn frames_say_what_is_inlined_and_what_is_the_runtimes() {
+        let (mut symbolizer, _) = fixture();
+        let frames = symbolizer.frames(moved(OUTER + 8), Lookup::Exact).unwrap();
+        let [inner, outer] = &*frames else {
+            panic!("{frames:?}")
+        };
+        assert!(inner.inlined && !outer.inlined);
+        assert_eq!((&*inner.package, inner.line), ("main", Some(20)));
+        assert_eq!(inner.file.as_deref(), Some("/go/src/runtime/malloc.go"));
+        assert!(
+            inner.is_runtime(),
+            "package main, but in a file of the runtime"
+        );
+        assert!(
+            Arc::ptr_eq(&inner.package, &outer.package),
+            "names are shared"
+        );
+    }
+
+    #[test]
+    fn an_address_without_a_name_has_a_reason() {
+        let (mut symbolizer, image) = fixture();
+        let mut reason = |pc| symbolizer.frames(RuntimePc(pc), Lookup::Exact).unwrap_err();
+        let data = moved(BASE + image.bytes.len() as u64 - 1);
+        for outside in [0, OUTER, data.0, u64::MAX] {
+            assert_eq!(reason(outside), Unnamed::OutsideExecutable);
+        }
+        assert_eq!(reason(moved(END).0), Unnamed::NoFunction);
+        let wrapped = symbolizer.frames(RuntimePc(0), Lookup::ReturnAddress);
+        assert_eq!(wrapped, Err(Unnamed::OutsideExecutable));
+        assert!(symbolizer.debug_info_error().is_none());
+    }
+
+    #[test]
+    fn what_was_asked_before_is_remembered() {
+        let (mut symbolizer, image) = fixture();
+        let mut ask = || {
+            let frames = symbolizer.frames(moved(OUTER), Lookup::Exact).unwrap();
+            (frames, symbolizer.go_type(moved(image.user)).unwrap())
+        };
+        let (first, again) = (ask(), ask());
+        assert!(Arc::ptr_eq(&first.0, &again.0) && Arc::ptr_eq(&first.1, &again.1));
+        assert_eq!(first.1.name, "main.User");
+        let outside = symbolizer.go_type(RuntimePc(image.user));
+        assert_eq!(outside, Err(UnknownType::Outside));
     }
 }

@@ -73,3 +73,88 @@ impl<'a> Walk<'a> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{
+        GoBinary,
+        fixture::{BASE, END, Fixture, MALLOC, MemoryFile, OUTER},
+    };
+
+    const FILE: &str = "/go/src/runtime/malloc.go";
+
+    fn open(version: &'static str) -> GoBinary {
+        let fixture = Fixture {
+            version,
+            ..Fixture::default()
+        };
+        GoBinary::open(&MemoryFile::new(&fixture.build().bytes).path()).unwrap()
+    }
+
+    fn check(address: u64, expected: &[(&str, u32)]) {
+        for version in ["go1.19.8", "go1.27.3"] {
+            let binary = open(version);
+            let places = frames(binary.pclntab().unwrap(), VirtualAddress(address));
+            let found: Vec<_> = places
+                .iter()
+                .map(|place| (place.function.as_ref(), place.line.unwrap()))
+                .collect();
+            assert_eq!(found, expected, "{address:#x} in {version}");
+            assert!(
+                places
+                    .iter()
+                    .all(|place| place.file.as_deref() == Some(FILE))
+            );
+        }
+    }
+
+    #[test]
+    fn lines_follow_the_program_counter() {
+        check(OUTER, &[("main.outer", 10)]);
+        check(OUTER + 7, &[("main.outer", 10)]);
+        check(OUTER + 16, &[("main.outer", 11)]);
+        check(MALLOC, &[("runtime.mallocgc", 10)]);
+        check(MALLOC - 1, &[("main.outer", 11)]);
+    }
+
+    #[test]
+    fn an_inlined_call_comes_before_its_caller() {
+        check(OUTER + 8, &[("main.inner", 20), ("main.outer", 10)]);
+        check(OUTER + 15, &[("main.inner", 20), ("main.outer", 10)]);
+    }
+
+    #[test]
+    fn addresses_outside_the_code_have_no_frames() {
+        for address in [0, BASE, OUTER - 1, END, u64::MAX] {
+            check(address, &[]);
+        }
+    }
+
+    #[test]
+    fn no_changed_byte_makes_it_panic_or_run_on() {
+        for version in ["go1.19.8", "go1.27.3"] {
+            let fixture = Fixture {
+                version,
+                ..Fixture::default()
+            };
+            let original = fixture.build().bytes;
+            let tables = usize::try_from(END - BASE).unwrap();
+            for at in tables..original.len() {
+                for byte in [0x00, 0x01, 0x80, 0xff] {
+                    let mut bytes = original.clone();
+                    bytes[at] = byte;
+                    let Ok(binary) = GoBinary::open(&MemoryFile::new(&bytes).path()) else {
+                        continue;
+                    };
+                    let Some(table) = binary.pclntab() else {
+                        continue;
+                    };
+                    for address in (OUTER..END).step_by(5) {
+                        assert!(frames(table, VirtualAddress(address)).len() <= MAX_INLINED + 1);
+                    }
+                }
+            }
+        }
+    }
+}

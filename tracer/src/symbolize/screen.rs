@@ -169,3 +169,79 @@ impl Account {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use addr2line::gimli::{LittleEndian, SectionId};
+
+    use super::*;
+
+    /// Abbreviations: 1 a unit with children, 2 an inlined call with children, 3 one with ranges.
+    const ABBREVIATIONS: &[u8] = &[
+        1, 0x11, 1, 0, 0, // DW_TAG_compile_unit
+        2, 0x1d, 1, 0, 0, // DW_TAG_inlined_subroutine
+        3, 0x1d, 0, 0x55, 0x17, 0, 0, // with DW_AT_ranges, DW_FORM_sec_offset
+        0,
+    ];
+
+    /// A unit of DWARF 4 whose abbreviations start at `abbreviations`.
+    fn unit(abbreviations: u32, entries: &[u8]) -> Vec<u8> {
+        let mut unit = vec![4, 0];
+        unit.extend(abbreviations.to_le_bytes());
+        unit.push(8);
+        unit.extend(entries);
+        let length = u32::try_from(unit.len()).unwrap();
+        [&length.to_le_bytes()[..], &unit].concat()
+    }
+
+    fn dwarf(info: &[u8], ranges: &[u8]) -> Dwarf<Bytes> {
+        let load = |section| -> Result<Bytes, gimli::Error> {
+            let bytes = match section {
+                SectionId::DebugInfo => info,
+                SectionId::DebugAbbrev => ABBREVIATIONS,
+                SectionId::DebugRanges => ranges,
+                _ => &[],
+            };
+            Ok(Bytes::new(Arc::from(bytes), LittleEndian))
+        };
+        Dwarf::load(load).unwrap()
+    }
+
+    #[test]
+    fn entries_may_nest_but_not_without_end() {
+        let nested = |depth: usize| {
+            let entries = [&[1][..], &vec![2; depth], &vec![0; depth + 1]].concat();
+            check_units(&dwarf(&unit(0, &entries), &[]))
+        };
+        nested(100).unwrap();
+        assert!(matches!(nested(100_000), Err(Disproportionate::Depth)));
+    }
+
+    #[test]
+    fn a_table_of_ranges_may_not_be_shared_by_all() {
+        let ranges = [
+            [1_u64, 2].map(u64::to_le_bytes).concat().repeat(100),
+            vec![0; 16],
+        ]
+        .concat();
+        let referring = |entries: usize| {
+            let entries = [&[1][..], &[3, 0, 0, 0, 0].repeat(entries), &[0]].concat();
+            check_units(&dwarf(&unit(0, &entries), &ranges))
+        };
+        referring(10).unwrap();
+        assert!(matches!(referring(1000), Err(Disproportionate::Ranges)));
+    }
+
+    #[test]
+    fn abbreviation_tables_may_be_shared_whole_only() {
+        let same = [unit(0, &[1, 0]), unit(0, &[1, 0])].concat();
+        check_abbreviations(&dwarf(&same, &[])).unwrap();
+        let overlapping = [unit(0, &[1, 0]), unit(5, &[2, 0])].concat();
+        let refused = check_abbreviations(&dwarf(&overlapping, &[]));
+        assert!(matches!(refused, Err(Disproportionate::Abbreviations)));
+        let outside = check_abbreviations(&dwarf(&unit(99, &[1, 0]), &[]));
+        assert!(matches!(outside, Err(Disproportionate::Parse(_))));
+    }
+}

@@ -63,6 +63,15 @@ pub(crate) struct Segment {
     pub(crate) file: Range<usize>,
     /// Whether the program may write to it.
     pub(crate) writable: bool,
+    /// Whether it holds code.
+    pub(crate) executable: bool,
+}
+
+impl Segment {
+    fn file_range_from(&self, address: VirtualAddress) -> Option<Range<usize>> {
+        let skip = usize::try_from(address.0.checked_sub(self.address)?).ok()?;
+        (skip < self.file.len()).then(|| self.file.start + skip..self.file.end)
+    }
 }
 
 /// An ELF executable.
@@ -133,10 +142,15 @@ impl Elf {
 
     /// Where in the file the bytes from `address` to the end of its segment are.
     pub(crate) fn file_range_from(&self, address: VirtualAddress) -> Option<Range<usize>> {
-        self.segments.iter().find_map(|segment| {
-            let skip = usize::try_from(address.0.checked_sub(segment.address)?).ok()?;
-            (skip < segment.file.len()).then(|| segment.file.start + skip..segment.file.end)
-        })
+        self.segments
+            .iter()
+            .find_map(|segment| segment.file_range_from(address))
+    }
+
+    /// Whether `address` is in a segment that holds code.
+    pub(crate) fn is_code(&self, address: VirtualAddress) -> bool {
+        let mut code = self.segments.iter().filter(|segment| segment.executable);
+        code.any(|segment| segment.file_range_from(address).is_some())
     }
 
     /// Where in the file the byte at `address` is.
@@ -297,6 +311,7 @@ fn segments(header: &Header, file: &[u8]) -> Result<Vec<Segment>, object::read::
             address: segment.p_vaddr(LE),
             file: clip(start)..clip(start.saturating_add(segment.p_filesz(LE))),
             writable: segment.p_flags(LE).contains(elf::PF_W),
+            executable: segment.p_flags(LE).contains(elf::PF_X),
         }
     });
     Ok(segments.take(MAX_SEGMENTS + 1).collect())

@@ -1,0 +1,172 @@
+//! Counts and bytes equal what the target's own runtime says, site by site.
+
+use serde_json::Value;
+use tracer_tests::{Agent, Program, assert_accounted, go_versions, lost, number};
+
+/// Sites whose allocating statement is in a library: the site is there, the statement in the stack.
+const THROUGH_LIBRARIES: [&str; 3] = [
+    "main.throughReflect",
+    "main.throughBuilder",
+    "main.throughSprintf",
+];
+
+/// Traces `known` while it measures itself; gives the capture and what the program says.
+fn traced(version: &str, args: &[&str]) -> (Value, Value) {
+    let mut program = Program::start(version, "known", args);
+    program.wait_for("ready");
+    let agent = Agent::record(program.pid(), &[]);
+    agent.wait_attached();
+    program.go_on();
+    program.wait_for("done");
+    let capture = agent.interrupt().capture();
+    program.go_on();
+    let expected = serde_json::from_str(&program.line()).expect("the program's figures");
+    (capture, expected)
+}
+
+/// Allocations, bytes, and bytes asked for, of all stacks through a line of a function.
+fn through(capture: &Value, function: &str, line: u64) -> [u64; 3] {
+    let frames = capture["frames"].as_array().expect("frames");
+    let stacks = capture["stacks"].as_object().expect("stacks");
+    let at_line = |index: &Value| {
+        let frame = &frames[usize::try_from(index.as_u64().expect("an index")).expect("an index")];
+        frame["function"] == function && frame["line"] == line
+    };
+    let sites = capture["sites"].as_array().expect("sites").iter();
+    let of_sites = sites.flat_map(|site| site["stacks"].as_array().expect("stacks of a site"));
+    let matching = of_sites.filter(|stack| {
+        let id = stack["id"].as_str().expect("an id");
+        stacks[id]
+            .as_array()
+            .expect("frames of a stack")
+            .iter()
+            .any(at_line)
+    });
+    matching.fold([0; 3], |sums, stack| {
+        let fields =
+            ["/allocs", "/alloc_bytes", "/requested_bytes"].map(|field| number(stack, field));
+        [
+            sums[0] + fields[0],
+            sums[1] + fields[1],
+            sums[2] + fields[2],
+        ]
+    })
+}
+
+/// Allocations of the sites whose innermost frame is a line of a function.
+fn at(capture: &Value, function: &str, line: u64) -> u64 {
+    let sites = capture["sites"].as_array().expect("sites").iter();
+    let matching = sites.filter(|site| {
+        site["frames"][0]["function"] == function && site["frames"][0]["line"] == line
+    });
+    matching.map(|site| number(site, "/allocs")).sum()
+}
+
+fn assert_exact(version: &str, args: &[&str], bytes_too: bool) {
+    let (capture, expected) = traced(version, args);
+    let context = format!("Go {version} {args:?}");
+    assert_accounted(&capture);
+    assert_eq!(lost(&capture), 0, "{context}");
+    assert_eq!(
+        number(&capture, "/totals/allocs"),
+        number(&expected, "/total/mallocs"),
+        "{context}: allocations"
+    );
+    if bytes_too {
+        let bytes = number(&expected, "/total/total_alloc");
+        assert_eq!(
+            number(&capture, "/totals/alloc_bytes"),
+            bytes,
+            "{context}: bytes"
+        );
+    }
+    let sites = expected["sites"].as_array().expect("sites");
+    assert!(
+        sites.len() > 20,
+        "{context}: the program measures its sites"
+    );
+    for site in sites {
+        let function = site["function"].as_str().expect("a name");
+        let line = number(site, "/line");
+        let [allocs, alloc_bytes, requested] = through(&capture, function, line);
+        // The measurement of each site may catch an allocation of the runtime itself (a GC cycle's), never less.
+        let runtime = if args.contains(&"-gc") { 16 } else { 0 };
+        let own = number(site, "/mallocs");
+        assert!(
+            (own.saturating_sub(runtime)..=own).contains(&allocs),
+            "{context}: {function} {allocs} of {own}"
+        );
+        if runtime > 0 {
+            continue;
+        }
+        assert_eq!(
+            alloc_bytes,
+            number(site, "/total_alloc"),
+            "{context}: bytes of {function}"
+        );
+        if let Some(expected) = site["requested"].as_u64() {
+            assert_eq!(
+                requested, expected,
+                "{context}: bytes asked for by {function}"
+            );
+        }
+        if !THROUGH_LIBRARIES.contains(&function) {
+            assert_eq!(
+                at(&capture, function, line),
+                own,
+                "{context}: the site {function}"
+            );
+        }
+    }
+}
+
+#[test]
+fn one_goroutine() {
+    for version in go_versions() {
+        assert_exact(&version, &[], true);
+    }
+}
+
+#[test]
+fn many_goroutines() {
+    for version in go_versions() {
+        assert_exact(&version, &["-goroutines", "4"], true);
+    }
+}
+
+#[test]
+fn garbage_collection_in_the_window() {
+    for version in go_versions() {
+        assert_exact(
+            &version,
+            &["-goroutines", "4", "-gc", "-calls", "3000"],
+            true,
+        );
+    }
+}
+
+#[test]
+fn a_function_inlined_into_its_caller_is_a_site_with_both_names() {
+    for version in go_versions() {
+        let (capture, expected) = traced(&version, &[]);
+        let inlined = expected["sites"]
+            .as_array()
+            .expect("sites")
+            .iter()
+            .find(|site| site["inlined"] == true);
+        let (function, entry) = inlined
+            .map(|site| (&site["function"], &site["entry"]))
+            .expect("an inlined site");
+        let site = capture["sites"]
+            .as_array()
+            .expect("sites")
+            .iter()
+            .find(|site| {
+                let frame = &site["frames"][0];
+                frame["function"] == *function && frame["inlined"] == true
+            });
+        let host = &site.unwrap_or_else(|| panic!("Go {version}: no site {function}"))["frames"][1]
+            ["function"];
+        assert_eq!(host, entry, "Go {version}");
+    }
+}
