@@ -55,7 +55,7 @@ pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
             window = read_window(slot, frame_pointer);
             offset = 0;
         }
-        if window.bytes == 0 || frame_pointer % 8 != 0 {
+        if window.bytes == 0 || !frame_pointer.is_multiple_of(8) {
             flags |= FLAG_UNREADABLE;
             break;
         }

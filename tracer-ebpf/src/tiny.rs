@@ -49,11 +49,11 @@ fn block(goroutine: u64) -> Option<[u64; 2]> {
 /// As the runtime aligns: by what the size is a multiple of.
 #[inline(always)]
 fn aligned(offset: u64, size: u64) -> u64 {
-    let align = if size % 8 == 0 {
+    let align = if size.is_multiple_of(8) {
         8
-    } else if size % 4 == 0 {
+    } else if size.is_multiple_of(4) {
         4
-    } else if size % 2 == 0 {
+    } else if size.is_multiple_of(2) {
         2
     } else {
         1

@@ -29,7 +29,7 @@ const (
 	// fillAttempts bounds the wait for a moment at which all Ps run at once.
 	fillAttempts = 50
 	// ballastPerCall makes for a few garbage collections, however many calls
-	// there are: one call of every phase allocates about 58 KiB.
+	// there are: one call of every phase allocates 50 to 60 KiB.
 	ballastPerCall = 12 << 10
 	maxBallast     = 1 << 30
 	// settleTime is ample for the short timers to fire.
