@@ -19,6 +19,22 @@ Examples:
 Exit codes: 0 done; 1 failed; 2 bad usage; 3 the target is gone or is not a Go program;
 4 not enough privilege; 5 kernel feature missing.";
 
+const RECORD_EXAMPLES: &str = "\
+Examples:
+  tracer record --pid 4242 --duration 10s                     report on the terminal
+  tracer record --pid 4242 --duration 10s -o capture.json     keep everything; see `tracer report`
+  tracer record --pid 4242 --explain                          what would be probed, without probing";
+
+const ATTACH_EXAMPLES: &str = "\
+Examples:
+  tracer attach --pid 4242 --interval 5s --limit 5
+  tracer attach --pid 4242 --format ndjson | jq 'select(.event == \"interval\") | .alloc_bytes'";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  tracer report capture.json --limit 50
+  tracer report capture.json -o capture.txt";
+
 /// Shows where the memory of a running Go program comes from, from outside
 ///
 /// Counts every heap allocation of a running, unmodified Go program by the line of code that makes it: no code change, no
@@ -59,10 +75,13 @@ pub(super) enum Color {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Trace a process live, to standard output, until Ctrl-C
+    #[command(after_help = ATTACH_EXAMPLES)]
     Attach(Attach),
     /// Trace a process for a while, then report
+    #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
     /// Show a saved capture
+    #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
     /// Tell what this host, and a target, can do
     Doctor(Doctor),

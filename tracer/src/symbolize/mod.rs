@@ -24,7 +24,9 @@ pub use package::{is_runtime, package, printed};
 pub use screen::Disproportionate;
 pub use symbols::Symbols;
 
-use crate::target::{GoBinary, GoType, LoadBias, RuntimePc, UnknownType, VirtualAddress};
+use crate::target::{
+    GoBinary, GoType, LoadBias, RuntimePc, UnknownType, VirtualAddress, text::printable,
+};
 
 use dwarf::DebugInfo;
 use frame::Place;
@@ -222,7 +224,8 @@ struct Names(HashSet<Arc<str>>);
 
 impl Names {
     fn intern(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(name) {
+        let name = printable(name);
+        if let Some(known) = self.0.get(&*name) {
             return Arc::clone(known);
         }
         let name: Arc<str> = name.into();

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{bytes, elf::Elf, error::BinaryError};
+use super::{bytes, elf::Elf, error::BinaryError, text};
 
 const MAGIC: &[u8; 14] = b"\xff Go buildinf:";
 /// The linker aligns the block so; nothing else in the data has these bytes at such an address.
@@ -120,16 +120,14 @@ impl BuildInfo {
         }
         let strings = block.get(HEADER..).ok_or(MALFORMED)?;
         let (version, rest) = bytes::prefixed(strings).ok_or(MALFORMED)?;
-        let version = str::from_utf8(version).map_err(|_utf8| MALFORMED)?;
+        let version = text::lossy(version);
         // A program built without modules has no second string.
         let (module_info, _) = bytes::prefixed(rest).unwrap_or_default();
         let module_info = module_info
             .get(MARKER..module_info.len().saturating_sub(MARKER))
             .unwrap_or_default();
         Ok(Self {
-            version: GoVersion::parse(version).ok_or_else(|| BinaryError::UnknownVersion {
-                version: version.to_owned(),
-            })?,
+            version: GoVersion::parse(&version).ok_or(BinaryError::UnknownVersion { version })?,
             module_info: String::from_utf8_lossy(module_info).into_owned(),
         })
     }
@@ -160,7 +158,9 @@ impl BuildInfo {
     }
 
     fn lines<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a str> {
-        let lines = self.module_info.lines();
+        // What follows the key may end up on a terminal.
+        let printable = |line: &&str| !line.contains(|c: char| c.is_control() && c != '\t');
+        let lines = self.module_info.lines().filter(printable);
         lines.filter_map(move |line| line.strip_prefix(key)?.strip_prefix('\t'))
     }
 }
@@ -284,7 +284,8 @@ mod tests {
         let mut info = vec![b'<'; MARKER];
         info.extend(
             b"path\texample.org/shop/cmd/server\nmod\texample.org/shop\tv1.2.3\th1:x=\n\
-              dep\texample.org/lib\tv0.1.0\nbuild\t-race=true\nbuild\tCGO_ENABLED=1\n",
+              dep\texample.org/lib\tv0.1.0\nbuild\t-race=true\nbuild\tCGO_ENABLED=1\n\
+              build\t-tags=\x1b[2J\n",
         );
         info.extend([b'>'; MARKER]);
         let info = BuildInfo::parse(&block(2, &[b"go1.26.6", &info])).unwrap();
@@ -294,6 +295,7 @@ mod tests {
         assert_eq!(info.setting("CGO_ENABLED"), Some("1"));
         assert_eq!(info.setting("-race"), Some("true"));
         assert_eq!(info.setting("CGO"), None);
+        assert_eq!(info.setting("-tags"), None, "a terminal escape");
     }
 
     #[test]
@@ -316,7 +318,7 @@ mod tests {
         malformed(MAGIC);
         malformed(&whole[..HEADER]);
         malformed(&whole[..HEADER + 4]);
-        malformed(&block(2, &[b"go1.2\xff6"]));
+        malformed(&block(2, &[]));
         let too_old = BuildInfo::parse(&block(0, &[])).unwrap_err();
         assert!(matches!(too_old, BinaryError::TooOld { .. }));
         let unknown = BuildInfo::parse(&block(2, &[b"devel +abc"])).unwrap_err();

@@ -23,6 +23,7 @@ use super::{
     error::BinaryError,
     mapped_file::MappedFile,
     symbols::{Entry, SymbolIndex},
+    text,
 };
 
 const LE: LittleEndian = LittleEndian;
@@ -338,7 +339,7 @@ fn build_id(header: &Header, file: &[u8]) -> Option<String> {
                 );
             }
             if note.name() == b"Go" && note.n_type(LE).0 == GO_BUILD_ID {
-                go_build_id = Some(String::from_utf8_lossy(note.desc()).into_owned());
+                go_build_id = Some(text::lossy(note.desc()));
             }
         }
     }

@@ -15,6 +15,7 @@ mod moduledata;
 pub(crate) mod pclntab;
 mod process;
 mod symbols;
+pub(crate) mod text;
 mod types;
 
 use std::{path::Path, sync::OnceLock};

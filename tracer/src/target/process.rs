@@ -141,6 +141,10 @@ impl Process {
             TargetError::Open { source, .. } => {
                 TargetError::from_io(self.pid, "open the executable", source)
             }
+            TargetError::Binary { path, source } => TargetError::Binary {
+                path: self.exe_name().map_or(path, |name| name.path),
+                source,
+            },
             other => other,
         })
     }

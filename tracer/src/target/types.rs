@@ -3,7 +3,7 @@
 //!
 //! Layout: `src/internal/abi/type.go`, the same from Go 1.19 to 1.27 for what is read here.
 
-use super::{address::VirtualAddress, bytes, elf::Elf, moduledata::ModuleData};
+use super::{address::VirtualAddress, bytes, elf::Elf, moduledata::ModuleData, text};
 
 /// The descriptor's common part (`abi.Type`).
 const DESCRIPTOR: usize = 48;
@@ -152,7 +152,7 @@ impl<'a> TypeReader<'a> {
         let star = bytes::u8_at(descriptor, TFLAG)? & TFLAG_EXTRA_STAR != 0;
         let name = if star { name.strip_prefix(b"*")? } else { name };
         Some(GoType {
-            name: String::from_utf8_lossy(name).into_owned(),
+            name: text::lossy(name),
             size_bytes: bytes::u64_at(descriptor, 0)?,
             pointer_bytes: bytes::u64_at(descriptor, PTR_BYTES)?,
             kind: Kind::from_descriptor(bytes::u8_at(descriptor, KIND)?)?,
