@@ -186,14 +186,14 @@ impl fmt::Display for ProbePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<44} {:>12} {:>6}  {:<24} {:<14} why",
+            "{:<40} {:>10} {:>5}  {:<11} {:<14} why",
             "function", "address", "at", "instruction", "cost"
         )?;
         for row in &self.rows {
             let site = &row.site;
             writeln!(
                 f,
-                "{:<44} {:>12} {:>+6}  {:<24} {:<14} {}",
+                "{:<40} {:>10} {:>+5}  {:<11} {:<14} {}",
                 row.function,
                 row.address.to_string(),
                 site.offset,

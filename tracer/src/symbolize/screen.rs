@@ -1,20 +1,33 @@
 //! Refuses debug information that is hostile to its reader, before `addr2line` reads it.
 //!
-//! `addr2line` recurses once per level of nested entries and keeps a copy of whatever table a unit or
+//! `addr2line` recurses once per level of nested entries, and keeps a copy of each table that a unit or
 //! an entry refers to. A few kilobytes that nest, or that refer to one long table again and again,
-//! would overflow the stack or fill the memory. What a compiler writes is proportional to the size of
-//! its sections, so this passes it over once and keeps account.
+//! would overflow the stack or fill the memory. This passes over the information once, in little
+//! memory, and adds up what `addr2line` would allocate if it were asked for everything.
 
 use std::collections::BTreeSet;
 
-use addr2line::gimli::{self, Dwarf, Reader as _, Section, UnitRef, constants::DW_AT_ranges};
+use addr2line::gimli::{
+    self, AttributeValue, DW_AT_ranges, Dwarf, Reader as _, Section as _, UnitRef, UnitType,
+};
 
 use super::dwarf::Bytes;
 
 /// Deeper than compilers nest blocks and inlined calls.
 const MAX_DEPTH: isize = 256;
-/// A path is at most so much longer than the entry of the line table that refers to its parts.
-const PATH_RATIO: usize = 64;
+/// More attributes than any entry has: reading an entry takes as long as its abbreviation is.
+const MAX_ATTRIBUTES: usize = 128;
+/// What `addr2line` may allocate in bytes. The Go compiler, an executable of 37 MB, is charged an eighth.
+const MAX_COST: usize = 1 << 30;
+
+/// What `addr2line` 0.27 allocates at most, in bytes, for a unit;
+const UNIT_COST: usize = 1024;
+/// for a function or an inlined call;
+const FUNCTION_COST: usize = 192;
+/// for a range of addresses;
+const RANGE_COST: usize = 32;
+/// and for a row of a line table, which is at least a byte of its program.
+const ROW_COST: usize = 24;
 
 /// Debug information that no compiler writes.
 #[derive(Debug, thiserror::Error)]
@@ -25,15 +38,14 @@ pub enum Disproportionate {
     /// Entries nest too deep.
     #[error("its entries nest deeper than {MAX_DEPTH} levels")]
     Depth,
-    /// Units refer to more abbreviations than there are.
-    #[error("its units share parts of abbreviation tables")]
+    /// Abbreviation tables overlap, or declare endless entries.
+    #[error(
+        "its abbreviation tables overlap or have more than {MAX_ATTRIBUTES} attributes an entry"
+    )]
     Abbreviations,
-    /// Entries refer to more address ranges than there are.
-    #[error("its entries refer to more address ranges than its size allows")]
-    Ranges,
-    /// Units refer to more lines or longer paths than there are.
-    #[error("its units refer to longer line tables than its size allows")]
-    Lines,
+    /// Reading it would take too much memory.
+    #[error("reading it could take more than {MAX_COST} bytes of memory")]
+    Memory,
 }
 
 /// Checks the abbreviation tables, which come first because every other step reads them.
@@ -43,7 +55,6 @@ pub(super) fn check_abbreviations(dwarf: &Dwarf<Bytes>) -> Result<(), Disproport
     while let Some(header) = units.next()? {
         offsets.insert(header.debug_abbrev_offset().0);
     }
-    // Tables that are whole do not overlap.
     let mut end_of_last = 0;
     for offset in offsets {
         if offset < end_of_last {
@@ -55,19 +66,24 @@ pub(super) fn check_abbreviations(dwarf: &Dwarf<Bytes>) -> Result<(), Disproport
 }
 
 /// Where the abbreviation table at `offset` ends.
-fn end_of_abbreviations(section: &Bytes, offset: usize) -> Result<usize, gimli::Error> {
+fn end_of_abbreviations(section: &Bytes, offset: usize) -> Result<usize, Disproportionate> {
     let mut table = section.clone();
     table.skip(offset)?;
     while table.read_uleb128()? != 0 {
         let _tag = table.read_uleb128()?;
         let _has_children = table.read_u8()?;
+        let mut attributes = 0;
         loop {
             let (name, form) = (table.read_uleb128()?, table.read_uleb128()?);
-            if form == u64::from(gimli::constants::DW_FORM_implicit_const.0) {
+            if form == u64::from(gimli::DW_FORM_implicit_const.0) {
                 table.read_sleb128()?;
             }
             if (name, form) == (0, 0) {
                 break;
+            }
+            attributes += 1;
+            if attributes > MAX_ATTRIBUTES {
+                return Err(Disproportionate::Abbreviations);
             }
         }
     }
@@ -76,58 +92,59 @@ fn end_of_abbreviations(section: &Bytes, offset: usize) -> Result<usize, gimli::
 
 /// Passes over all units, whose abbreviations have been checked.
 pub(super) fn check_units(dwarf: &Dwarf<Bytes>) -> Result<(), Disproportionate> {
-    let size = |section: &Bytes| section.len();
-    let info = size(dwarf.debug_info.reader());
-    let mut account = Account {
-        ranges: info
-            .saturating_add(size(dwarf.ranges.debug_ranges().reader()))
-            .saturating_add(size(dwarf.ranges.debug_rnglists().reader())),
-        lines: size(dwarf.debug_line.reader()).saturating_mul(PATH_RATIO),
-    };
+    check_cost(dwarf, MAX_COST)
+}
+
+fn check_cost(dwarf: &Dwarf<Bytes>, limit: usize) -> Result<(), Disproportionate> {
+    let mut budget = Budget(limit);
     let mut units = dwarf.units();
     while let Some(header) = units.next()? {
-        // addr2line leaves such a unit out.
+        budget.charge(UNIT_COST)?;
+        // What addr2line leaves out.
+        if matches!(
+            header.type_(),
+            UnitType::Type { .. } | UnitType::SplitType { .. }
+        ) {
+            continue;
+        }
         let Ok(unit) = dwarf.unit(header) else {
             continue;
         };
         let unit = UnitRef::new(dwarf, &unit);
-        account.lines(&unit)?;
-        account.entries(&unit)?;
+        budget.charge_lines(&unit)?;
+        budget.charge_entries(&unit)?;
     }
     Ok(())
 }
 
-/// What the units may still refer to.
-struct Account {
-    ranges: usize,
-    lines: usize,
-}
+/// What may still be allocated, in bytes.
+struct Budget(usize);
 
-impl Account {
-    /// Charges the length of the unit's line program, and of each path that its file table spells.
-    fn lines(&mut self, unit: &UnitRef<'_, Bytes>) -> Result<(), Disproportionate> {
+impl Budget {
+    fn charge(&mut self, cost: usize) -> Result<(), Disproportionate> {
+        self.0 = self.0.checked_sub(cost).ok_or(Disproportionate::Memory)?;
+        Ok(())
+    }
+
+    /// Charges the rows of the unit's line table, and each path that its file table spells.
+    fn charge_lines(&mut self, unit: &UnitRef<'_, Bytes>) -> Result<(), Disproportionate> {
         let Some(program) = &unit.line_program else {
             return Ok(());
         };
         let header = program.header();
+        let rows = header.raw_program_buf().len();
+        self.charge(rows.saturating_mul(ROW_COST))?;
         let length = |attribute| unit.attr_string(attribute).map_or(0, |text| text.len());
         let directory = unit.comp_dir.as_ref().map_or(0, gimli::Reader::len);
-        self.charge_lines(header.raw_program_buf().len())?;
         for file in header.file_names() {
             let parent = file.directory(header).map_or(0, length);
-            self.charge_lines(directory + parent + length(file.path_name()))?;
+            self.charge(directory + parent + length(file.path_name()))?;
         }
         Ok(())
     }
 
-    fn charge_lines(&mut self, length: usize) -> Result<(), Disproportionate> {
-        let left = self.lines.checked_sub(length);
-        self.lines = left.ok_or(Disproportionate::Lines)?;
-        Ok(())
-    }
-
-    /// Checks how deep the unit's entries nest, and charges the ranges they refer to.
-    fn entries(&mut self, unit: &UnitRef<'_, Bytes>) -> Result<(), Disproportionate> {
+    /// Charges the unit's entries and the ranges they refer to; checks how deep they nest.
+    fn charge_entries(&mut self, unit: &UnitRef<'_, Bytes>) -> Result<(), Disproportionate> {
         let mut entries = unit.entries_raw(None)?;
         while !entries.is_empty() {
             if entries.next_depth() > MAX_DEPTH {
@@ -137,6 +154,14 @@ impl Account {
                 continue;
             };
             let attributes = abbreviation.attributes();
+            // A step is charged like a byte, so that the time is bounded as well.
+            self.charge(1 + attributes.len())?;
+            if matches!(
+                abbreviation.tag(),
+                gimli::DW_TAG_subprogram | gimli::DW_TAG_inlined_subroutine
+            ) {
+                self.charge(FUNCTION_COST)?;
+            }
             if !attributes
                 .iter()
                 .any(|attribute| attribute.name() == DW_AT_ranges)
@@ -157,14 +182,14 @@ impl Account {
     fn charge_ranges(
         &mut self,
         unit: &UnitRef<'_, Bytes>,
-        value: gimli::AttributeValue<Bytes>,
+        value: AttributeValue<Bytes>,
     ) -> Result<(), Disproportionate> {
         let Some(offset) = unit.attr_ranges_offset(value)? else {
             return Ok(());
         };
         let mut ranges = unit.raw_ranges(offset)?;
         while ranges.next()?.is_some() {
-            self.ranges = self.ranges.checked_sub(1).ok_or(Disproportionate::Ranges)?;
+            self.charge(RANGE_COST)?;
         }
         Ok(())
     }
@@ -221,17 +246,24 @@ mod tests {
 
     #[test]
     fn a_table_of_ranges_may_not_be_shared_by_all() {
-        let ranges = [
-            [1_u64, 2].map(u64::to_le_bytes).concat().repeat(100),
-            vec![0; 16],
-        ]
-        .concat();
+        let range = [1_u64, 2].map(u64::to_le_bytes).concat();
+        let ranges = [range.repeat(10_000), vec![0; 16]].concat();
         let referring = |entries: usize| {
             let entries = [&[1][..], &[3, 0, 0, 0, 0].repeat(entries), &[0]].concat();
-            check_units(&dwarf(&unit(0, &entries), &ranges))
+            check_cost(&dwarf(&unit(0, &entries), &ranges), 1 << 20)
         };
-        referring(10).unwrap();
-        assert!(matches!(referring(1000), Err(Disproportionate::Ranges)));
+        referring(2).unwrap();
+        assert!(matches!(referring(4), Err(Disproportionate::Memory)));
+    }
+
+    #[test]
+    fn units_without_end_are_refused() {
+        let units = |count: usize| {
+            let units = unit(0, &[1, 0]).repeat(count);
+            check_cost(&dwarf(&units, &[]), 1 << 20)
+        };
+        units(1000).unwrap();
+        assert!(matches!(units(1024), Err(Disproportionate::Memory)));
     }
 
     #[test]
@@ -243,5 +275,17 @@ mod tests {
         assert!(matches!(refused, Err(Disproportionate::Abbreviations)));
         let outside = check_abbreviations(&dwarf(&unit(99, &[1, 0]), &[]));
         assert!(matches!(outside, Err(Disproportionate::Parse(_))));
+    }
+
+    #[test]
+    fn an_entry_may_not_have_attributes_without_end() {
+        // DW_AT_external, DW_FORM_flag_present: no byte in the entry.
+        let table = |attributes: usize| {
+            let bytes = [&[1, 0x11, 0][..], &[0x3f, 0x19].repeat(attributes), &[0; 3]].concat();
+            end_of_abbreviations(&Bytes::new(Arc::from(bytes), LittleEndian), 0)
+        };
+        assert_eq!(table(MAX_ATTRIBUTES).unwrap(), 3 + 2 * MAX_ATTRIBUTES + 3);
+        let refused = table(MAX_ATTRIBUTES + 1);
+        assert!(matches!(refused, Err(Disproportionate::Abbreviations)));
     }
 }

@@ -345,3 +345,105 @@ fn build_id(header: &Header, file: &[u8]) -> Option<String> {
     }
     go_build_id
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::fixture::{self, BASE, Fixture, MALLOC, OUTER};
+
+    #[test]
+    fn addresses_are_looked_up_in_the_segments() {
+        let image = Fixture::default().build();
+        let elf = Elf::parse(fixture::map(&image.bytes)).unwrap();
+        let end = BASE + image.bytes.len() as u64;
+        assert_eq!(elf.file_offset(VirtualAddress(BASE)), Some(FileOffset(0)));
+        assert_eq!(
+            elf.file_offset(VirtualAddress(OUTER)),
+            Some(FileOffset(0x200))
+        );
+        assert_eq!(elf.file_offset(VirtualAddress(BASE - 1)), None);
+        assert_eq!(elf.file_offset(VirtualAddress(end)), None);
+        let last = VirtualAddress(end - 1);
+        assert_eq!(elf.bytes_at(last, 1).map(<[u8]>::len), Some(1));
+        assert_eq!(elf.bytes_at(last, 2), None);
+        assert!(elf.is_code(VirtualAddress(MALLOC)) && !elf.is_code(last));
+    }
+
+    #[test]
+    fn the_symbol_table_of_this_test_has_this_test() {
+        let elf = Elf::parse(MappedFile::open("/proc/self/exe".as_ref()).unwrap()).unwrap();
+        let index = elf.function_symbols().unwrap();
+        let main = index.within(elf.file()).named("main").unwrap();
+        assert!(elf.is_code(main.address) && main.size > 0);
+        assert_eq!(elf.variable("main"), None, "a function is no variable");
+        assert_eq!(elf.section_address(".nowhere"), None);
+        assert_eq!(elf.section_data(".nowhere", 0).as_deref(), Ok(&[][..]));
+    }
+
+    /// An executable with one section, `.debug_info`: a compression header, then zlib data.
+    fn compressed(claimed: u64, zlib: &[u8]) -> Elf {
+        let mut file = Fixture::default().build().bytes;
+        file.resize(file.len().next_multiple_of(8), 0);
+        let section = file.len() as u64;
+        file.extend([1, claimed, 1].map(u64::to_le_bytes).concat()); // ELFCOMPRESS_ZLIB, size, alignment
+        file.extend(zlib);
+        let names = file.len() as u64;
+        file.extend(b"\0.debug_info\0");
+        file.resize(file.len().next_multiple_of(8), 0);
+        let headers = file.len() as u64;
+        // Name and type, flags, address, offset, size, link and info, alignment, entry size.
+        let null = [0; 8];
+        let debug = [1 | 1 << 32, 0x800, 0, section, names - section, 0, 8, 0];
+        let strings = [3 << 32, 0, 0, names, 13, 0, 1, 0];
+        for header in [null, debug, strings] {
+            file.extend(header.map(u64::to_le_bytes).concat());
+        }
+        file[40..48].copy_from_slice(&headers.to_le_bytes());
+        file[58..64].copy_from_slice(&[64, 0, 3, 0, 2, 0]);
+        Elf::parse(fixture::map(&file)).unwrap()
+    }
+
+    #[test]
+    fn compressed_sections_are_inflated_within_bounds() {
+        // A stored block: header, last block, length and its complement, bytes, Adler-32.
+        let zlib = b"\x78\x01\x01\x05\0\xfa\xffhello\x06\x2c\x02\x15";
+        let elf = compressed(5, zlib);
+        assert!(elf.has_dwarf());
+        assert_eq!(
+            elf.section_data(".debug_info", 5).as_deref(),
+            Ok(&b"hello"[..])
+        );
+        let malformed = Err(BinaryError::Malformed {
+            what: "debug section",
+        });
+        assert_eq!(
+            elf.section_data(".debug_info", 4),
+            malformed,
+            "beyond the limit"
+        );
+        let section = |claimed, zlib| {
+            compressed(claimed, zlib)
+                .section_data(".debug_info", 1 << 40)
+                .map(Cow::into_owned)
+        };
+        assert_eq!(
+            section(6, zlib),
+            Err(BinaryError::Malformed {
+                what: "debug section"
+            })
+        );
+        assert_eq!(
+            section(1 << 30, zlib),
+            Err(BinaryError::Malformed {
+                what: "debug section"
+            }),
+            "a bomb"
+        );
+        assert_eq!(
+            section(5, b"not zlib"),
+            Err(BinaryError::Malformed {
+                what: "debug section"
+            })
+        );
+    }
+}

@@ -33,7 +33,7 @@ use elf::Elf;
 use mapped_file::MappedFile;
 use moduledata::ModuleData;
 use pclntab::Pclntab;
-use symbols::{SymbolIndex, Symbols};
+use symbols::{SymbolIndex, SymbolTable};
 
 /// The oldest Go whose runtime we know, as `(major, minor)`.
 const OLDEST: (u16, u16) = (1, 19);
@@ -217,7 +217,7 @@ impl GoBinary {
         self.module.get_or_init(find).as_ref()
     }
 
-    fn symbols(&self) -> Symbols<'_> {
+    fn symbols(&self) -> SymbolTable<'_> {
         let index = self.functions.get_or_init(|| self.index_functions());
         index.within(self.elf.file())
     }
@@ -389,7 +389,7 @@ mod tests {
                     .is_ok()
             }),
             (OUTER..END + 8)
-                .map(|pc| binary.function_at(VirtualAddress(pc)))
+                .filter(|pc| binary.function_at(VirtualAddress(*pc)).is_some())
                 .count(),
         );
     }

@@ -87,7 +87,7 @@ impl Process {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         let mut pidfd = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        matches!(poll(&mut pidfd, Some(&Timespec::default())), Ok(0))
+        poll(&mut pidfd, Some(&Timespec::default())) != Ok(1)
     }
 
     /// A path that leads to the executable itself, even if it was deleted, replaced, or lies in

@@ -72,8 +72,8 @@ impl SymbolIndex {
     }
 
     /// The index together with the file that holds the names.
-    pub(crate) fn within<'a>(&'a self, file: &'a [u8]) -> Symbols<'a> {
-        Symbols {
+    pub(crate) fn within<'a>(&'a self, file: &'a [u8]) -> SymbolTable<'a> {
+        SymbolTable {
             index: self,
             names: file.get(self.names.clone()).unwrap_or_default(),
         }
@@ -82,12 +82,12 @@ impl SymbolIndex {
 
 /// An index that can be asked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Symbols<'a> {
+pub(crate) struct SymbolTable<'a> {
     index: &'a SymbolIndex,
     names: &'a [u8],
 }
 
-impl<'a> Symbols<'a> {
+impl<'a> SymbolTable<'a> {
     /// The function of that name.
     pub(crate) fn named(self, name: &str) -> Option<Function<'a>> {
         let wanted = hash(name.as_bytes());
