@@ -100,3 +100,15 @@ fn a_closed_pipe_is_a_clean_end() {
     let text = String::from_utf8(output.stdout).expect("text");
     assert_eq!(text.lines().last(), Some("0"), "{text}");
 }
+
+#[test]
+fn verbose_shows_the_log_of_the_kernel_programs() {
+    let program = churn();
+    let messages = |args: &[&str]| {
+        let ended = Agent::attach(program.pid(), &[args, &["--duration", "500ms"]].concat()).wait();
+        assert_eq!(ended.code(), 0, "{}", ended.messages);
+        ended.messages.clone()
+    };
+    assert!(messages(&["--verbose"]).contains("frames, flags"));
+    assert!(!messages(&[]).contains("frames, flags"));
+}

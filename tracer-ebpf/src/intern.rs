@@ -13,22 +13,24 @@ use tracer_common::record::StackRecord;
 #[map]
 static SEEN: Array<u64> = Array::with_max_entries(SEEN_STACKS, 0);
 
-/// Sends `stack` unless user space has it.
+/// Sends `stack` unless user space has it; true if it was sent now.
 #[inline(always)]
-pub fn define_once(stack: &mut StackRecord) {
+pub fn define_once(stack: &mut StackRecord) -> bool {
     let slot = (stack.id as u32) & (SEEN_STACKS - 1);
     let Some(seen) = SEEN.get_ptr_mut(slot) else {
-        return;
+        return false;
     };
     // SAFETY: `seen` is a live map value; another CPU may write it at the same time, then one of the two stacks is
     // sent again.
     if unsafe { seen.read_volatile() } == stack.id {
-        return;
+        return false;
     }
-    if emit::stack(stack) {
+    let sent = emit::stack(stack);
+    if sent {
         // SAFETY: as above.
         unsafe { seen.write_volatile(stack.id) };
     } else {
         count(Counter::StackRingFull);
     }
+    sent
 }

@@ -60,17 +60,16 @@ fn record(ctx: &ProbeContext) {
 /// Walks the stack, makes sure that user space gets it, and gives its identity.
 #[inline(always)]
 fn interned_stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie) -> Option<u64> {
-    let (stack, flags) = scratch::with_slot(|slot| {
+    let (stack, depth, flags, new) = scratch::with_slot(|slot| {
         let stack = stack::walk(regs, cookie.frame_set_up(), slot);
-        intern::define_once(&mut slot.stack);
-        (stack, slot.stack.header.flags)
+        let new = intern::define_once(&mut slot.stack);
+        (stack, slot.stack.depth, slot.stack.header.flags, new)
     })?;
+    if new {
+        debug!(ctx, "stack {:x}: {} frames, flags {}", stack, depth, flags);
+    }
     if flags & FLAG_UNREADABLE != 0 {
         count(Counter::StackUnreadable);
-        debug!(
-            ctx,
-            "stack at {:x} ends at unreadable memory", regs.instruction_pointer
-        );
     }
     Some(stack)
 }

@@ -28,15 +28,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// Sends diagnostic messages to standard error, if they were asked for.
+/// Sends diagnostic messages to standard error, if they were asked for: ours and those of the kernel programs, whose
+/// modules are named alike.
 pub fn start_logging(args: &Args) {
-    let level = if args.global.verbose {
-        log::LevelFilter::Debug
-    } else {
-        log::LevelFilter::Warn
-    };
-    env_logger::Builder::new()
-        .filter_level(level)
-        .format_target(false)
-        .init();
+    let mut logger = env_logger::Builder::new();
+    logger.filter_level(log::LevelFilter::Warn);
+    if args.global.verbose {
+        logger.filter_module("tracer", log::LevelFilter::Debug);
+    }
+    logger.format_target(false).init();
 }
