@@ -21,6 +21,13 @@ const FUNCDATA_INL_TREE: usize = 3;
 /// The magic number of Go 1.18 and 1.19; Go 1.20 widened the function record and changed the tree.
 const MAGIC_GO_1_18: u32 = 0xffff_fff0;
 
+/// Offsets in a function record of what is at the same place in all versions.
+const NAME_OFF: usize = 4;
+const PCFILE: usize = 20;
+const PCLN: usize = 24;
+const NPCDATA: usize = 28;
+const CU_OFFSET: usize = 32;
+
 /// The tables, as slices of the file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pclntab<'a> {
@@ -104,7 +111,7 @@ impl<'a> Pclntab<'a> {
             let entry = bytes::u32_at(function, 0)?;
             let size = bytes::u32_at(next, 0)?.checked_sub(entry)?;
             let record = bytes::u32_at(function, 4)? as usize;
-            let name = bytes::u32_at(self.records, record.checked_add(4)?)?;
+            let name = bytes::u32_at(self.records, record.checked_add(NAME_OFF)?)?;
             let address = self.text.wrapping_add(u64::from(entry));
             Some(Entry::new(address, u64::from(size), name))
         });
@@ -171,22 +178,25 @@ pub(crate) struct FunctionRecord<'a> {
 impl<'a> FunctionRecord<'a> {
     /// Its name.
     pub(crate) fn name(&self) -> Option<&'a [u8]> {
-        self.table.name(self.word(4)?)
+        self.table.name(self.word(NAME_OFF)?)
     }
 
     /// The file that the instruction at `pc` comes from.
     pub(crate) fn file(&self, pc: u64, steps: &mut Steps) -> Option<&'a [u8]> {
-        self.file_of(self.table.value(self.word(20)?, self.entry, pc, steps)?)
+        self.file_of(
+            self.table
+                .value(self.word(PCFILE)?, self.entry, pc, steps)?,
+        )
     }
 
     /// The line that the instruction at `pc` comes from.
     pub(crate) fn line(&self, pc: u64, steps: &mut Steps) -> Option<i32> {
-        self.table.value(self.word(24)?, self.entry, pc, steps)
+        self.table.value(self.word(PCLN)?, self.entry, pc, steps)
     }
 
     /// The index in the tree of the innermost inlined call that the instruction at `pc` belongs to.
     pub(crate) fn inlined_at(&self, pc: u64, steps: &mut Steps) -> Option<i32> {
-        let count = self.word(28)? as usize;
+        let count = self.word(NPCDATA)? as usize;
         let offset = (PCDATA_INL_TREE_INDEX < count)
             .then(|| self.word(self.header() + 4 * PCDATA_INL_TREE_INDEX))??;
         let index = self.table.value(offset, self.entry, pc, steps)?;
@@ -196,7 +206,7 @@ impl<'a> FunctionRecord<'a> {
     /// The call at `index` of the tree.
     pub(crate) fn inlined_call(&self, index: i32) -> Option<InlinedCall<'a>> {
         let funcdata_count = usize::from(bytes::u8_at(self.record, self.header() - 1)?);
-        let pcdata_count = self.word(28)? as usize;
+        let pcdata_count = self.word(NPCDATA)? as usize;
         let at = self.header().checked_add(pcdata_count.checked_mul(4)?)?;
         let tree = (FUNCDATA_INL_TREE < funcdata_count)
             .then(|| self.word(at + 4 * FUNCDATA_INL_TREE))??;
@@ -223,7 +233,7 @@ impl<'a> FunctionRecord<'a> {
     }
 
     fn file_of(&self, index: i32) -> Option<&'a [u8]> {
-        let unit = self.word(32)? as usize;
+        let unit = self.word(CU_OFFSET)? as usize;
         let at = unit
             .checked_add(usize::try_from(index).ok()?)?
             .checked_mul(4)?;

@@ -50,6 +50,10 @@ impl Process {
         let group = thread_group(pid)?;
         let proc = procfs::process::Process::new(group)
             .map_err(|error| failed(group, "open the /proc directory", error))?;
+        let id = Pid::from_raw(group).ok_or(TargetError::Gone { pid: group })?;
+        let pidfd = pidfd_open(id, PidfdFlags::empty())
+            .map_err(|errno| TargetError::from_io(group, "open a pidfd", errno.into()))?;
+        // After the pidfd: that `proc` still answers shows that both are the same process.
         let stat = proc
             .stat()
             .map_err(|error| failed(group, "read the state", error))?;
@@ -59,9 +63,6 @@ impl Process {
         if matches!(stat.state, 'Z' | 'X') {
             return Err(TargetError::Zombie { pid: group });
         }
-        let id = Pid::from_raw(group).ok_or(TargetError::Gone { pid: group })?;
-        let pidfd = pidfd_open(id, PidfdFlags::empty())
-            .map_err(|errno| TargetError::from_io(group, "open a pidfd", errno.into()))?;
         let process = Self {
             pid: group,
             pidfd,

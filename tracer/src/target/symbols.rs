@@ -11,6 +11,9 @@ use std::{
 
 use super::{address::VirtualAddress, bytes};
 
+/// How much of a name its hash takes in.
+const HASHED: usize = 256;
+
 /// A function of the executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Function<'a> {
@@ -88,7 +91,7 @@ pub(crate) struct SymbolTable<'a> {
 }
 
 impl<'a> SymbolTable<'a> {
-    /// The function of that name.
+    /// The function of that name; of several, the one at the lowest address.
     pub(crate) fn named(self, name: &str) -> Option<Function<'a>> {
         let wanted = hash(name.as_bytes());
         let by_name = self.index.by_name.get_or_init(|| self.hashes());
@@ -132,8 +135,9 @@ impl<'a> SymbolTable<'a> {
         let entries = (0_u32..).zip(&self.index.by_address);
         let mut hashes: Vec<_> = entries
             .filter_map(|(at, entry)| {
-                let name = bytes::c_string(self.names, entry.name as usize)?;
-                Some((hash(name), at))
+                let name = self.names.get(entry.name as usize..)?;
+                let end = name.iter().take(HASHED).position(|&byte| byte == 0);
+                Some((hash(name.get(..end.unwrap_or(HASHED))?), at))
             })
             .collect();
         hashes.sort_unstable();
@@ -141,9 +145,11 @@ impl<'a> SymbolTable<'a> {
     }
 }
 
+/// The hash of the first bytes of a name: all of nearly any, and a bound on the work for a table of
+/// names that overlap.
 fn hash(name: &[u8]) -> u32 {
     let mut hasher = DefaultHasher::new();
-    hasher.write(name);
+    hasher.write(name.get(..HASHED).unwrap_or(name));
     let [high, low] = [hasher.finish() >> 32, hasher.finish() & 0xffff_ffff];
     u32::try_from(high ^ low).unwrap_or_default()
 }
@@ -217,6 +223,22 @@ mod tests {
             .map(|function| function.name)
             .collect();
         assert_eq!(names, ["main.work", "main.main"]);
+    }
+
+    #[test]
+    fn long_names_are_told_apart() {
+        let long = "x".repeat(HASHED);
+        let names = format!("\0{long}\0{long}a\0{long}b\0");
+        let names = names.as_bytes();
+        let second = u32::try_from(HASHED).unwrap() + 2;
+        let entries = [(1, 1), (2, second), (3, 2 * second)];
+        let entries = entries.map(|(address, name)| Entry::new(address, 1, name));
+        let index = SymbolIndex::new(0..names.len(), entries.into());
+        let symbols = index.within(names);
+        let address = |name: String| symbols.named(&name).map(|function| function.address.0);
+        assert_eq!(address(long.clone()), Some(1));
+        assert_eq!(address(long.clone() + "b"), Some(3));
+        assert_eq!(address(long + "c"), None);
     }
 
     #[test]
