@@ -92,6 +92,8 @@ pub struct Ended {
 #[derive(Debug)]
 struct Context {
     prepared: Prepared,
+    /// As it was at the start: a process that has exited tells nothing.
+    target: Target,
     symbolizer: Symbolizer,
     symbols: Symbols,
     started: Instant,
@@ -158,12 +160,17 @@ impl Prepared {
             ring_bytes: request.ring_bytes,
             verbose: request.verbose,
             tiny: self.plan.tiny,
+            mcache0: self
+                .plan
+                .mcache0
+                .map(|address| self.bias.to_runtime(address)),
         };
         let (mut attached, source) = kernel::attach(&self.process, &self.plan, &settings)?;
         let collector = Collector::start(source, Aggregator::new(self.rounding()))
             .map_err(SessionError::Thread)?;
         attached.start()?;
         let context = Context {
+            target: self.target(),
             symbolizer: Symbolizer::new(Arc::clone(&self.binary), self.bias),
             symbols: Symbols::default(),
             started: Instant::now(),
@@ -199,8 +206,8 @@ impl Prepared {
 
 impl Session {
     /// The traced process and its binary.
-    pub fn target(&self) -> Target {
-        self.context.prepared.target()
+    pub fn target(&self) -> &Target {
+        &self.context.target
     }
 
     /// Number of probes.
@@ -310,7 +317,7 @@ impl Context {
             .flat_map(|stack| stack.types.iter().map(|row| row.type_pointer));
         self.symbols.extend(&mut self.symbolizer, pcs, types);
         report::build(Capture {
-            target: self.prepared.target(),
+            target: self.target.clone(),
             window: Window {
                 start_unix_ns: self.start_unix_ns,
                 duration_ns: nanos(duration),

@@ -7,16 +7,25 @@ use crate::output::{self, Format, OutputError};
 use crate::report::Report;
 use anyhow::Context as _;
 use std::fs::File;
-use std::io::{self, stdout};
+use std::io::{self, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 /// Everything one report is written to.
 #[derive(Debug)]
 pub(super) struct Sinks {
     files: Vec<Sink>,
+    stream: StandardStream,
     format: Format,
     global: Global,
     show: Show,
+}
+
+/// Where a report goes that no file is named for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StandardStream {
+    Out,
+    /// Standard output belongs to the traced program.
+    Err,
 }
 
 #[derive(Debug)]
@@ -33,7 +42,12 @@ impl Sinks {
     ///
     /// # Errors
     /// A name does not tell a format, or cannot be written.
-    pub(super) fn open(output: &Output, global: &Global, show: &Show) -> anyhow::Result<Self> {
+    pub(super) fn open(
+        output: &Output,
+        stream: StandardStream,
+        global: &Global,
+        show: &Show,
+    ) -> anyhow::Result<Self> {
         let files = output
             .files
             .iter()
@@ -41,6 +55,7 @@ impl Sinks {
             .collect::<anyhow::Result<_>>()?;
         Ok(Sinks {
             files,
+            stream,
             format: output.format.into(),
             global: global.clone(),
             show: show.clone(),
@@ -53,13 +68,12 @@ impl Sinks {
     /// Something cannot be written. A reader of standard output that went away is no error.
     pub(super) fn write(mut self, report: &Report) -> anyhow::Result<()> {
         if self.files.is_empty() {
-            let options = terminal::stdout_options(&self.global, &self.show);
-            return closed_pipe_is_fine(output::render(
-                self.format,
-                report,
-                &options,
-                &mut stdout().lock(),
-            ));
+            let mut out: Box<dyn io::Write> = match self.stream {
+                StandardStream::Out => Box::new(stdout()),
+                StandardStream::Err => Box::new(stderr()),
+            };
+            let options = terminal::options(self.stream, &self.global, &self.show);
+            return closed_pipe_is_fine(output::render(self.format, report, &options, &mut out));
         }
         let options = terminal::file_options(&self.show);
         for sink in &mut self.files {

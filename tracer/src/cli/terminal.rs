@@ -1,15 +1,20 @@
 //! What the output can show: colour and width.
 
 use super::args::{Color, Global, Show};
+use super::sinks::StandardStream;
 use crate::output::text::TextOptions;
-use std::io::{IsTerminal as _, stdout};
+use std::io::{IsTerminal as _, stderr, stdout};
+use terminal_size::terminal_size_of;
 
 /// Columns of text that does not go to a terminal.
 const DEFAULT_WIDTH: usize = 100;
 
-/// How to lay out text on standard output.
-pub(super) fn stdout_options(global: &Global, show: &Show) -> TextOptions {
-    let terminal = stdout().is_terminal();
+/// How to lay out text on a standard stream.
+pub(super) fn options(stream: StandardStream, global: &Global, show: &Show) -> TextOptions {
+    let (terminal, size) = match stream {
+        StandardStream::Out => (stdout().is_terminal(), terminal_size_of(stdout())),
+        StandardStream::Err => (stderr().is_terminal(), terminal_size_of(stderr())),
+    };
     let color = match global.color {
         Color::Always => true,
         Color::Never => false,
@@ -18,11 +23,8 @@ pub(super) fn stdout_options(global: &Global, show: &Show) -> TextOptions {
             terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         }
     };
-    let width = terminal_size::terminal_size()
-        .filter(|_| terminal)
-        .map(|(width, _)| usize::from(width.0));
     TextOptions {
-        width: width.unwrap_or(DEFAULT_WIDTH),
+        width: size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0)),
         color,
         limit: show.limit,
         ..TextOptions::default()

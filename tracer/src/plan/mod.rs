@@ -27,6 +27,8 @@ pub struct ProbePlan {
     pub headers: bool,
     /// Where the state of the tiny allocator is.
     pub tiny: TinyLayout,
+    /// Where the runtime keeps the pointer to the `mcache` of the time before there are Ps; only `tracer run` sees it.
+    pub mcache0: Option<VirtualAddress>,
     /// Whether the rows are known to be the target's whole leaf set.
     pub coverage: Coverage,
 }
@@ -143,6 +145,7 @@ pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
         rows,
         headers: set.headers,
         tiny: layout::tiny(version.minor),
+        mcache0: layout::mcache0(binary),
         coverage,
     })
 }
