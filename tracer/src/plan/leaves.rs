@@ -136,6 +136,18 @@ pub(super) fn for_version(major: u16, minor: u16) -> Option<(&'static LeafSet, b
 }
 
 impl LeafSet {
+    /// Every leaf that a binary of these versions may have.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.leaves.iter().flat_map(|leaf| {
+            let numbers: Vec<String> = match &leaf.numbers {
+                None => vec![String::new()],
+                Some(numbers) => numbers.clone().map(|number| number.to_string()).collect(),
+            };
+            let name = |number| format!("{ALLOCATOR_PREFIX}{}{number}", leaf.suffix);
+            numbers.into_iter().map(name)
+        })
+    }
+
     /// What `name` means.
     pub(super) fn classify(&self, name: &str) -> Class {
         let Some(suffix) = name.strip_prefix(ALLOCATOR_PREFIX) else {
