@@ -125,6 +125,24 @@ pub(crate) fn builds<'a>(names: &'a [String], full: bool) -> Vec<Build<'a>> {
     all.filter(wanted).collect()
 }
 
+/// What `cargo xtask probes` checks: `known` in the variants with different allocation functions.
+pub(crate) fn probed_builds(versions: &[String]) -> Vec<Build<'static>> {
+    let wanted = GO_VERSIONS
+        .iter()
+        .filter(|version| versions.is_empty() || versions.iter().any(|wanted| wanted == *version));
+    let builds = wanted.flat_map(|version| {
+        let variants = VARIANTS.iter().filter(|variant| {
+            variant.name == PLAIN.name || variant.only.is_some_and(|only| only == *version)
+        });
+        variants.map(|variant| Build {
+            version,
+            variant,
+            name: KNOWN,
+        })
+    });
+    builds.collect()
+}
+
 fn is_quick(version: &str, variant: &Variant) -> bool {
     QUICK
         .iter()

@@ -38,28 +38,32 @@ pub(crate) fn build(toolchain: &Toolchain, name: &str) -> Result<PathBuf> {
 }
 
 /// Builds the programs for the live tests, and lists them first: a test fails for one that is listed and missing.
-pub(crate) fn build_matrix(full: bool) -> Result<()> {
+/// Gives their paths.
+pub(crate) fn build_matrix(full: bool) -> Result<Vec<PathBuf>> {
     let names = names()?;
     ensure!(!names.is_empty(), "{} has no program", sources().display());
     let builds = matrix::builds(&names, full);
     write_list(&builds)?;
+    build_each(&builds)
+}
+
+/// Builds programs, as many at a time as there are processors, and gives their paths.
+pub(crate) fn build_each(builds: &[Build<'_>]) -> Result<Vec<PathBuf>> {
     let mut toolchains = BTreeMap::new();
-    for build in &builds {
+    for build in builds {
         if let Entry::Vacant(entry) = toolchains.entry(build.version) {
             entry.insert(go::toolchain(Some(build.version))?);
         }
     }
-    let message = format!(
-        "building Go programs for the live tests, {} in all",
-        builds.len()
-    );
+    let message = format!("building Go programs, {} in all", builds.len());
     progress::during(&message, || {
-        build_in_parallel(&builds, |build| {
+        in_parallel(builds, |build| {
             let toolchain = toolchains.get(build.version).context("a Go toolchain")?;
             let sources = sources().join(build.name);
             go::build_program(toolchain, &sources, &output(build), build.variant)
         })
-    })
+    })?;
+    Ok(builds.iter().map(output).collect())
 }
 
 /// Where the program of a build is.
@@ -86,7 +90,7 @@ fn write_list(builds: &[Build<'_>]) -> Result<()> {
 }
 
 /// Runs `build` for each of `builds`, one per processor at a time; gives the first error after all have ended.
-fn build_in_parallel<'a>(
+fn in_parallel<'a>(
     builds: &[Build<'a>],
     build: impl Fn(&Build<'a>) -> Result<()> + Sync,
 ) -> Result<()> {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     bpf_toolchain,
     build::{self, Profile},
-    command, programs, progress,
+    command, probes, programs, progress,
     sudo::{self, Privilege},
     tidy, workspace,
 };
@@ -50,9 +50,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         progress::say("the live tests did NOT run (--no-live)");
         return Ok(());
     };
+    let mut programs = Vec::new();
     step("builds for the live tests", || {
         build::agent(Profile::Release)?;
-        programs::build_matrix(arguments.full)
+        programs = programs::build_matrix(arguments.full)?;
+        Ok(())
+    })?;
+    step("table of allocation functions", || {
+        probes::verify(&programs)
     })?;
     step("live tests", || live_tests(&privilege, filter))
 }
