@@ -3,10 +3,12 @@
 //! Hides processes and time limits. Everything that a test starts is killed when the test ends, however it ends.
 
 mod agent;
+mod build;
 mod program;
 
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
-pub use program::{Program, go_versions, newest_go, program_path};
+pub use build::{Build, builds_of, for_each_build, go_versions, newest_go, program_path};
+pub use program::Program;
 
 use serde_json::Value;
 use std::time::{Duration, Instant};

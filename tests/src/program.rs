@@ -1,14 +1,11 @@
 //! The Go programs of `tests/programs`, as running targets.
 
-use crate::{PATIENCE, wait_until};
+use crate::{PATIENCE, program_path, wait_until};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-
-/// Directory with the built programs, `VERSION/NAME` below it.
-const PROGRAMS: &str = "TRACER_PROGRAMS";
 
 /// A running Go program, killed on drop.
 #[derive(Debug)]
@@ -18,55 +15,8 @@ pub struct Program {
     lines: Receiver<String>,
 }
 
-/// The Go versions that programs are built with, oldest first.
-///
-/// # Panics
-/// The programs were not built: the tests are run by `cargo xtask test`.
-pub fn go_versions() -> Vec<String> {
-    let directory = programs();
-    let entries = std::fs::read_dir(&directory)
-        .unwrap_or_else(|e| panic!("cannot read {}: {e}", directory.display()));
-    let mut versions: Vec<String> = entries
-        .map(|entry| {
-            entry
-                .expect("a directory entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
-        .collect();
-    versions.sort_by_key(|version| {
-        version
-            .split('.')
-            .map(|n| n.parse().unwrap_or(0))
-            .collect::<Vec<u32>>()
-    });
-    assert!(
-        !versions.is_empty(),
-        "no programs in {}: run `cargo xtask test`",
-        directory.display()
-    );
-    versions
-}
-
-/// The newest of [`go_versions`].
-pub fn newest_go() -> String {
-    go_versions().pop().expect("at least one version")
-}
-
-/// Path of a built program.
-pub fn program_path(version: &str, name: &str) -> PathBuf {
-    programs().join(version).join(name)
-}
-
-fn programs() -> PathBuf {
-    std::env::var_os(PROGRAMS)
-        .unwrap_or_else(|| panic!("{PROGRAMS} is not set: run `cargo xtask test`"))
-        .into()
-}
-
 impl Program {
-    /// Starts a program built with a Go version.
+    /// Starts a program built with a Go version, without any special flag.
     pub fn start(version: &str, name: &str, args: &[&str]) -> Self {
         Self::start_at(&program_path(version, name), args)
     }

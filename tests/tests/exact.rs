@@ -1,7 +1,7 @@
 //! Counts and bytes equal what the target's own runtime says, site by site.
 
 use serde_json::Value;
-use tracer_tests::{Agent, Program, assert_accounted, go_versions, lost, number};
+use tracer_tests::{Agent, Build, Program, assert_accounted, for_each_build, lost, number};
 
 /// Sites whose allocating statement is in a library: the site is there, the statement in the stack.
 const THROUGH_LIBRARIES: [&str; 3] = [
@@ -11,8 +11,8 @@ const THROUGH_LIBRARIES: [&str; 3] = [
 ];
 
 /// Traces `known` while it measures itself; gives the capture and what the program says.
-fn traced(version: &str, args: &[&str]) -> (Value, Value) {
-    let mut program = Program::start(version, "known", args);
+fn traced(build: &Build, args: &[&str]) -> (Value, Value) {
+    let mut program = Program::start_at(&build.path(), args);
     program.wait_for("ready");
     let agent = Agent::record(program.pid(), &[]);
     agent.wait_attached();
@@ -62,24 +62,50 @@ fn at(capture: &Value, function: &str, line: u64) -> u64 {
     matching.map(|site| number(site, "/allocs")).sum()
 }
 
-fn assert_exact(version: &str, args: &[&str], bytes_too: bool) {
-    let (capture, expected) = traced(version, args);
-    let context = format!("Go {version} {args:?}");
+/// How far the bytes of a capture may be off, in either direction: a few tiny blocks.
+///
+/// Whether a tiny object takes a new block is read from its P at the probe. Where the runtime can still yield between
+/// the probe and the tiny allocator, the goroutine may go on at another P, whose block has other room. It can in these:
+/// - up to Go 1.23 the probe is in `mallocgc`, before a mark assist;
+/// - from Go 1.21 to 1.23 that assist is behind a call, whose stack check yields to others outside of a collection, too;
+/// - the size-specialised functions (1.27, and 1.26 with the experiment) do the assist themselves.
+///
+/// One goroutine has one P here, and under the race detector each tiny object has a block of its own.
+fn unsure_bytes(build: &Build, args: &[&str]) -> u64 {
+    const MOVES: u64 = 16;
+    const TINY_BLOCK: u64 = 16;
+    let one_processor = !args.contains(&"-goroutines");
+    if one_processor || build.variant == "race" {
+        return 0;
+    }
+    let collects = args.contains(&"-gc");
+    let can_yield = match (build.minor(), build.variant.as_str()) {
+        (..=20, _) => collects,
+        (21..=23, _) => true,
+        (26, "sizespecializedmalloc") => collects,
+        (27, "nosizespecializedmalloc") => false,
+        (27, _) => collects,
+        _ => false,
+    };
+    if can_yield { MOVES * TINY_BLOCK } else { 0 }
+}
+
+fn assert_exact(build: &Build, args: &[&str]) {
+    let (capture, expected) = traced(build, args);
+    let context = format!("{build}, {args:?}");
     assert_accounted(&capture);
-    assert_eq!(lost(&capture), 0, "{context}");
+    assert_eq!(lost(&capture), 0, "{context}: lost");
     assert_eq!(
         number(&capture, "/totals/allocs"),
         number(&expected, "/total/mallocs"),
         "{context}: allocations"
     );
-    if bytes_too {
-        let bytes = number(&expected, "/total/total_alloc");
-        assert_eq!(
-            number(&capture, "/totals/alloc_bytes"),
-            bytes,
-            "{context}: bytes"
-        );
-    }
+    let bytes = number(&capture, "/totals/alloc_bytes");
+    let own_bytes = number(&expected, "/total/total_alloc");
+    assert!(
+        bytes.abs_diff(own_bytes) <= unsure_bytes(build, args),
+        "{context}: {bytes} bytes, {own_bytes} say MemStats"
+    );
     let sites = expected["sites"].as_array().expect("sites");
     assert!(
         sites.len() > 20,
@@ -99,10 +125,10 @@ fn assert_exact(version: &str, args: &[&str], bytes_too: bool) {
         if runtime > 0 {
             continue;
         }
-        assert_eq!(
-            alloc_bytes,
-            number(site, "/total_alloc"),
-            "{context}: bytes of {function}"
+        let own_bytes = number(site, "/total_alloc");
+        assert!(
+            alloc_bytes.abs_diff(own_bytes) <= unsure_bytes(build, args),
+            "{context}: {alloc_bytes} bytes of {function}, {own_bytes} say MemStats"
         );
         if let Some(expected) = site["requested"].as_u64() {
             assert_eq!(
@@ -122,51 +148,36 @@ fn assert_exact(version: &str, args: &[&str], bytes_too: bool) {
 
 #[test]
 fn one_goroutine() {
-    for version in go_versions() {
-        assert_exact(&version, &[], true);
-    }
+    for_each_build("known", |build| assert_exact(build, &[]));
 }
 
 #[test]
 fn many_goroutines() {
-    for version in go_versions() {
-        assert_exact(&version, &["-goroutines", "4"], true);
-    }
+    for_each_build("known", |build| assert_exact(build, &["-goroutines", "4"]));
 }
 
 #[test]
 fn garbage_collection_in_the_window() {
-    for version in go_versions() {
-        assert_exact(
-            &version,
-            &["-goroutines", "4", "-gc", "-calls", "3000"],
-            true,
-        );
-    }
+    let args = ["-goroutines", "4", "-gc", "-calls", "3000"];
+    for_each_build("known", |build| assert_exact(build, &args));
 }
 
 #[test]
 fn a_function_inlined_into_its_caller_is_a_site_with_both_names() {
-    for version in go_versions() {
-        let (capture, expected) = traced(&version, &[]);
-        let inlined = expected["sites"]
-            .as_array()
-            .expect("sites")
+    for_each_build("known", |build| {
+        let (capture, expected) = traced(build, &["-calls", "10"]);
+        let sites = expected["sites"].as_array().expect("sites");
+        let inlined = sites
             .iter()
-            .find(|site| site["inlined"] == true);
-        let (function, entry) = inlined
-            .map(|site| (&site["function"], &site["entry"]))
+            .find(|site| site["inlined"] == true)
             .expect("an inlined site");
-        let site = capture["sites"]
-            .as_array()
-            .expect("sites")
-            .iter()
-            .find(|site| {
-                let frame = &site["frames"][0];
-                frame["function"] == *function && frame["inlined"] == true
-            });
-        let host = &site.unwrap_or_else(|| panic!("Go {version}: no site {function}"))["frames"][1]
-            ["function"];
-        assert_eq!(host, entry, "Go {version}");
-    }
+        let (function, entry) = (&inlined["function"], &inlined["entry"]);
+        let sites = capture["sites"].as_array().expect("sites");
+        let site = sites.iter().find(|site| {
+            let frame = &site["frames"][0];
+            frame["function"] == *function && frame["inlined"] == true
+        });
+        let site = site.unwrap_or_else(|| panic!("{build}: no site {function}"));
+        assert_eq!(site["frames"][1]["function"], *entry, "{build}");
+    });
 }

@@ -1,8 +1,9 @@
 //! Whether a tiny object takes a new block: asks the runtime's own state at the moment of the allocation.
 //!
 //! Pointer-free objects of fewer than 16 bytes share blocks of 16 bytes (`src/runtime/malloc.go`, "Tiny allocator").
-//! Nothing can move the goroutine to another P between the probe and the allocation: the stack check, the only place
-//! where it yields, is behind it, and the runtime is never preempted by signal.
+//! From Go 1.24 to 1.26 nothing moves the goroutine to another P between the probe and the allocation. Up to 1.23, and in
+//! the size-specialised functions of 1.27 during a collection, a mark assist comes between, and may yield: then the
+//! answer is that of the wrong P, and the bytes are off by a block of 16. Measured: a few in 100,000 tiny objects at most.
 
 use crate::args::Registers;
 use crate::settings;

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{apt, command, progress, sudo::Privilege, workspace};
+use crate::{apt, command, matrix::Variant, progress, sudo::Privilege, workspace};
 
 /// The newest Go that is known to work; what is downloaded when there is none.
 pub(crate) const NEWEST: &str = "1.27.3";
@@ -50,12 +50,12 @@ pub(crate) fn toolchain(version: Option<&str>) -> Result<Toolchain> {
     }
 }
 
-/// Builds the program in `directory` into `output`.
+/// Builds the program in `directory` into `output`, in the way of `variant`.
 pub(crate) fn build_program(
     toolchain: &Toolchain,
     directory: &Path,
     output: &Path,
-    arguments: &[&str],
+    variant: &Variant,
 ) -> Result<()> {
     let mut build = toolchain.command();
     build
@@ -63,13 +63,15 @@ pub(crate) fn build_program(
         .arg("build")
         .arg("-o")
         .arg(output)
-        .args(arguments)
-        .arg(".");
+        .args(variant.arguments)
+        .arg(".")
+        .envs(variant.environment.iter().copied());
     command::output(&mut build).map(drop).with_context(|| {
         format!(
-            "cannot build {} with Go {}",
+            "cannot build {} with Go {}, {}",
             directory.display(),
-            toolchain.version
+            toolchain.version,
+            variant.name
         )
     })
 }

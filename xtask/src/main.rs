@@ -9,6 +9,8 @@ mod capture;
 mod command;
 mod demo;
 mod go;
+mod matrix;
+mod probes;
 mod programs;
 mod progress;
 mod sudo;
@@ -34,6 +36,7 @@ enum Task {
     Build(build::Arguments),
     Capture(capture::Arguments),
     Demo(demo::Arguments),
+    Probes(probes::Arguments),
     Test(test::Arguments),
     Tidy(tidy::Arguments),
 }
@@ -56,6 +59,7 @@ fn run(task: Task) -> Result<()> {
         Task::Build(arguments) => build::run(&arguments),
         Task::Capture(arguments) => capture::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Probes(arguments) => probes::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy(tidy::Arguments {}) => tidy::run(),
     }

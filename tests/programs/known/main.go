@@ -107,14 +107,14 @@ func run(calls, goroutines, depth int, gc bool) error {
 	measurement.take(team, rehearsalCalls)
 	team.forgetRequested()
 
-	if err := say("ready\n"); err != nil {
+	if err := say(ready); err != nil {
 		return err
 	}
 	if err := awaitLine(); err != nil {
 		return err
 	}
 	measurement.take(team, calls)
-	if err := say("done\n"); err != nil {
+	if err := say(done); err != nil {
 		return err
 	}
 	if err := awaitLine(); err != nil {

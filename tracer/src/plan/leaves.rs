@@ -136,6 +136,31 @@ pub(super) fn for_version(major: u16, minor: u16) -> Option<(&'static LeafSet, b
 }
 
 impl LeafSet {
+    /// The leaves for which `is_there` says no, neighbours of a generated family in one entry (`…SC8..26`).
+    pub(super) fn absent(&self, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut absent = Vec::new();
+        for leaf in self.leaves {
+            let name = format!("{ALLOCATOR_PREFIX}{}", leaf.suffix);
+            let Some(numbers) = leaf.numbers.clone() else {
+                absent.extend((!is_there(&name)).then_some(name));
+                continue;
+            };
+            let missing: Vec<u32> = numbers
+                .filter(|number| !is_there(&format!("{name}{number}")))
+                .collect();
+            let runs = missing.chunk_by(|number, next| number + 1 == *next);
+            absent.extend(runs.filter_map(|run| {
+                let (first, last) = (run.first()?, run.last()?);
+                Some(if first == last {
+                    format!("{name}{first}")
+                } else {
+                    format!("{name}{first}..{last}")
+                })
+            }));
+        }
+        absent
+    }
+
     /// What `name` means.
     pub(super) fn classify(&self, name: &str) -> Class {
         let Some(suffix) = name.strip_prefix(ALLOCATOR_PREFIX) else {
@@ -261,5 +286,24 @@ mod tests {
             .0
             .first_missing(names.into_iter());
         assert_eq!(missing.as_deref(), Some("runtime.mallocgcSmallScanHeader"));
+    }
+
+    #[test]
+    fn absent_leaves_are_listed_family_by_family() {
+        let there = |name: &str| {
+            ["Tiny", "TinySize4", "TinySize6", "TinySC2"]
+                .iter()
+                .any(|suffix| name.strip_prefix(ALLOCATOR_PREFIX) == Some(suffix))
+                || name.contains("Small")
+        };
+        assert_eq!(
+            for_version(1, 26).unwrap().0.absent(there),
+            [
+                "runtime.mallocgcLarge",
+                "runtime.mallocgcTinySize1..3",
+                "runtime.mallocgcTinySize5",
+                "runtime.mallocgcTinySize7..15",
+            ]
+        );
     }
 }

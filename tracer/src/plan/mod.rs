@@ -2,10 +2,12 @@
 //!
 //! A plan is data; `kernel` carries it out. The set of functions is `leaves`, the instruction within each is `site`.
 
+mod audit;
 mod layout;
 mod leaves;
 mod site;
 
+pub use audit::{Audit, Fault, audit};
 pub use layout::TinyLayout;
 pub use leaves::Pointers;
 pub use site::{CostClass, Site, SiteError};

@@ -1,0 +1,143 @@
+//! Which builds of the Go programs there are to trace: the list that `cargo xtask test` makes before it builds them.
+//!
+//! A build that is on the list and not on disk fails the test that wants it.
+
+use std::fmt;
+use std::panic::{RefUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+/// Directory with the list and the built programs, `VERSION/VARIANT/NAME` below it.
+const PROGRAMS: &str = "TRACER_PROGRAMS";
+/// The list: a line `VERSION VARIANT NAME` for each program, oldest version first.
+const LIST: &str = "builds";
+/// Built without any special flag.
+const PLAIN: &str = "plain";
+
+/// One build of one program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Go version.
+    pub version: String,
+    /// How it was built.
+    pub variant: String,
+    /// The program.
+    pub name: String,
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, Go {}, {}", self.name, self.version, self.variant)
+    }
+}
+
+impl Build {
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        programs()
+            .join(&self.version)
+            .join(&self.variant)
+            .join(&self.name)
+    }
+
+    /// Minor version of Go 1.
+    ///
+    /// # Panics
+    /// The version has none.
+    pub fn minor(&self) -> u32 {
+        let minor = self.version.split('.').nth(1);
+        minor
+            .and_then(|minor| minor.parse().ok())
+            .unwrap_or_else(|| panic!("no minor version in {self}"))
+    }
+}
+
+/// Every build of a program, oldest version first.
+///
+/// # Panics
+/// There is none.
+pub fn builds_of(name: &str) -> Vec<Build> {
+    let mut builds = all_builds();
+    builds.retain(|build| build.name == name);
+    assert!(!builds.is_empty(), "no build of {name} is listed");
+    builds
+}
+
+/// Runs `check` on every build of a program, so that the failure of one does not hide that of another.
+///
+/// # Panics
+/// `check` did, for at least one.
+pub fn for_each_build(name: &str, check: impl Fn(&Build) + RefUnwindSafe) {
+    let builds = builds_of(name);
+    let failed: Vec<String> = builds
+        .iter()
+        .filter(|build| catch_unwind(|| check(build)).is_err())
+        .map(Build::to_string)
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {} builds failed, see above:\n{}",
+        failed.len(),
+        builds.len(),
+        failed.join("\n")
+    );
+}
+
+/// The Go versions that every program is built with, oldest first.
+///
+/// # Panics
+/// There is none.
+pub fn go_versions() -> Vec<String> {
+    let builds = all_builds();
+    let mut versions: Vec<&str> = builds.iter().map(|build| build.version.as_str()).collect();
+    versions.dedup();
+    let has = |version: &str, name: &str| {
+        builds
+            .iter()
+            .any(|build| build.version == version && build.variant == PLAIN && build.name == name)
+    };
+    versions.retain(|version| builds.iter().all(|build| has(version, &build.name)));
+    assert!(
+        !versions.is_empty(),
+        "every program is built with some version"
+    );
+    versions.into_iter().map(str::to_owned).collect()
+}
+
+/// The newest of [`go_versions`].
+pub fn newest_go() -> String {
+    go_versions().pop().expect("at least one version")
+}
+
+/// Path of a program built without any special flag.
+pub fn program_path(version: &str, name: &str) -> PathBuf {
+    programs().join(version).join(PLAIN).join(name)
+}
+
+fn all_builds() -> Vec<Build> {
+    let list = programs().join(LIST);
+    let text = std::fs::read_to_string(&list).unwrap_or_else(|e| {
+        panic!(
+            "cannot read {}: {e}: run `cargo xtask test`",
+            list.display()
+        )
+    });
+    text.lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [version, variant, name] = words[..] else {
+                panic!("not a build: {line:?}")
+            };
+            Build {
+                version: version.to_owned(),
+                variant: variant.to_owned(),
+                name: name.to_owned(),
+            }
+        })
+        .collect()
+}
+
+fn programs() -> PathBuf {
+    std::env::var_os(PROGRAMS)
+        .unwrap_or_else(|| panic!("{PROGRAMS} is not set: run `cargo xtask test`"))
+        .into()
+}

@@ -1,0 +1,196 @@
+//! Which builds of the Go programs the live tests trace: Go versions times ways to build. Data only.
+
+use crate::go;
+
+/// One version of each Go release that tracer supports, oldest first.
+pub(crate) const GO_VERSIONS: [&str; 8] = [
+    "1.19.8",
+    "1.21.13",
+    "1.22.10",
+    "1.23.9",
+    "1.24.11",
+    "1.25.5",
+    "1.26.6",
+    go::NEWEST,
+];
+
+/// The versions that every program is built with: 1.27, whose compiler calls size-specialised allocators directly, and
+/// one before it.
+const EVERYDAY_VERSIONS: [&str; 2] = ["1.25.5", go::NEWEST];
+
+/// The program that measures itself, and so is built in every variant.
+const KNOWN: &str = "known";
+
+/// A way to build.
+#[derive(Debug)]
+pub(crate) struct Variant {
+    /// Its name, and that of its directory.
+    pub(crate) name: &'static str,
+    /// Arguments of `go build`.
+    pub(crate) arguments: &'static [&'static str],
+    /// Environment of `go build`.
+    pub(crate) environment: &'static [(&'static str, &'static str)],
+    /// The only version that has it; all have it without one.
+    only: Option<&'static str>,
+}
+
+/// Without any special flag.
+pub(crate) const PLAIN: Variant = variant("plain", &[], &[]);
+
+/// The ways to build. Those that differ in what the compiler does stand before those that differ in linking, so that
+/// builds that run at the same time compile different things and those after them find everything compiled.
+const VARIANTS: [Variant; 8] = [
+    PLAIN,
+    variant("pie", &["-buildmode=pie"], &[]),
+    variant("race", &["-race"], &[("CGO_ENABLED", "1")]),
+    // The experiment is on by default from 1.27 on, and so is worth turning off there; 1.26 is the first to have it.
+    Variant {
+        only: Some(go::NEWEST),
+        ..variant(
+            "nosizespecializedmalloc",
+            &[],
+            &[("GOEXPERIMENT", "nosizespecializedmalloc")],
+        )
+    },
+    Variant {
+        only: Some("1.26.6"),
+        ..variant(
+            "sizespecializedmalloc",
+            &[],
+            &[("GOEXPERIMENT", "sizespecializedmalloc")],
+        )
+    },
+    variant("stripped", &["-ldflags=-s -w"], &[]),
+    variant("cgo", &["-tags=libc"], &[("CGO_ENABLED", "1")]),
+    // As Linux distributions build: the C linker merges the tables of the Go runtime into other sections.
+    variant(
+        "cgo-pie-stripped",
+        &["-tags=libc", "-buildmode=pie", "-ldflags=-s -w"],
+        &[("CGO_ENABLED", "1")],
+    ),
+];
+
+/// What `known` is built as for every test run: the oldest version, the newest, two between, and every variant.
+const QUICK: [(&str, &[&str]); 5] = [
+    ("1.19.8", &["plain", "stripped", "cgo-pie-stripped"]),
+    ("1.23.9", &["plain", "pie"]),
+    ("1.25.5", &["plain", "cgo"]),
+    ("1.26.6", &["sizespecializedmalloc"]),
+    (
+        go::NEWEST,
+        &["plain", "stripped", "race", "nosizespecializedmalloc"],
+    ),
+];
+
+/// One program, built with one version in one way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Build<'a> {
+    pub(crate) version: &'static str,
+    pub(crate) variant: &'static Variant,
+    pub(crate) name: &'a str,
+}
+
+const fn variant(
+    name: &'static str,
+    arguments: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+) -> Variant {
+    Variant {
+        name,
+        arguments,
+        environment,
+        only: None,
+    }
+}
+
+/// What to build of the programs `names`, variant by variant.
+pub(crate) fn builds<'a>(names: &'a [String], full: bool) -> Vec<Build<'a>> {
+    let wanted = |build: &Build<'_>| {
+        let Build {
+            version, variant, ..
+        } = build;
+        let exists = variant.only.is_none_or(|only| only == *version);
+        let everyday = variant.name == PLAIN.name && EVERYDAY_VERSIONS.contains(version);
+        exists && (everyday || (build.name == KNOWN && (full || is_quick(version, variant))))
+    };
+    let all = VARIANTS.iter().flat_map(|variant| {
+        GO_VERSIONS.iter().flat_map(move |version| {
+            names.iter().map(move |name| Build {
+                version,
+                variant,
+                name,
+            })
+        })
+    });
+    all.filter(wanted).collect()
+}
+
+/// What `cargo xtask probes` checks: `known` in the variants with different allocation functions.
+pub(crate) fn probed_builds(versions: &[String]) -> Vec<Build<'static>> {
+    let wanted = GO_VERSIONS
+        .iter()
+        .filter(|version| versions.is_empty() || versions.iter().any(|wanted| wanted == *version));
+    let builds = wanted.flat_map(|version| {
+        let variants = VARIANTS.iter().filter(|variant| {
+            variant.name == PLAIN.name || variant.only.is_some_and(|only| only == *version)
+        });
+        variants.map(|variant| Build {
+            version,
+            variant,
+            name: KNOWN,
+        })
+    });
+    builds.collect()
+}
+
+fn is_quick(version: &str, variant: &Variant) -> bool {
+    QUICK
+        .iter()
+        .any(|(quick, variants)| *quick == version && variants.contains(&variant.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(full: bool) -> Vec<(&'static str, &'static str)> {
+        let names = [KNOWN.to_owned()];
+        let builds = builds(&names, full);
+        builds
+            .iter()
+            .map(|build| (build.version, build.variant.name))
+            .collect()
+    }
+
+    #[test]
+    fn a_quick_run_has_every_variant_and_every_pair_that_it_names() {
+        let quick = known(false);
+        assert!(VARIANTS.iter().all(|variant| {
+            let name = variant.name;
+            quick.iter().any(|(_, quick)| *quick == name)
+        }));
+        let named: usize = QUICK.iter().map(|(_, variants)| variants.len()).sum();
+        assert_eq!(quick.len(), named);
+    }
+
+    #[test]
+    fn a_full_run_has_every_version_in_every_variant_that_it_has() {
+        let everywhere = VARIANTS.iter().filter(|variant| variant.only.is_none());
+        let once = VARIANTS.len() - everywhere.clone().count();
+        assert_eq!(
+            known(true).len(),
+            everywhere.count() * GO_VERSIONS.len() + once
+        );
+    }
+
+    #[test]
+    fn other_programs_are_built_for_the_everyday_versions() {
+        let names = ["hello".to_owned()];
+        let versions = |full| {
+            let builds = builds(&names, full);
+            builds.iter().map(|b| b.version).collect::<Vec<_>>()
+        };
+        assert_eq!(versions(false), EVERYDAY_VERSIONS);
+        assert_eq!(versions(true), EVERYDAY_VERSIONS);
+    }
+}
