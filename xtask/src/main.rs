@@ -9,6 +9,7 @@ mod capture;
 mod command;
 mod demo;
 mod go;
+mod large;
 mod programs;
 mod progress;
 mod sudo;

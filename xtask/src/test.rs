@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     bpf_toolchain,
     build::{self, Profile},
-    command, go, programs, progress,
+    command, go, large, programs, progress,
     sudo::{self, Privilege},
     tidy, workspace,
 };
@@ -66,12 +66,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         progress::say("the live tests did NOT run (--no-live)");
         return Ok(());
     };
-    let versions: &[&str] = if arguments.full {
-        &ALL_GO_VERSIONS
+    let (versions, size): (&[&str], _) = if arguments.full {
+        (&ALL_GO_VERSIONS, large::Size::Full)
     } else {
-        &LIVE_GO_VERSIONS
+        (&LIVE_GO_VERSIONS, large::Size::Everyday)
     };
     step("builds for the live tests", || build_for_live(versions))?;
+    step("build of a large program", || {
+        large::build(&go::toolchain(Some(go::NEWEST))?, size)
+    })?;
     step("live tests", || live_tests(&privilege, filter))
 }
 
