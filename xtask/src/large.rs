@@ -99,8 +99,8 @@ fn package(number: usize) -> String {
     package.replace("TABLE", &table) + &functions
 }
 
-/// Runs its argument's number of functions of each package, again and again.
-const MAIN: &str = r#"// Package main runs some of the functions of many packages, 100 times a second.
+const MAIN: &str = r#"// Package main runs as many functions as its argument says, evenly from all
+// packages, again and again.
 package main
 
 import (
@@ -117,10 +117,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "large:", err)
 		os.Exit(2)
 	}
+	packages := []func(int, int){RUNS}
 	fmt.Println("ready")
-	for n := 1; ; n++ {
-		for _, run := range []func(int, int){RUNS} {
-			run(count, n)
+	for n := 0; ; n++ {
+		for _, run := range packages {
+			run(count/len(packages), n)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -135,7 +136,7 @@ var sink [8]any
 // Run calls the first functions of the package.
 func Run(count, n int) {
 	for _, f := range []func(int){TABLE}[:count] {
-		f(n % 3)
+		f(n%3 + 1)
 	}
 }
 

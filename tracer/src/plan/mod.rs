@@ -5,6 +5,8 @@
 mod layout;
 mod leaves;
 mod site;
+#[cfg(test)]
+mod tests;
 
 pub use layout::TinyLayout;
 pub use leaves::Pointers;
