@@ -5,7 +5,9 @@
 
 use crate::plan;
 use crate::symbolize::{Lookup, NameSource, Symbolizer};
+use crate::target::elf::Elf;
 use crate::target::fixture::{BASE, END, Fixture, Image, MALLOC, MemoryFile, OUTER};
+use crate::target::mapped_file::MappedFile;
 use crate::target::{GoBinary, LoadBias, RuntimePc, VirtualAddress};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -226,6 +228,35 @@ fn the_honest_executable_has_names_from_both_sources() {
             .map(|(function, line, inlined)| (function.to_owned(), Some(line), inlined));
         assert_eq!(calls, expected, "{source:?}");
     }
+}
+
+#[test]
+fn lies_about_the_sections_of_a_real_executable_get_an_answer() {
+    let myself = std::fs::read("/proc/self/exe").unwrap();
+    let word = |at: usize| u64::from_le_bytes(myself[at..at + 8].try_into().unwrap());
+    let headers = usize::try_from(word(40)).unwrap(); // e_shoff, which linkers put last
+    let file = MemoryFile::new(&myself);
+    let places = prop_oneof![0..64_usize, headers..myself.len()].prop_map(|at| at & !7);
+    let config = Config {
+        cases: 200,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    proptest!(config, |(at in places, lie in lies(myself.len()))| {
+        file.write_at(at, &lie.to_le_bytes());
+        let started = Instant::now();
+        if let Ok(mapped) = MappedFile::open(&file.path())
+            && let Ok(elf) = Elf::parse(mapped)
+        {
+            let _facts = (elf.build_id(), elf.has_dwarf(), elf.is_code(VirtualAddress(lie)));
+            for section in [".debug_abbrev", ".debug_str", ".shstrtab"] {
+                drop(elf.section_data(section, 1 << 20));
+            }
+        }
+        let took = started.elapsed();
+        file.write_at(at, &word(at).to_le_bytes());
+        assert!(took < TIME, "{took:?}");
+    });
 }
 
 /// Inputs that once were answered wrongly.

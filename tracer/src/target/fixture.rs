@@ -258,6 +258,12 @@ impl MemoryFile {
         Self(file)
     }
 
+    /// Overwrites what is at `at`.
+    pub(crate) fn write_at(&self, at: usize, bytes: &[u8]) {
+        use std::os::unix::fs::FileExt as _;
+        self.0.write_all_at(bytes, at as u64).unwrap();
+    }
+
     /// A path that leads to it.
     pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
