@@ -125,16 +125,22 @@ impl Agent {
     }
 
     /// Waits until every probe is live; gives the time since its start.
+    pub fn wait_attached(&self) -> Duration {
+        self.wait_message("attached to");
+        self.started.elapsed()
+    }
+
+    /// Waits for a message that starts with `beginning`.
     ///
     /// # Panics
     /// It ends or stays silent instead.
-    pub fn wait_attached(&self) -> Duration {
+    pub fn wait_message(&self, beginning: &str) {
         let mut seen = Vec::new();
         loop {
             match self.messages.recv_timeout(PATIENCE) {
-                Ok(line) if line.starts_with("attached to") => return self.started.elapsed(),
+                Ok(line) if line.starts_with(beginning) => return,
                 Ok(line) => seen.push(line),
-                Err(error) => panic!("the tracer did not attach ({error}): {seen:?}"),
+                Err(error) => panic!("the tracer did not say {beginning:?} ({error}): {seen:?}"),
             }
         }
     }

@@ -27,6 +27,8 @@ pub mod aggregate;
 pub mod cli;
 pub mod collect;
 pub mod decode;
+#[cfg(test)]
+mod hostile;
 pub mod kernel;
 pub mod launch;
 pub mod output;

@@ -9,6 +9,7 @@ mod capture;
 mod command;
 mod demo;
 mod go;
+mod large;
 mod matrix;
 mod probes;
 mod programs;

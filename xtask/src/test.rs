@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     bpf_toolchain,
     build::{self, Profile},
-    command, probes, programs, progress,
+    command, go, large, probes, programs, progress,
     sudo::{self, Privilege},
     tidy, workspace,
 };
@@ -55,6 +55,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         build::agent(Profile::Release)?;
         programs = programs::build_matrix(arguments.full)?;
         Ok(())
+    })?;
+    step("build of a large program", || {
+        let size = if arguments.full {
+            large::Size::Full
+        } else {
+            large::Size::Everyday
+        };
+        large::build(&go::toolchain(Some(go::NEWEST))?, size)
     })?;
     step("table of allocation functions", || {
         probes::verify(&programs)

@@ -6,6 +6,8 @@ mod audit;
 mod layout;
 mod leaves;
 mod site;
+#[cfg(test)]
+mod tests;
 
 pub use audit::{Audit, Fault, audit};
 pub use layout::TinyLayout;

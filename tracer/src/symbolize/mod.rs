@@ -57,11 +57,30 @@ pub enum Unnamed {
     NoFunction,
 }
 
+/// Which tables name a program counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NameSource {
+    /// The first that knows it: pclntab, DWARF, the symbol table.
+    #[default]
+    Any,
+    /// pclntab alone.
+    Pclntab,
+    /// DWARF alone.
+    Dwarf,
+}
+
+impl NameSource {
+    fn includes(self, table: Self) -> bool {
+        self == Self::Any || self == table
+    }
+}
+
 /// Names the addresses of one process, and remembers them.
 #[derive(Debug)]
 pub struct Symbolizer {
     binary: Arc<GoBinary>,
     bias: LoadBias,
+    source: NameSource,
     goroot: Option<GoRootSource>,
     debug_info: Lazy<DebugInfo>,
     names: Names,
@@ -81,10 +100,17 @@ impl Symbolizer {
     /// A symbolizer for a process that runs `binary`, moved by `bias`.
     #[must_use]
     pub fn new(binary: Arc<GoBinary>, bias: LoadBias) -> Self {
+        Self::with_source(binary, bias, NameSource::Any)
+    }
+
+    /// A symbolizer that names program counters by `source`, so that sources can be compared.
+    #[must_use]
+    pub fn with_source(binary: Arc<GoBinary>, bias: LoadBias, source: NameSource) -> Self {
         Self {
             goroot: find_goroot(&binary),
             binary,
             bias,
+            source,
             debug_info: Lazy::NotLoaded,
             names: Names::default(),
             frames: HashMap::new(),
@@ -149,7 +175,8 @@ impl Symbolizer {
     }
 
     fn name(&mut self, address: VirtualAddress) -> Result<Arc<[Frame]>, Unnamed> {
-        let table = self.binary.pclntab();
+        let pclntab = self.source.includes(NameSource::Pclntab);
+        let table = self.binary.pclntab().filter(|_| pclntab);
         let go = table
             .map(|table| pclntab::frames(table, address))
             .unwrap_or_default();
@@ -160,10 +187,10 @@ impl Symbolizer {
             Language::Go
         };
         let mut places = go;
-        if places.is_empty() {
+        if places.is_empty() && self.source.includes(NameSource::Dwarf) {
             places = from_debug_info(&mut self.debug_info, &self.binary, address);
         }
-        if places.is_empty() {
+        if places.is_empty() && self.source == NameSource::Any {
             places.extend(from_symbols(&self.binary, address));
         }
         let outermost = places.len().saturating_sub(1);

@@ -11,8 +11,12 @@ pub(crate) const BASE: u64 = 0x40_0000;
 pub(crate) const OUTER: u64 = BASE + 0x200;
 /// `runtime.mallocgc`, behind the 32 bytes of `main.outer`.
 pub(crate) const MALLOC: u64 = OUTER + 0x20;
-/// The end of the code.
-pub(crate) const END: u64 = MALLOC + 0x40;
+/// Bytes of each allocation function.
+const ALLOCATOR: u64 = 0x40;
+/// The end of the code, if there is no other allocation function.
+pub(crate) const END: u64 = MALLOC + ALLOCATOR;
+/// How a Go function starts: the stack check, and `push rbp` behind it.
+const PROLOGUE: [u8; 7] = [0x49, 0x3b, 0x66, 0x10, 0x76, 0x20, 0x55];
 
 /// How the executable is to be made.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +25,8 @@ pub(crate) struct Fixture {
     pub(crate) version: &'static str,
     /// The type of the ELF file: 2 for fixed addresses, 3 for a PIE.
     pub(crate) elf_type: u16,
+    /// Its allocation functions, behind `main.outer`; the first is at [`MALLOC`].
+    pub(crate) allocators: &'static [&'static str],
 }
 
 /// The executable, and where its type descriptors are.
@@ -39,6 +45,7 @@ impl Default for Fixture {
         Self {
             version: "go1.27.3",
             elf_type: 2,
+            allocators: &["runtime.mallocgc"],
         }
     }
 }
@@ -48,7 +55,8 @@ impl Fixture {
     pub(crate) fn build(self) -> Image {
         let old = self.version.starts_with("go1.19");
         let mut file = Writer(vec![0; 0x200]);
-        file.0.resize(usize::try_from(END - BASE).unwrap(), 0x90);
+        file.code(self.allocators.len());
+        let end = file.here();
 
         let types = file.here();
         let user_name = file.bytes(b"\x01\x0a*main.User");
@@ -73,20 +81,32 @@ impl Fixture {
         let header = file.here();
         let magic = if old { 0xf0 } else { 0xf1 };
         file.bytes(&[magic, 0xff, 0xff, 0xff, 0, 0, 1, 8]);
-        file.words(&[2, 1, 0, 72]); // functions, files, start of text, offset of names
+        let functions = 1 + self.allocators.len() as u64;
+        file.words(&[functions, 1, 0, 72]); // functions, files, start of text, offset of names
         file.words(&[0; 4]);
         assert_eq!(file.here() - header, 72);
-        let names = file.table(b"main.outer\0main.inner\0runtime.mallocgc\0");
+        let allocators = self.allocators.join("\0");
+        let names = file.table(format!("main.outer\0main.inner\0{allocators}\0").as_bytes());
         let units = file.table(&[0; 4]);
         let files = file.table(b"/go/src/runtime/malloc.go\0");
         let values = file.table(&VALUES);
         let records = file.here();
         let outer = file.record(old, 0, tree);
-        let malloc = file.record(old, 0x16, tree);
+        let mut entries = vec![(OUTER, outer)];
+        let mut name = 0x16;
+        for (allocator, entry) in self
+            .allocators
+            .iter()
+            .zip((MALLOC..).step_by(usize::try_from(ALLOCATOR).unwrap()))
+        {
+            entries.push((entry, file.record(old, name, tree)));
+            name += u32::try_from(allocator.len()).unwrap() + 1;
+        }
+        entries.push((end, outer));
         let records = (records, file.here() - records);
         file.align(8);
-        let functions = file.here();
-        for (entry, record) in [(OUTER, outer), (MALLOC, malloc), (END, malloc)] {
+        let functions = (file.here(), entries.len() as u64);
+        for (entry, record) in entries {
             let offset = |address: u64, base: u64| u32::try_from(address - base).unwrap();
             file.bytes(&offset(entry, OUTER).to_le_bytes());
             file.bytes(&offset(record, records.0).to_le_bytes());
@@ -103,7 +123,7 @@ impl Fixture {
         file.align(8);
         let mut module = [0; 71];
         module[0] = header;
-        let tables = [names, units, files, values, records, (functions, 3)];
+        let tables = [names, units, files, values, records, functions];
         for (index, (address, length)) in tables.into_iter().enumerate() {
             let length = if address == units.0 { 1 } else { length };
             module[1 + 3 * index..4 + 3 * index].copy_from_slice(&[address, length, length]);
@@ -146,6 +166,14 @@ impl Writer {
         let at = self.here();
         self.0.extend_from_slice(bytes);
         at
+    }
+
+    /// The code of `main.outer` and of the allocation functions.
+    fn code(&mut self, allocators: usize) {
+        let nops = |count: u64| vec![0x90; usize::try_from(count).unwrap()];
+        self.bytes(&nops(MALLOC - OUTER));
+        let rest = nops(ALLOCATOR - PROLOGUE.len() as u64);
+        self.bytes(&[&PROLOGUE[..], &rest].concat().repeat(allocators));
     }
 
     fn table(&mut self, bytes: &[u8]) -> (u64, u64) {
@@ -228,6 +256,12 @@ impl MemoryFile {
         let mut file = fs::File::from(fd);
         file.write_all(bytes).unwrap();
         Self(file)
+    }
+
+    /// Overwrites what is at `at`.
+    pub(crate) fn write_at(&self, at: usize, bytes: &[u8]) {
+        use std::os::unix::fs::FileExt as _;
+        self.0.write_all_at(bytes, at as u64).unwrap();
     }
 
     /// A path that leads to it.

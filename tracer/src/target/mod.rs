@@ -291,7 +291,7 @@ mod tests {
                 binary.file_offset(malloc.address),
                 Some(FileOffset(MALLOC - BASE))
             );
-            assert_eq!(binary.code(malloc.address, 2), Some(&[0x90, 0x90][..]));
+            assert_eq!(binary.code(malloc.address, 2), Some(&[0x49, 0x3b][..]));
             assert_eq!(binary.variable("runtime.memstats"), None);
         }
     }

@@ -1,0 +1,107 @@
+//! Budgets on a large program: many functions, all of them allocating. `cargo xtask test --full` makes it larger than
+//! 100 MB.
+
+use serde_json::Value;
+use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tracer_tests::{Agent, PATIENCE, Program, assert_accounted, newest_go, number, program_path};
+
+/// Functions that the program runs, evenly from all of its code; each allocates at five places.
+const FUNCTIONS: &str = "2500";
+/// So few that the first figures are not waited for because there are so many.
+const FEW_FUNCTIONS: &str = "110";
+/// Program counters that have to be named in one capture.
+const PCS: usize = 10_000;
+/// Most time from the start of the tracer to the first figures.
+const FIRST_EVENT: Duration = Duration::from_millis(500);
+/// Most time from Ctrl-C to the report: all names are looked up in it.
+const REPORT: Duration = Duration::from_secs(1);
+/// Most memory of the agent at any time, in bytes.
+const MEMORY: u64 = 200_000_000;
+
+fn start(functions: &str) -> Program {
+    let path = program_path(&newest_go(), "large");
+    let bytes = path.metadata().expect("the program").len();
+    println!("the program has {} MB", bytes / 1_000_000);
+    let program = Program::start_at(&path, &[functions]);
+    program.wait_for("ready");
+    program
+}
+
+#[test]
+fn the_first_figures_of_a_large_program_come_at_once() {
+    let program = start(FEW_FUNCTIONS);
+    let started = Instant::now();
+    let mut agent = tracer_tests::tracer()
+        .args(["attach", "--pid", &program.pid().to_string()])
+        .args(["--format", "ndjson", "--interval", "100ms"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the tracer starts");
+    let lines = BufReader::new(agent.stdout.take().expect("a pipe")).lines();
+    let figures = lines
+        .map(|line| (started.elapsed(), line.expect("a line")))
+        .inspect(|(elapsed, _)| assert!(*elapsed < PATIENCE, "no figures"))
+        .find(|(_, line)| line.starts_with(r#"{"event":"interval""#) && has_allocations(line));
+    agent.kill().expect("the tracer runs on");
+    agent.wait().expect("a child");
+    let (elapsed, _) = figures.expect("an interval with allocations");
+    println!("first figures after {} ms", elapsed.as_millis());
+    assert!(elapsed <= FIRST_EVENT, "{elapsed:?}");
+}
+
+fn has_allocations(interval: &str) -> bool {
+    let event: Value = serde_json::from_str(interval).expect("a JSON line");
+    number(&event, "/allocs") > 0
+}
+
+#[test]
+fn thousands_of_sites_are_named_at_once_and_in_little_memory() {
+    let program = start(FUNCTIONS);
+    let agent = Agent::record(program.pid(), &[]);
+    let attached = agent.wait_attached();
+    // Each function has run several times by then.
+    std::thread::sleep(Duration::from_secs(3));
+    let interrupted = Instant::now();
+    agent.signal("INT");
+    agent.wait_message("wrote ");
+    let took = interrupted.elapsed();
+    let capture = agent.wait().capture();
+    assert_accounted(&capture);
+    let sites = capture["sites"].as_array().expect("sites");
+    let of_program: HashSet<String> = sites
+        .iter()
+        .map(|site| &site["frames"])
+        .filter(|frames| is_of_program(frames))
+        .map(Value::to_string)
+        .collect();
+    let inlined = sites
+        .iter()
+        .filter(|site| site["frames"][0]["inlined"] == true);
+    let memory = number(&capture, "/overhead/agent_rss_bytes");
+    println!(
+        "attached after {} ms; {} sites, {} inlined; report {} ms after Ctrl-C; agent {} MB at most",
+        attached.as_millis(),
+        of_program.len(),
+        inlined.count(),
+        took.as_millis(),
+        memory / 1_000_000
+    );
+    assert!(of_program.len() >= PCS);
+    assert_eq!(number(&capture, "/completeness/unknown_pcs"), 0);
+    assert!(took <= REPORT, "{took:?}");
+    assert!(memory <= MEMORY, "{memory} bytes");
+}
+
+/// Whether all frames of a site are named, and in the generated code.
+fn is_of_program(frames: &Value) -> bool {
+    let frames = frames.as_array().expect("frames");
+    frames.iter().all(|frame| {
+        frame["package"]
+            .as_str()
+            .is_some_and(|package| package.starts_with("tracer.test/large/p"))
+            && frame["line"].is_u64()
+    })
+}
