@@ -5,6 +5,7 @@
 
 mod build;
 mod sites;
+mod types;
 
 pub use build::{Capture, build};
 
@@ -205,14 +206,27 @@ pub struct SizeSummary {
 /// What a site allocated of one Go type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeFigures {
-    /// Name as Go prints it; `-` for memory without a type.
+    /// Name as Go prints it; `-` if the type is not known.
     pub name: String,
     /// Allocations.
     pub allocs: u64,
+    /// Bytes after rounding to size classes; `None` where the rounding cannot be known.
+    pub alloc_bytes: Option<u64>,
     /// Bytes asked for.
     pub bytes: u64,
-    /// Bytes that the garbage collector must scan for pointers; `None` if the type is unknown.
+    /// Bytes that the garbage collector must scan for pointers; `None` if that is not known.
     pub pointer_bytes: Option<u64>,
+}
+
+impl TypeFigures {
+    /// Adds what was allocated elsewhere of the same type.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.saturating_add(b));
+        self.allocs = self.allocs.saturating_add(other.allocs);
+        self.alloc_bytes = sum(self.alloc_bytes, other.alloc_bytes);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.pointer_bytes = sum(self.pointer_bytes, other.pointer_bytes);
+    }
 }
 
 /// What came through one stack.

@@ -160,6 +160,7 @@ impl<'a> From<&'a report::TypeFigures> for schema::Type<'a> {
         Self {
             name: figures.name.as_str().into(),
             allocs: figures.allocs,
+            alloc_bytes: figures.alloc_bytes,
             bytes: figures.bytes,
             pointer_bytes: figures.pointer_bytes,
         }

@@ -153,11 +153,12 @@ pub(super) struct Size<'a> {
     pub(super) unbinned: u64,
 }
 
-/// `bytes` are bytes asked for.
+/// `bytes` are bytes asked for; captures of earlier versions lack `alloc_bytes`.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Type<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) allocs: u64,
+    pub(super) alloc_bytes: Option<u64>,
     pub(super) bytes: u64,
     pub(super) pointer_bytes: Option<u64>,
 }

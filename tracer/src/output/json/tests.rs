@@ -120,8 +120,10 @@ fn the_document_follows_the_schema() {
                "size": {"min": 16, "p50": 96, "p90": 208, "p99": 1500, "max": 4096, "mean": 152.0,
                         "buckets": [[16, 1_000_000], [96, 3_000_000], [208, 1_150_000], [4096, 50_000]],
                         "unbinned": 0},
-               "types": [{"name": "main.User", "allocs": 5_000_000, "bytes": 735_072_000, "pointer_bytes": 367_536_000},
-                         {"name": "-", "allocs": 200_000, "bytes": 55_328_000, "pointer_bytes": 0}],
+               "types": [{"name": "main.User", "allocs": 5_000_000, "alloc_bytes": 800_000_000,
+                          "bytes": 735_072_000, "pointer_bytes": 367_536_000},
+                         {"name": "-", "allocs": 200_000, "alloc_bytes": 71_366_656,
+                          "bytes": 55_328_000, "pointer_bytes": 0}],
                "faults": null, "live": null, "gc_assist_ns": null,
                "stacks": [{"id": "9f3a000000000001", "allocs": 5_200_000, "alloc_bytes": 871_366_656,
                            "requested_bytes": 790_400_000}]})
