@@ -4,11 +4,14 @@
 //! figure that was not measured is `None`, never 0.
 
 mod build;
+mod group;
 mod sites;
 mod types;
 
 pub use build::{Capture, build};
+pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
 
+use crate::aggregate::SizesView;
 use crate::symbolize;
 
 /// A whole capture.
@@ -203,6 +206,35 @@ pub struct SizeSummary {
     pub unbinned: u64,
 }
 
+impl SizeSummary {
+    /// Sums up the sizes of what `figures` counts.
+    pub(crate) fn of(view: SizesView, figures: &Figures) -> Self {
+        let at = |percent| view.percentile(percent).unwrap_or(0);
+        SizeSummary {
+            min: view.buckets.first().map_or(0, |(size, _)| *size),
+            p50: at(50),
+            p90: at(90),
+            p99: at(99),
+            max: at(100),
+            mean: if figures.allocs > 0 {
+                figures.requested_bytes as f64 / figures.allocs as f64
+            } else {
+                0.0
+            },
+            unbinned: view.unbinned,
+            buckets: view.buckets,
+        }
+    }
+
+    /// The sizes of all of `parts`, which `figures` counts together.
+    pub(crate) fn merged(parts: &[&SizeSummary], figures: &Figures) -> Self {
+        let buckets = parts.iter().flat_map(|part| part.buckets.iter().copied());
+        let unbinned = parts.iter().map(|part| part.unbinned);
+        let view = SizesView::of(buckets.collect(), unbinned.fold(0, u64::saturating_add));
+        Self::of(view, figures)
+    }
+}
+
 /// What a site allocated of one Go type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeFigures {
@@ -219,6 +251,15 @@ pub struct TypeFigures {
 }
 
 impl TypeFigures {
+    /// Its figures, as those of a site.
+    pub(crate) fn figures(&self) -> Figures {
+        Figures {
+            allocs: self.allocs,
+            alloc_bytes: self.alloc_bytes,
+            requested_bytes: self.bytes,
+        }
+    }
+
     /// Adds what was allocated elsewhere of the same type.
     pub(crate) fn merge(&mut self, other: &Self) {
         let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.saturating_add(b));

@@ -277,7 +277,7 @@ pub(super) fn empty() -> Report {
 }
 
 /// A capture with losses, with nothing known about rounding, and with names as long, wide and hostile as they come.
-pub(super) fn nasty() -> Report {
+pub(crate) fn nasty() -> Report {
     let mut report = report();
     let long = "github.com/acme-international-holdings/monorepo/services/checkout/internal/"
         .to_owned()

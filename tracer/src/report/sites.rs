@@ -6,8 +6,8 @@
 
 use super::build::figures;
 use super::types;
-use super::{Frame, Site, SizeSummary, StackFigures};
-use crate::aggregate::{Sizes, SizesView, StackTotals, Sums, Totals};
+use super::{Frame, Site, SizeSummary, SortBy, StackFigures};
+use crate::aggregate::{SizesView, StackTotals, Sums, Totals};
 use crate::decode::StackId;
 use crate::symbolize::Symbols;
 use std::cmp::Reverse;
@@ -39,20 +39,14 @@ pub(super) fn build(totals: &Totals, symbols: &Symbols) -> Vec<Site> {
         .into_iter()
         .map(|(frames, endings)| site(frames, endings, symbols))
         .collect();
-    sites.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.frames.cmp(&b.frames)));
+    sites.sort_by(|a, b| {
+        let rank = |site: &Site| SortBy::Bytes.rank(&site.figures);
+        rank(a).cmp(&rank(b)).then_with(|| a.frames.cmp(&b.frames))
+    });
     for (id, site) in (1..).zip(&mut sites) {
         site.id = id;
     }
     sites
-}
-
-fn rank(site: &Site) -> Reverse<(u64, u64)> {
-    Reverse((
-        site.figures
-            .alloc_bytes
-            .unwrap_or(site.figures.requested_bytes),
-        site.figures.allocs,
-    ))
 }
 
 /// The logical frames of the site. A stack that never leaves the runtime (a background worker's) is placed at its
@@ -85,11 +79,13 @@ fn site(frames: Vec<Frame>, mut endings: Vec<Ending<'_>>, symbols: &Symbols) -> 
     let types = endings
         .iter()
         .map(|ending| (ending.pcs, &ending.totals.types));
+    let figures_of_all = figures(&sums);
+    let sizes = SizesView::merged(stacks().map(|stack| &stack.sizes));
     Site {
         id: 0,
         frames,
-        figures: figures(&sums),
-        size: size_summary(stacks().map(|stack| &stack.sizes), &sums),
+        figures: figures_of_all,
+        size: SizeSummary::of(sizes, &figures_of_all),
         types: types::figures(types, symbols),
         stacks: endings
             .iter()
@@ -98,25 +94,6 @@ fn site(frames: Vec<Frame>, mut endings: Vec<Ending<'_>>, symbols: &Symbols) -> 
                 figures: figures(&ending.totals.sums),
             })
             .collect(),
-    }
-}
-
-fn size_summary<'a>(parts: impl Iterator<Item = &'a Sizes>, sums: &Sums) -> SizeSummary {
-    let view = SizesView::merged(parts);
-    let at = |percent| view.percentile(percent).unwrap_or(0);
-    SizeSummary {
-        min: view.buckets.first().map_or(0, |(size, _)| *size),
-        p50: at(50),
-        p90: at(90),
-        p99: at(99),
-        max: at(100),
-        mean: if sums.allocs > 0 {
-            sums.requested_bytes as f64 / sums.allocs as f64
-        } else {
-            0.0
-        },
-        unbinned: view.unbinned,
-        buckets: view.buckets,
     }
 }
 
