@@ -4,10 +4,14 @@
 //! figure that was not measured is `None`, never 0.
 
 mod build;
+mod group;
 mod sites;
+mod types;
 
 pub use build::{Capture, build};
+pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
 
+use crate::aggregate::SizesView;
 use crate::symbolize;
 
 /// A whole capture.
@@ -202,17 +206,68 @@ pub struct SizeSummary {
     pub unbinned: u64,
 }
 
+impl SizeSummary {
+    /// Sums up the sizes of what `figures` counts.
+    pub(crate) fn of(view: SizesView, figures: &Figures) -> Self {
+        let at = |percent| view.percentile(percent).unwrap_or(0);
+        SizeSummary {
+            min: view.buckets.first().map_or(0, |(size, _)| *size),
+            p50: at(50),
+            p90: at(90),
+            p99: at(99),
+            max: at(100),
+            mean: if figures.allocs > 0 {
+                figures.requested_bytes as f64 / figures.allocs as f64
+            } else {
+                0.0
+            },
+            unbinned: view.unbinned,
+            buckets: view.buckets,
+        }
+    }
+
+    /// The sizes of all of `parts`, which `figures` counts together.
+    pub(crate) fn merged(parts: &[&SizeSummary], figures: &Figures) -> Self {
+        let buckets = parts.iter().flat_map(|part| part.buckets.iter().copied());
+        let unbinned = parts.iter().map(|part| part.unbinned);
+        let view = SizesView::of(buckets.collect(), unbinned.fold(0, u64::saturating_add));
+        Self::of(view, figures)
+    }
+}
+
 /// What a site allocated of one Go type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeFigures {
-    /// Name as Go prints it; `-` for memory without a type.
+    /// Name as Go prints it; `-` if the type is not known.
     pub name: String,
     /// Allocations.
     pub allocs: u64,
+    /// Bytes after rounding to size classes; `None` where the rounding cannot be known.
+    pub alloc_bytes: Option<u64>,
     /// Bytes asked for.
     pub bytes: u64,
-    /// Bytes that the garbage collector must scan for pointers; `None` if the type is unknown.
+    /// Bytes that the garbage collector must scan for pointers; `None` if that is not known.
     pub pointer_bytes: Option<u64>,
+}
+
+impl TypeFigures {
+    /// Its figures, as those of a site.
+    pub(crate) fn figures(&self) -> Figures {
+        Figures {
+            allocs: self.allocs,
+            alloc_bytes: self.alloc_bytes,
+            requested_bytes: self.bytes,
+        }
+    }
+
+    /// Adds what was allocated elsewhere of the same type.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.saturating_add(b));
+        self.allocs = self.allocs.saturating_add(other.allocs);
+        self.alloc_bytes = sum(self.alloc_bytes, other.alloc_bytes);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.pointer_bytes = sum(self.pointer_bytes, other.pointer_bytes);
+    }
 }
 
 /// What came through one stack.

@@ -77,11 +77,16 @@ impl SizesView {
             unbinned += sizes.unbinned;
             buckets.extend(sizes.buckets());
         }
+        Self::of(buckets, unbinned)
+    }
+
+    /// The sizes of `buckets` in any order, where a size may be there more than once.
+    pub fn of(mut buckets: Vec<(u64, u64)>, unbinned: u64) -> Self {
         buckets.sort_unstable();
         buckets.dedup_by(|(size, count), (kept, sum)| {
             let same = size == kept;
             if same {
-                *sum += *count;
+                *sum = sum.saturating_add(*count);
             }
             same
         });

@@ -1,6 +1,7 @@
 //! What was typed. Validates, never acts.
 
 use crate::output::Format;
+use crate::report;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use std::ffi::OsString;
@@ -44,6 +45,7 @@ Examples:
 const REPORT_EXAMPLES: &str = "\
 Examples:
   tracer report capture.json --limit 50
+  tracer report capture.json --group-by type      which types, and where they come from
   tracer report capture.json -o capture.txt";
 
 /// Shows where the memory of a running Go program comes from, from outside
@@ -131,9 +133,62 @@ pub(super) struct Tracing {
 /// What to show.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Show {
-    /// Sites to show in text
+    /// What to sum up by
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = GroupBy::Site)]
+    pub(super) group_by: GroupBy,
+    /// What to show first
+    #[arg(long, value_enum, value_name = "FIGURE", default_value_t = SortBy::Bytes)]
+    pub(super) sort: SortBy,
+    /// Sites or groups to show in text
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) limit: usize,
+}
+
+/// What to sum up by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GroupBy {
+    /// The line of code, with what is inlined there
+    Site,
+    /// The whole stack
+    Stack,
+    /// The Go type
+    Type,
+    /// The function
+    Function,
+    /// The package
+    Package,
+}
+
+/// What to show first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SortBy {
+    /// Most allocated bytes
+    Bytes,
+    /// Most allocations
+    Allocs,
+}
+
+impl From<SortBy> for report::SortBy {
+    fn from(sort: SortBy) -> Self {
+        match sort {
+            SortBy::Bytes => report::SortBy::Bytes,
+            SortBy::Allocs => report::SortBy::Allocs,
+        }
+    }
+}
+
+impl Show {
+    /// The groups that were asked for; none for sites, which a report has anyway.
+    pub(super) fn groups(&self, report: &report::Report) -> Option<report::Grouped> {
+        let by = match self.group_by {
+            GroupBy::Site => return None,
+            GroupBy::Stack => report::GroupBy::Stack,
+            GroupBy::Type => report::GroupBy::Type,
+            GroupBy::Function => report::GroupBy::Function,
+            GroupBy::Package => report::GroupBy::Package,
+        };
+        Some(report::Grouped::of(report, by, self.sort.into()))
+    }
 }
 
 #[derive(Debug, clap::Args)]

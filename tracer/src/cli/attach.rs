@@ -1,13 +1,13 @@
 //! `tracer attach`: the same capture, shown while it runs.
 
-use super::args::{Attach, Global, StreamFormat};
+use super::args::{self, Attach, Global, StreamFormat};
 use super::sinks::{StandardStream, closed_pipe_is_fine, print};
 use super::{config, terminal};
 use crate::kernel::{self, detach_in_background};
 use crate::output::ndjson::Stream;
 use crate::output::text::{self, TextOptions};
 use crate::output::{OutputError, interval::Interval};
-use crate::report::{EndedBy, Report};
+use crate::report::{EndedBy, Grouped, Report};
 use crate::session::{Event, LiveView, Prepared, Session};
 use anyhow::Context as _;
 use std::io::stdout;
@@ -26,7 +26,7 @@ pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
             StreamFormat::Text => Display::Text(options),
             StreamFormat::Ndjson => Display::Ndjson(Stream::default()),
         };
-        show(session, display).await
+        show(session, display, &args.show).await
     })
 }
 
@@ -56,16 +56,20 @@ impl Display {
         }
     }
 
-    fn end(&mut self, report: &Report) -> Result<(), OutputError> {
+    fn end(&mut self, report: &Report, groups: Option<&Grouped>) -> Result<(), OutputError> {
         match self {
-            Display::Text(options) => text::write(report, options, &mut stdout().lock()),
+            Display::Text(options) => text::write(report, groups, options, &mut stdout().lock()),
             Display::Ndjson(stream) => stream.end(report, &mut stdout().lock()),
         }
     }
 }
 
-async fn show(mut session: Session, mut display: Display) -> anyhow::Result<()> {
-    let mut live = LiveView::default();
+async fn show(
+    mut session: Session,
+    mut display: Display,
+    asked: &args::Show,
+) -> anyhow::Result<()> {
+    let mut live = LiveView::new(asked.sort.into());
     let mut written = display.start(&session);
     let ended_by = loop {
         match &written {
@@ -76,7 +80,8 @@ async fn show(mut session: Session, mut display: Display) -> anyhow::Result<()> 
         match session.next().await? {
             Event::Tick => {
                 let report = session.report().await?;
-                written = display.interval(&live.interval(&report));
+                let groups = asked.groups(&report);
+                written = display.interval(&live.interval(&report, groups.as_ref()));
             }
             Event::Signal(_) => break EndedBy::Signal,
             Event::End(by) => break by,
@@ -84,9 +89,12 @@ async fn show(mut session: Session, mut display: Display) -> anyhow::Result<()> 
     };
     let ended = session.finish(ended_by).await?;
     if written.is_ok() {
+        let report = &*ended.report.sorted(asked.sort.into());
+        let groups = asked.groups(report);
+        let groups = groups.as_ref();
         written = display
-            .interval(&live.interval(&ended.report))
-            .and_then(|()| display.end(&ended.report));
+            .interval(&live.interval(report, groups))
+            .and_then(|()| display.end(report, groups));
     }
     let written = closed_pipe_is_fine(written);
     detach_in_background(ended.attached);

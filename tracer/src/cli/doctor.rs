@@ -1,6 +1,6 @@
 //! `tracer doctor`: what this host, and a target, can do.
 
-use super::args::{Doctor, Global, Show};
+use super::args::{Doctor, Global};
 use super::sinks::{StandardStream, print};
 use super::terminal;
 use crate::kernel::{self, Verdict};
@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
 pub(super) fn run(args: &Doctor, global: &Global) -> anyhow::Result<()> {
-    let color = terminal::options(StandardStream::Out, global, &Show { limit: 0 }).color;
+    let color = terminal::color(StandardStream::Out, global);
     let mut text = String::new();
     for check in kernel::doctor() {
         let (mark, style, remedy) = match &check.verdict {

@@ -67,18 +67,27 @@ impl Sinks {
     /// # Errors
     /// Something cannot be written. A reader of standard output that went away is no error.
     pub(super) fn write(mut self, report: &Report) -> anyhow::Result<()> {
+        let report = &*report.sorted(self.show.sort.into());
+        let groups = self.show.groups(report);
+        let groups = groups.as_ref();
         if self.files.is_empty() {
             let mut out: Box<dyn io::Write> = match self.stream {
                 StandardStream::Out => Box::new(stdout()),
                 StandardStream::Err => Box::new(stderr()),
             };
             let options = terminal::options(self.stream, &self.global, &self.show);
-            return closed_pipe_is_fine(output::render(self.format, report, &options, &mut out));
+            return closed_pipe_is_fine(output::render(
+                self.format,
+                report,
+                groups,
+                &options,
+                &mut out,
+            ));
         }
         let options = terminal::file_options(&self.show);
         for sink in &mut self.files {
             let path = sink.path.display();
-            output::render(sink.format, report, &options, &mut sink.file)
+            output::render(sink.format, report, groups, &options, &mut sink.file)
                 .with_context(|| format!("cannot write {path}"))?;
             if let Some(unfinished) = sink.unfinished.take() {
                 std::fs::rename(&unfinished, &sink.path)

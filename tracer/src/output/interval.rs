@@ -3,7 +3,7 @@
 //! Rendered by [`text::write_interval`](super::text::write_interval) and by
 //! [`ndjson::Stream::interval`](super::ndjson::Stream::interval).
 
-use crate::report::{Figures, Frame};
+use crate::report::{Figures, Frame, Group, GroupBy};
 
 /// What happened in one interval.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Interval<'a> {
     pub rss_bytes: Option<u64>,
     /// Sites that allocated in the interval, in the order to show them.
     pub sites: Vec<IntervalSite<'a>>,
+    /// Groups that allocated in the interval, if groups were asked for.
+    pub groups: Option<IntervalGroups<'a>>,
 }
 
 /// What one site allocated in one interval.
@@ -35,4 +37,24 @@ pub struct IntervalSite<'a> {
     pub figures: Figures,
     /// What it allocated since the start of recording.
     pub total: Figures,
+}
+
+/// The groups of one interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntervalGroups<'a> {
+    /// What they are.
+    pub by: GroupBy,
+    /// Those that allocated in the interval, in the order to show them.
+    pub groups: Vec<IntervalGroup<'a>>,
+}
+
+/// What one group allocated in one interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntervalGroup<'a> {
+    /// Identity of the group, the same in every interval of a stream.
+    pub id: u32,
+    /// The group as it is since the start of recording.
+    pub group: &'a Group,
+    /// What it allocated in the interval.
+    pub figures: Figures,
 }

@@ -12,14 +12,18 @@ use std::io::{Read, Write};
 use serde::Deserialize;
 
 use super::OutputError;
-use crate::report::Report;
+use crate::report::{Grouped, Report};
 
 /// The schema that this version writes and reads.
 pub const SCHEMA: &str = "tracer.capture/1";
 
-/// Writes the whole report as one JSON document on one line.
-pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), OutputError> {
-    write_line(&schema::Capture::from(report), out)
+/// Writes the whole report as one JSON document on one line, with the groups if there are any.
+pub fn write(
+    report: &Report,
+    groups: Option<&Grouped>,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    write_line(&schema::Capture::from(report).with_groups(groups), out)
 }
 
 /// Reads what [`write()`] wrote; the input is held in memory once.

@@ -17,7 +17,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::report::Report;
+use crate::report::{Grouped, Report};
 use text::TextOptions;
 
 /// A form in which a report can be written.
@@ -52,18 +52,19 @@ impl Format {
     }
 }
 
-/// Writes `report` to `out` and flushes it; `options` matters to [`Format::Text`] alone.
+/// Writes `report`, by groups if there are any, to `out` and flushes it; `options` matters to [`Format::Text`] alone.
 pub fn render(
     format: Format,
     report: &Report,
+    groups: Option<&Grouped>,
     options: &TextOptions,
     out: &mut dyn Write,
 ) -> Result<(), OutputError> {
     let mut out = BufWriter::new(out);
     match format {
-        Format::Text => text::write(report, options, &mut out)?,
-        Format::Json => json::write(report, &mut out)?,
-        Format::Ndjson => ndjson::write(report, &mut out)?,
+        Format::Text => text::write(report, groups, options, &mut out)?,
+        Format::Json => json::write(report, groups, &mut out)?,
+        Format::Ndjson => ndjson::write(report, groups, &mut out)?,
     }
     out.flush().map_err(OutputError::Write)
 }
@@ -160,7 +161,8 @@ mod tests {
     fn a_closed_pipe_is_told_from_other_failures() {
         let report = sample::report();
         for (_, format) in ENDINGS {
-            let error = render(format, &report, &TextOptions::default(), &mut Closed).unwrap_err();
+            let error =
+                render(format, &report, None, &TextOptions::default(), &mut Closed).unwrap_err();
             assert!(error.is_closed_pipe(), "{format:?}: {error:?}");
         }
         assert!(!OutputError::Write(io::ErrorKind::StorageFull.into()).is_closed_pipe());

@@ -1,8 +1,8 @@
 //! The stream, schema `tracer.stream/1`: one JSON object per line, told apart by `event`.
 //!
 //! `start` comes first and names the schema; `site` names a site before the first interval that has figures of it;
-//! `interval` carries figures; `end` sums up. Consumers ignore fields and events that they do not know. This module hides
-//! which sites have been named already.
+//! `interval` carries figures; `end` sums up. Where groups were asked for, `group` names one as `site` names a site. Consumers ignore fields and events that they do not know. This module hides
+//! which sites and groups have been named already.
 
 use std::{collections::HashSet, io::Write};
 
@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use super::{
     OutputError,
-    interval::{Interval, IntervalSite},
+    interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite},
     json::{schema, write_line},
 };
-use crate::report::{Frame, Report, Target};
+use crate::report::{Figures, Frame, Group, GroupBy, Grouped, Report, Target};
 
 /// The schema of the stream.
 pub const SCHEMA: &str = "tracer.stream/1";
@@ -22,6 +22,7 @@ pub const SCHEMA: &str = "tracer.stream/1";
 #[derive(Debug, Default)]
 pub struct Stream {
     named: HashSet<u32>,
+    named_groups: HashSet<u32>,
 }
 
 impl Stream {
@@ -54,6 +55,13 @@ impl Stream {
                 write_line(&Event::site(site.id, site.frames), out)?;
             }
         }
+        if let Some(groups) = &interval.groups {
+            for part in &groups.groups {
+                if self.named_groups.insert(part.id) {
+                    write_line(&Event::group(part.id, groups.by, part.group), out)?;
+                }
+            }
+        }
         write_line(&Event::interval(interval), out)?;
         flush(out)
     }
@@ -72,7 +80,11 @@ impl Stream {
 }
 
 /// Writes a whole capture as a stream of one interval, which has the full figures of every site.
-pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), OutputError> {
+pub fn write(
+    report: &Report,
+    groups: Option<&Grouped>,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
     let mut stream = Stream::default();
     stream.start(
         &report.target,
@@ -80,11 +92,11 @@ pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), OutputError> {
         &report.window.mode,
         out,
     )?;
-    stream.interval(&whole(report), out)?;
+    stream.interval(&whole(report, groups), out)?;
     stream.end(report, out)
 }
 
-fn whole(report: &Report) -> Interval<'_> {
+fn whole<'a>(report: &'a Report, groups: Option<&'a Grouped>) -> Interval<'a> {
     Interval {
         t_ns: report.window.duration_ns,
         duration_ns: report.window.duration_ns,
@@ -106,6 +118,18 @@ fn whole(report: &Report) -> Interval<'_> {
                 total: site.figures,
             })
             .collect(),
+        groups: groups.map(|grouped| IntervalGroups {
+            by: grouped.by,
+            groups: grouped
+                .groups
+                .iter()
+                .map(|group| IntervalGroup {
+                    id: group.id,
+                    group,
+                    figures: group.figures,
+                })
+                .collect(),
+        }),
     }
 }
 
@@ -133,6 +157,17 @@ enum Event<'a> {
         /// Logical frames, innermost first; empty if the place has no name.
         frames: Vec<schema::Frame<'a>>,
     },
+    /// A group has figures for the first time.
+    Group {
+        /// Stands for the group in intervals.
+        id: u32,
+        /// What its allocations have in common: `stack`, `type`, `function` or `package`.
+        by: &'static str,
+        /// Of a stack its id; `-` where there is no name.
+        name: &'a str,
+        /// Of a stack, from its site on, innermost first; else empty.
+        frames: Vec<schema::Frame<'a>>,
+    },
     /// An interval is over.
     Interval {
         /// End of the interval, nanoseconds since the start of recording.
@@ -151,7 +186,10 @@ enum Event<'a> {
         lost: u64,
         /// Resident memory of the target at the end of the interval, in bytes; `null` if unknown.
         rss_bytes: Option<u64>,
-        sites: Vec<SiteInterval>,
+        sites: Vec<PartFigures>,
+        /// Only where groups were asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        groups: Option<Vec<PartFigures>>,
     },
     /// Recording is over.
     End {
@@ -162,9 +200,9 @@ enum Event<'a> {
     },
 }
 
-/// Figures of one site in one interval, units as in `interval`.
+/// Figures of one site or group in one interval, units as in `interval`.
 #[derive(Serialize)]
-struct SiteInterval {
+struct PartFigures {
     id: u32,
     allocs: u64,
     alloc_bytes: Option<u64>,
@@ -179,12 +217,26 @@ impl<'a> Event<'a> {
         }
     }
 
+    fn group(id: u32, by: GroupBy, group: &'a Group) -> Self {
+        Self::Group {
+            id,
+            by: by.name(),
+            name: &group.name,
+            frames: group.frames.iter().map(Into::into).collect(),
+        }
+    }
+
     fn interval(interval: &Interval<'_>) -> Self {
-        let site = |site: &IntervalSite<'_>| SiteInterval {
-            id: site.id,
-            allocs: site.figures.allocs,
-            alloc_bytes: site.figures.alloc_bytes,
-            requested_bytes: site.figures.requested_bytes,
+        let part = |id, figures: Figures| PartFigures {
+            id,
+            allocs: figures.allocs,
+            alloc_bytes: figures.alloc_bytes,
+            requested_bytes: figures.requested_bytes,
+        };
+        let sites = interval.sites.iter();
+        let groups = |groups: &IntervalGroups<'_>| {
+            let groups = groups.groups.iter();
+            groups.map(|group| part(group.id, group.figures)).collect()
         };
         Self::Interval {
             t_ns: interval.t_ns,
@@ -195,7 +247,8 @@ impl<'a> Event<'a> {
             hits: interval.hits,
             lost: interval.lost,
             rss_bytes: interval.rss_bytes,
-            sites: interval.sites.iter().map(site).collect(),
+            sites: sites.map(|site| part(site.id, site.figures)).collect(),
+            groups: interval.groups.as_ref().map(groups),
         }
     }
 }
@@ -206,6 +259,7 @@ mod tests {
 
     use super::*;
     use crate::output::sample;
+    use crate::report::SortBy;
 
     fn lines(bytes: &[u8]) -> Vec<Value> {
         let text = std::str::from_utf8(bytes).unwrap();
@@ -225,7 +279,7 @@ mod tests {
     #[test]
     fn a_whole_report_is_a_stream_of_one_interval() {
         let mut out = Vec::new();
-        write(&sample::report(), &mut out).unwrap();
+        write(&sample::report(), None, &mut out).unwrap();
         let lines = lines(&out);
         assert_eq!(
             events(&lines),
@@ -261,7 +315,7 @@ mod tests {
     #[test]
     fn a_site_is_named_once_and_before_its_figures() {
         let report = sample::report();
-        let all = whole(&report);
+        let all = whole(&report, None);
         let part = |range: std::ops::Range<usize>| Interval {
             sites: all.sites[range].to_vec(),
             ..all.clone()
@@ -276,6 +330,28 @@ mod tests {
                 "site", "interval", "interval", "site", "site", "interval", "interval"
             ]
         );
+    }
+
+    #[test]
+    fn groups_are_named_before_their_figures() {
+        let report = sample::report();
+        let grouped = Grouped::of(&report, GroupBy::Stack, SortBy::Bytes);
+        let mut out = Vec::new();
+        write(&report, Some(&grouped), &mut out).unwrap();
+        let lines = lines(&out);
+        let names = events(&lines);
+        assert_eq!(names[4..8], ["group"; 4]);
+        assert_eq!(
+            (&lines[4]["by"], &lines[4]["name"]),
+            (&json!("stack"), &json!("9f3a000000000001"))
+        );
+        assert_eq!(lines[4]["frames"][1]["function"], "main.(*Server).order");
+        let interval = &lines[8];
+        assert_eq!(
+            interval["groups"][0],
+            json!({"id": 1, "allocs": 5_200_000, "alloc_bytes": 871_366_656, "requested_bytes": 790_400_000})
+        );
+        assert_eq!(interval["sites"].as_array().unwrap().len(), 3);
     }
 
     /// Keeps what was written apart from what was flushed.
@@ -305,7 +381,7 @@ mod tests {
             .start(&report.target, window.start_unix_ns, &window.mode, &mut out)
             .unwrap();
         assert_eq!(events(&lines(&out.seen)), ["start"]);
-        stream.interval(&whole(&report), &mut out).unwrap();
+        stream.interval(&whole(&report, None), &mut out).unwrap();
         assert_eq!(lines(&out.seen).len(), 5);
         stream.end(&report, &mut out).unwrap();
         assert_eq!(lines(&out.seen).len(), 6);
@@ -318,7 +394,7 @@ mod tests {
         report.target.exe = "a\nb\r\u{0}".into();
         report.sites[0].frames[0].function = "x\n{\"event\":\"end\"}".into();
         let mut out = Vec::new();
-        write(&report, &mut out).unwrap();
+        write(&report, None, &mut out).unwrap();
         assert_eq!(
             events(&lines(&out)).len(),
             out.iter().filter(|&&byte| byte == b'\n').count()

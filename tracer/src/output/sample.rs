@@ -25,10 +25,17 @@ fn figures(allocs: u64, alloc_bytes: u64, requested_bytes: u64) -> Figures {
     }
 }
 
-fn type_figures(name: &str, allocs: u64, bytes: u64, pointer_bytes: Option<u64>) -> TypeFigures {
+fn type_figures(
+    name: &str,
+    allocs: u64,
+    alloc_bytes: Option<u64>,
+    bytes: u64,
+    pointer_bytes: Option<u64>,
+) -> TypeFigures {
     TypeFigures {
         name: name.into(),
         allocs,
+        alloc_bytes,
         bytes,
         pointer_bytes,
     }
@@ -159,8 +166,14 @@ fn cache_site(frames: &[Frame]) -> Site {
             unbinned: 0,
         },
         types: vec![
-            type_figures("main.User", 5_000_000, 735_072_000, Some(367_536_000)),
-            type_figures("-", 200_000, 55_328_000, Some(0)),
+            type_figures(
+                "main.User",
+                5_000_000,
+                Some(800_000_000),
+                735_072_000,
+                Some(367_536_000),
+            ),
+            type_figures("-", 200_000, Some(71_366_656), 55_328_000, Some(0)),
         ],
         stacks: vec![stack(
             0x9f3a_0000_0000_0001,
@@ -184,7 +197,13 @@ fn builder_site(frames: &[Frame]) -> Site {
             buckets: vec![(8, 60_000), (256, 1_174_565)],
             unbinned: 2,
         },
-        types: vec![type_figures("uint8", 1_234_567, 301_234_000, None)],
+        types: vec![type_figures(
+            "[]uint8",
+            1_234_567,
+            Some(316_049_152),
+            301_234_000,
+            Some(0),
+        )],
         stacks: vec![
             stack(0x1b, figures(1_000_000, 256_000_000, 244_000_000)),
             stack(u64::MAX, figures(234_567, 60_049_152, 57_234_000)),
@@ -258,7 +277,7 @@ pub(super) fn empty() -> Report {
 }
 
 /// A capture with losses, with nothing known about rounding, and with names as long, wide and hostile as they come.
-pub(super) fn nasty() -> Report {
+pub(crate) fn nasty() -> Report {
     let mut report = report();
     let long = "github.com/acme-international-holdings/monorepo/services/checkout/internal/"
         .to_owned()
@@ -307,7 +326,15 @@ pub(super) fn nasty() -> Report {
         };
         site.size.max = u64::MAX;
         site.types = (0..5)
-            .map(|i| type_figures(&format!("map[string]*{long}{i}"), 1, u64::MAX / 7, None))
+            .map(|i| {
+                type_figures(
+                    &format!("map[string]*{long}{i}"),
+                    1,
+                    None,
+                    u64::MAX / 7,
+                    None,
+                )
+            })
             .collect();
     }
     report.frames = vec![first, host];

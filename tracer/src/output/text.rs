@@ -4,18 +4,20 @@
 //! nothing reaches the terminal before `line` took the control characters out of it.
 
 mod course;
+mod groups;
 mod header;
 mod interval;
 mod line;
 mod names;
 mod sites;
 mod style;
+mod table;
 mod units;
 
 use std::io::Write;
 
 use super::OutputError;
-use crate::report::{Figures, Report};
+use crate::report::{Figures, Grouped, Report};
 use line::Line;
 
 pub use interval::write_interval;
@@ -27,7 +29,7 @@ pub struct TextOptions {
     pub width: usize,
     /// Whether to write escape sequences for colours.
     pub color: bool,
-    /// How many sites to show.
+    /// How many sites or groups to show.
     pub limit: usize,
     /// Whether to show who calls a site, along its heaviest stack.
     pub callers: bool,
@@ -51,15 +53,19 @@ impl TextOptions {
     }
 }
 
-/// Writes `report` as text.
+/// Writes `report` as text, by groups if there are any, else by sites.
 pub fn write(
     report: &Report,
+    groups: Option<&Grouped>,
     options: &TextOptions,
     out: &mut dyn Write,
 ) -> Result<(), OutputError> {
     let mut lines = header::lines(report, options);
     lines.push(Line::default());
-    lines.extend(sites::lines(report, options));
+    lines.extend(match groups {
+        Some(groups) => groups::lines(report, groups, options),
+        None => sites::lines(report, options),
+    });
     let course = course::lines(report, options);
     if !course.is_empty() {
         lines.push(Line::default());

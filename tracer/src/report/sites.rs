@@ -5,49 +5,48 @@
 //! function inlined into two callers is two.
 
 use super::build::figures;
-use super::{Frame, Site, SizeSummary, StackFigures, TypeFigures};
-use crate::aggregate::{Sizes, SizesView, StackTotals, Sums, Totals};
+use super::types;
+use super::{Frame, Site, SizeSummary, SortBy, StackFigures};
+use crate::aggregate::{SizesView, StackTotals, Sums, Totals};
 use crate::decode::StackId;
 use crate::symbolize::Symbols;
-use crate::target::GoType;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-/// Name of memory without a type, or whose type has no name in the binary.
-const NO_TYPE: &str = "-";
-
-/// The stacks that end at one place.
-type Group<'a> = Vec<(StackId, &'a StackTotals)>;
+/// A stack that ends at a place.
+struct Ending<'a> {
+    id: StackId,
+    pcs: &'a [u64],
+    totals: &'a StackTotals,
+}
 
 /// All sites of a capture, most bytes first. Stacks that were never defined are in none.
 pub(super) fn build(totals: &Totals, symbols: &Symbols) -> Vec<Site> {
-    let mut groups: HashMap<Vec<Frame>, Group<'_>> = HashMap::new();
+    let mut places: HashMap<Vec<Frame>, Vec<Ending<'_>>> = HashMap::new();
     for (id, stack) in &totals.stacks {
         if let Some(definition) = totals.frames.get(id) {
-            groups
+            places
                 .entry(place(&definition.pcs, symbols))
                 .or_default()
-                .push((*id, stack));
+                .push(Ending {
+                    id: *id,
+                    pcs: &definition.pcs,
+                    totals: stack,
+                });
         }
     }
-    let mut sites: Vec<Site> = groups
+    let mut sites: Vec<Site> = places
         .into_iter()
-        .map(|(frames, group)| site(frames, group, symbols))
+        .map(|(frames, endings)| site(frames, endings, symbols))
         .collect();
-    sites.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.frames.cmp(&b.frames)));
+    sites.sort_by(|a, b| {
+        let rank = |site: &Site| SortBy::Bytes.rank(&site.figures);
+        rank(a).cmp(&rank(b)).then_with(|| a.frames.cmp(&b.frames))
+    });
     for (id, site) in (1..).zip(&mut sites) {
         site.id = id;
     }
     sites
-}
-
-fn rank(site: &Site) -> Reverse<(u64, u64)> {
-    Reverse((
-        site.figures
-            .alloc_bytes
-            .unwrap_or(site.figures.requested_bytes),
-        site.figures.allocs,
-    ))
 }
 
 /// The logical frames of the site. A stack that never leaves the runtime (a background worker's) is placed at its
@@ -72,110 +71,29 @@ fn place(pcs: &[u64], symbols: &Symbols) -> Vec<Frame> {
         .collect()
 }
 
-fn site(frames: Vec<Frame>, mut group: Group<'_>, symbols: &Symbols) -> Site {
-    group.sort_unstable_by_key(|(id, stack)| (Reverse(stack.sums.requested_bytes), *id));
+fn site(frames: Vec<Frame>, mut endings: Vec<Ending<'_>>, symbols: &Symbols) -> Site {
+    endings.sort_unstable_by_key(|ending| (Reverse(ending.totals.sums.requested_bytes), ending.id));
+    let stacks = || endings.iter().map(|ending| ending.totals);
     let mut sums = Sums::default();
-    group.iter().for_each(|(_, stack)| sums.merge(&stack.sums));
+    stacks().for_each(|stack| sums.merge(&stack.sums));
+    let types = endings
+        .iter()
+        .map(|ending| (ending.pcs, &ending.totals.types));
+    let figures_of_all = figures(&sums);
+    let sizes = SizesView::merged(stacks().map(|stack| &stack.sizes));
     Site {
         id: 0,
         frames,
-        figures: figures(&sums),
-        size: size_summary(group.iter().map(|(_, stack)| &stack.sizes), &sums),
-        types: types(&group, symbols),
-        stacks: group
+        figures: figures_of_all,
+        size: SizeSummary::of(sizes, &figures_of_all),
+        types: types::figures(types, symbols),
+        stacks: endings
             .iter()
-            .map(|(id, stack)| StackFigures {
-                id: id.0,
-                figures: figures(&stack.sums),
+            .map(|ending| StackFigures {
+                id: ending.id.0,
+                figures: figures(&ending.totals.sums),
             })
             .collect(),
-    }
-}
-
-fn size_summary<'a>(parts: impl Iterator<Item = &'a Sizes>, sums: &Sums) -> SizeSummary {
-    let view = SizesView::merged(parts);
-    let at = |percent| view.percentile(percent).unwrap_or(0);
-    SizeSummary {
-        min: view.buckets.first().map_or(0, |(size, _)| *size),
-        p50: at(50),
-        p90: at(90),
-        p99: at(99),
-        max: at(100),
-        mean: if sums.allocs > 0 {
-            sums.requested_bytes as f64 / sums.allocs as f64
-        } else {
-            0.0
-        },
-        unbinned: view.unbinned,
-        buckets: view.buckets,
-    }
-}
-
-/// Types by name: two descriptors of one name (a plugin's, or made by `reflect`) are one row.
-fn types(group: &Group<'_>, symbols: &Symbols) -> Vec<TypeFigures> {
-    let mut by_pointer: HashMap<u64, Sums> = HashMap::new();
-    let mut others = Sums::default();
-    for (_, stack) in group {
-        for known in stack.types.iter() {
-            by_pointer
-                .entry(known.type_pointer)
-                .or_default()
-                .merge(&known.sums);
-        }
-        others.merge(stack.types.others());
-    }
-    let mut by_name: HashMap<String, TypeFigures> = HashMap::new();
-    let rows = by_pointer
-        .iter()
-        .map(|(pointer, sums)| type_row(symbols.go_type(*pointer), sums));
-    let others = (others.allocs > 0).then(|| type_row(None, &others));
-    for row in rows.chain(others) {
-        match by_name.get_mut(&row.name) {
-            Some(known) => {
-                known.allocs += row.allocs;
-                known.bytes += row.bytes;
-                known.pointer_bytes = known
-                    .pointer_bytes
-                    .zip(row.pointer_bytes)
-                    .map(|(a, b)| a + b);
-            }
-            None => drop(by_name.insert(row.name.clone(), row)),
-        }
-    }
-    let mut types: Vec<TypeFigures> = by_name.into_values().collect();
-    types.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
-    types
-}
-
-/// The runtime is given the element's type for an array behind a slice: sizes tell it from a single value. The
-/// collector scans an object up to its last pointer.
-fn type_row(go_type: Option<&GoType>, sums: &Sums) -> TypeFigures {
-    let (allocs, bytes) = (sums.allocs, sums.requested_bytes);
-    let Some(go_type) = go_type else {
-        return TypeFigures {
-            name: NO_TYPE.to_owned(),
-            allocs,
-            bytes,
-            pointer_bytes: None,
-        };
-    };
-    let single = bytes == allocs.saturating_mul(go_type.size_bytes);
-    let name = if single {
-        go_type.name.clone()
-    } else {
-        format!("[]{}", go_type.name)
-    };
-    let tail = go_type.size_bytes.saturating_sub(go_type.pointer_bytes);
-    let scanned = if go_type.pointer_bytes == 0 {
-        0
-    } else {
-        bytes.saturating_sub(allocs.saturating_mul(tail))
-    };
-    TypeFigures {
-        name,
-        allocs,
-        bytes,
-        pointer_bytes: Some(scanned),
     }
 }
 
@@ -185,7 +103,7 @@ mod tests {
     use crate::aggregate::{Aggregator, Rounding};
     use crate::decode::{decode, encoded};
     use crate::symbolize::Frame as Named;
-    use crate::target::Kind;
+    use crate::target::{GoType, Kind};
 
     const PROBE: u64 = 1;
 
@@ -309,20 +227,16 @@ mod tests {
     }
 
     #[test]
-    fn types_are_named_and_their_pointers_counted() {
-        let single = build(&totals(&[(1, &[20], 32, 99)]), &symbols());
-        let expect = |name: &str, bytes, pointer_bytes| {
-            [TypeFigures {
-                name: name.to_owned(),
-                allocs: 1,
-                bytes,
-                pointer_bytes,
-            }]
-        };
-        assert_eq!(single[0].types, expect("main.Node", 32, Some(24)));
-        let array = build(&totals(&[(1, &[20], 320, 99)]), &symbols());
-        assert_eq!(array[0].types, expect("[]main.Node", 320, Some(312)));
-        let untyped = build(&totals(&[(1, &[20], 5, 0)]), &symbols());
-        assert_eq!(untyped[0].types, expect("-", 5, None));
+    fn types_are_named_per_stack() {
+        let sites = build(
+            &totals(&[(1, &[20], 32, 99), (2, &[10, 20], 32, 99)]),
+            &symbols(),
+        );
+        let names: Vec<(&str, u64)> = sites[0]
+            .types
+            .iter()
+            .map(|row| (row.name.as_str(), row.allocs))
+            .collect();
+        assert_eq!(names, [("[]main.Node", 1), ("main.Node", 1)]);
     }
 }

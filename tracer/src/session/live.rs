@@ -1,19 +1,25 @@
-//! From one report to the next: what each site did in an interval, under an id that stays.
+//! From one report to the next: what each site and group did in an interval, under an id that stays.
 
-use crate::output::interval::{Interval, IntervalSite};
-use crate::report::{Figures, Frame, Report, Site};
-use std::cmp::Reverse;
+use crate::output::interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite};
+use crate::report::{Figures, Frame, Grouped, Report, SortBy};
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// Remembers the last report of a running capture.
 #[derive(Debug)]
 pub struct LiveView {
-    sites: HashMap<Vec<Frame>, Seen>,
+    sort: SortBy,
+    sites: Known<Vec<Frame>>,
+    groups: Known<String>,
     totals: Figures,
     hits: u64,
     lost: u64,
     t_ns: u64,
 }
+
+/// What is known of sites or groups, by what they are.
+#[derive(Debug)]
+struct Known<K>(HashMap<K, Seen>);
 
 #[derive(Clone, Copy, Debug)]
 struct Seen {
@@ -28,36 +34,42 @@ const NOTHING: Figures = Figures {
     requested_bytes: 0,
 };
 
-impl Default for LiveView {
-    fn default() -> Self {
+impl LiveView {
+    /// A view before the first report, of intervals in this order.
+    pub fn new(sort: SortBy) -> Self {
         LiveView {
-            sites: HashMap::new(),
+            sort,
+            sites: Known(HashMap::new()),
+            groups: Known(HashMap::new()),
             totals: NOTHING,
             hits: 0,
             lost: 0,
             t_ns: 0,
         }
     }
-}
 
-impl LiveView {
-    /// What happened between the last report given here and this one. Sites that allocated nothing are left out.
-    pub fn interval<'a>(&mut self, report: &'a Report) -> Interval<'a> {
+    /// What happened between the last report given here and this one. Sites and groups that allocated nothing are left
+    /// out.
+    pub fn interval<'a>(
+        &mut self,
+        report: &'a Report,
+        grouped: Option<&'a Grouped>,
+    ) -> Interval<'a> {
         let mut sites: Vec<IntervalSite<'a>> = report
             .sites
             .iter()
-            .filter_map(|site| self.site(site))
+            .filter_map(|site| {
+                let (id, figures) = self.sites.step(&site.frames, site.figures)?;
+                Some(IntervalSite {
+                    id,
+                    frames: &site.frames,
+                    figures,
+                    total: site.figures,
+                })
+            })
             .collect();
-        sites.sort_by_key(|site| {
-            (
-                Reverse(
-                    site.figures
-                        .alloc_bytes
-                        .unwrap_or(site.figures.requested_bytes),
-                ),
-                site.id,
-            )
-        });
+        sites.sort_by_key(|site| (self.sort.rank(&site.figures), site.id));
+        let groups = grouped.map(|grouped| self.groups(grouped));
         let t_ns = report.window.duration_ns;
         let lost = report.completeness.lost_total();
         let interval = Interval {
@@ -68,6 +80,7 @@ impl LiveView {
             lost: lost.saturating_sub(self.lost),
             rss_bytes: report.timeline.last().and_then(|point| point.rss_bytes),
             sites,
+            groups,
         };
         self.totals = report.totals;
         self.hits = report.completeness.hits;
@@ -76,37 +89,45 @@ impl LiveView {
         interval
     }
 
-    fn site<'a>(&mut self, site: &'a Site) -> Option<IntervalSite<'a>> {
-        let next_id = u32::try_from(self.sites.len())
+    fn groups<'a>(&mut self, grouped: &'a Grouped) -> IntervalGroups<'a> {
+        let mut groups: Vec<IntervalGroup<'a>> = grouped
+            .groups
+            .iter()
+            .filter_map(|group| {
+                let (id, figures) = self.groups.step(&group.name, group.figures)?;
+                Some(IntervalGroup { id, group, figures })
+            })
+            .collect();
+        groups.sort_by_key(|group| (self.sort.rank(&group.figures), group.id));
+        IntervalGroups {
+            by: grouped.by,
+            groups,
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Known<K> {
+    /// The id of `key`, and what it allocated since it was here last; `None` if nothing.
+    fn step(&mut self, key: &K, figures: Figures) -> Option<(u32, Figures)> {
+        let next_id = u32::try_from(self.0.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1);
-        let earlier = match self.sites.get_mut(&site.frames) {
-            Some(seen) => std::mem::replace(
-                seen,
-                Seen {
-                    id: seen.id,
-                    figures: site.figures,
-                },
-            ),
+        let earlier = match self.0.get_mut(key) {
+            Some(seen) => {
+                let id = seen.id;
+                std::mem::replace(seen, Seen { id, figures })
+            }
             None => {
-                let seen = Seen {
-                    id: next_id,
-                    figures: site.figures,
-                };
-                self.sites.insert(site.frames.clone(), seen);
+                let id = next_id;
+                self.0.insert(key.clone(), Seen { id, figures });
                 Seen {
-                    id: next_id,
+                    id,
                     figures: NOTHING,
                 }
             }
         };
-        let figures = since(&site.figures, &earlier.figures);
-        (figures.allocs > 0).then_some(IntervalSite {
-            id: earlier.id,
-            frames: &site.frames,
-            figures,
-            total: site.figures,
-        })
+        let figures = since(&figures, &earlier.figures);
+        (figures.allocs > 0).then_some((earlier.id, figures))
     }
 }
 
@@ -125,15 +146,16 @@ fn since(now: &Figures, earlier: &Figures) -> Figures {
 mod tests {
     use super::*;
     use crate::output::sample;
+    use crate::report::GroupBy;
 
     #[test]
     fn the_first_interval_has_everything_and_an_idle_one_nothing() {
         let report = sample::report();
-        let mut live = LiveView::default();
-        let first = live.interval(&report);
+        let mut live = LiveView::new(SortBy::Bytes);
+        let first = live.interval(&report, None);
         assert_eq!(first.figures.allocs, report.totals.allocs);
         assert_eq!(first.sites.len(), report.sites.len());
-        let second = live.interval(&report);
+        let second = live.interval(&report, None);
         assert_eq!(
             (
                 second.figures.allocs,
@@ -149,9 +171,9 @@ mod tests {
     #[test]
     fn a_site_keeps_its_id_when_its_rank_changes() {
         let mut report = sample::report();
-        let mut live = LiveView::default();
+        let mut live = LiveView::new(SortBy::Bytes);
         let ids: HashMap<Vec<Frame>, u32> = live
-            .interval(&report)
+            .interval(&report, None)
             .sites
             .iter()
             .map(|site| (site.frames.to_vec(), site.id))
@@ -160,13 +182,41 @@ mod tests {
         for site in &mut report.sites {
             site.figures.allocs += 3;
         }
-        let second = live.interval(&report);
+        let second = live.interval(&report, None);
         assert_eq!(second.sites.len(), ids.len());
         assert!(
             second
                 .sites
                 .iter()
                 .all(|site| ids[site.frames] == site.id && site.figures.allocs == 3)
+        );
+    }
+
+    #[test]
+    fn a_group_keeps_its_id_and_shows_what_is_new() {
+        let mut report = sample::report();
+        let mut live = LiveView::new(SortBy::Allocs);
+        let by_type = |report: &Report| Grouped::of(report, GroupBy::Type, SortBy::Bytes);
+        let first = by_type(&report);
+        let ids = |interval: &Interval<'_>| -> Vec<(u32, String, u64)> {
+            let groups = interval.groups.as_ref().unwrap().groups.iter();
+            groups
+                .map(|part| (part.id, part.group.name.clone(), part.figures.allocs))
+                .collect()
+        };
+        assert_eq!(
+            ids(&live.interval(&report, Some(&first))),
+            [
+                (1, "main.User".to_owned(), 5_000_000),
+                (2, "[]uint8".to_owned(), 1_234_567),
+                (3, "-".to_owned(), 200_040)
+            ]
+        );
+        report.sites[1].types[0].allocs += 7;
+        let second = by_type(&report);
+        assert_eq!(
+            ids(&live.interval(&report, Some(&second))),
+            [(2, "[]uint8".to_owned(), 7)]
         );
     }
 }

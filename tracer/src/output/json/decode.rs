@@ -176,6 +176,7 @@ impl From<schema::Type<'_>> for report::TypeFigures {
         Self {
             name: figures.name.into_owned(),
             allocs: figures.allocs,
+            alloc_bytes: figures.alloc_bytes,
             bytes: figures.bytes,
             pointer_bytes: figures.pointer_bytes,
         }

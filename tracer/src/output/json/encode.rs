@@ -26,6 +26,7 @@ impl<'a> From<&'a report::Report> for schema::Capture<'a> {
             maps: [],
             gc: None,
             timeline: report.timeline.iter().map(Into::into).collect(),
+            groups: None,
             findings: [],
         }
     }
@@ -160,6 +161,7 @@ impl<'a> From<&'a report::TypeFigures> for schema::Type<'a> {
         Self {
             name: figures.name.as_str().into(),
             allocs: figures.allocs,
+            alloc_bytes: figures.alloc_bytes,
             bytes: figures.bytes,
             pointer_bytes: figures.pointer_bytes,
         }
@@ -173,6 +175,42 @@ impl From<&report::StackFigures> for schema::SiteStack {
             allocs: stack.figures.allocs,
             alloc_bytes: stack.figures.alloc_bytes,
             requested_bytes: stack.figures.requested_bytes,
+        }
+    }
+}
+
+impl<'a> schema::Capture<'a> {
+    /// The capture with its groups.
+    pub(super) fn with_groups(mut self, grouped: Option<&'a report::Grouped>) -> Self {
+        self.groups = grouped.map(|grouped| {
+            let groups = grouped.groups.iter();
+            groups.map(|group| group_of(grouped.by, group)).collect()
+        });
+        self
+    }
+}
+
+fn group_of(by: report::GroupBy, group: &report::Group) -> schema::Group<'_> {
+    schema::Group {
+        by: by.name(),
+        name: group.name.as_str().into(),
+        allocs: group.figures.allocs,
+        alloc_bytes: group.figures.alloc_bytes,
+        requested_bytes: group.figures.requested_bytes,
+        pointer_bytes: group.pointer_bytes,
+        size: group.size.as_ref().map(Into::into),
+        types: group.types.iter().map(Into::into).collect(),
+        sites: group.sites.iter().map(Into::into).collect(),
+    }
+}
+
+impl From<&report::GroupSite> for schema::GroupSite {
+    fn from(site: &report::GroupSite) -> Self {
+        Self {
+            id: site.id,
+            allocs: site.figures.allocs,
+            alloc_bytes: site.figures.alloc_bytes,
+            requested_bytes: site.figures.requested_bytes,
         }
     }
 }

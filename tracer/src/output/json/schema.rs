@@ -34,6 +34,9 @@ pub(super) struct Capture<'a> {
     #[serde(skip_deserializing)]
     pub(super) gc: Unmeasured,
     pub(super) timeline: Vec<TimelinePoint>,
+    /// The same figures by something else than the site, if that was asked for; not read back, but made anew.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) groups: Option<Vec<Group<'a>>>,
     #[serde(skip_deserializing)]
     pub(super) findings: Unfilled,
 }
@@ -153,11 +156,12 @@ pub(super) struct Size<'a> {
     pub(super) unbinned: u64,
 }
 
-/// `bytes` are bytes asked for.
+/// `bytes` are bytes asked for; captures of earlier versions lack `alloc_bytes`.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Type<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) allocs: u64,
+    pub(super) alloc_bytes: Option<u64>,
     pub(super) bytes: u64,
     pub(super) pointer_bytes: Option<u64>,
 }
@@ -165,6 +169,31 @@ pub(super) struct Type<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct SiteStack {
     pub(super) id: StackId,
+    pub(super) allocs: u64,
+    pub(super) alloc_bytes: Option<u64>,
+    pub(super) requested_bytes: u64,
+}
+
+/// What allocations with something in common add up to.
+#[derive(Serialize)]
+pub(super) struct Group<'a> {
+    /// What they have in common: `stack`, `type`, `function` or `package`.
+    pub(super) by: &'static str,
+    /// Distinct among the groups; of a stack its id. `-` where there is no name.
+    pub(super) name: Cow<'a, str>,
+    pub(super) allocs: u64,
+    pub(super) alloc_bytes: Option<u64>,
+    pub(super) requested_bytes: u64,
+    pub(super) pointer_bytes: Option<u64>,
+    pub(super) size: Option<Size<'a>>,
+    pub(super) types: Vec<Type<'a>>,
+    pub(super) sites: Vec<GroupSite>,
+}
+
+/// What a site contributes to a group.
+#[derive(Serialize)]
+pub(super) struct GroupSite {
+    pub(super) id: u32,
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
     pub(super) requested_bytes: u64,

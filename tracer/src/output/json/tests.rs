@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::{OutputError, read, write};
 use crate::output::{Format, render, sample, text::TextOptions};
-use crate::report::{Report, TimelinePoint};
+use crate::report::{GroupBy, Grouped, Report, SortBy, TimelinePoint};
 
 fn written(report: &Report) -> Vec<u8> {
     let mut out = Vec::new();
-    write(report, &mut out).unwrap();
+    write(report, None, &mut out).unwrap();
     out
 }
 
@@ -120,8 +120,10 @@ fn the_document_follows_the_schema() {
                "size": {"min": 16, "p50": 96, "p90": 208, "p99": 1500, "max": 4096, "mean": 152.0,
                         "buckets": [[16, 1_000_000], [96, 3_000_000], [208, 1_150_000], [4096, 50_000]],
                         "unbinned": 0},
-               "types": [{"name": "main.User", "allocs": 5_000_000, "bytes": 735_072_000, "pointer_bytes": 367_536_000},
-                         {"name": "-", "allocs": 200_000, "bytes": 55_328_000, "pointer_bytes": 0}],
+               "types": [{"name": "main.User", "allocs": 5_000_000, "alloc_bytes": 800_000_000,
+                          "bytes": 735_072_000, "pointer_bytes": 367_536_000},
+                         {"name": "-", "allocs": 200_000, "alloc_bytes": 71_366_656,
+                          "bytes": 55_328_000, "pointer_bytes": 0}],
                "faults": null, "live": null, "gc_assist_ns": null,
                "stacks": [{"id": "9f3a000000000001", "allocs": 5_200_000, "alloc_bytes": 871_366_656,
                            "requested_bytes": 790_400_000}]})
@@ -347,7 +349,12 @@ fn whatever_is_read_can_be_rendered() {
                     width: 70,
                     ..TextOptions::default()
                 };
-                render(format, &report, &options, &mut std::io::sink()).unwrap();
+                let by = [GroupBy::Stack, GroupBy::Type, GroupBy::Function]
+                    .map(|by| Some(Grouped::of(&report, by, SortBy::Bytes)));
+                for groups in by.iter().chain([&None]) {
+                    let out = &mut std::io::sink();
+                    render(format, &report, groups.as_ref(), &options, out).unwrap();
+                }
             }
             rendered += 1;
         }
@@ -357,4 +364,22 @@ fn whatever_is_read_can_be_rendered() {
         "{rendered} of {}",
         pointers.len()
     );
+}
+
+#[test]
+fn groups_are_added_and_ignored_by_the_reader() {
+    let report = sample::report();
+    let grouped = Grouped::of(&report, GroupBy::Type, SortBy::Bytes);
+    let mut out = Vec::new();
+    write(&report, Some(&grouped), &mut out).unwrap();
+    let document: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(
+        document["groups"][0],
+        json!({"by": "type", "name": "main.User", "allocs": 5_000_000, "alloc_bytes": 800_000_000,
+               "requested_bytes": 735_072_000, "pointer_bytes": 367_536_000, "size": null, "types": [],
+               "sites": [{"id": 1, "allocs": 5_000_000, "alloc_bytes": 800_000_000,
+                          "requested_bytes": 735_072_000}]})
+    );
+    assert_eq!(read(&mut out.as_slice()).unwrap(), report);
+    assert_eq!(value(&report).get("groups"), None);
 }

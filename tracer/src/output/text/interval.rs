@@ -1,11 +1,11 @@
-//! The live block of `tracer attach`: one line for the interval, one line per site.
+//! The live block of `tracer attach`: one line for the interval, one line per site or group.
 
 use std::io::Write;
 
 use anstyle::Style;
 
 use super::{
-    Measure, TextOptions,
+    Measure, TextOptions, groups,
     line::{Line, width},
     names,
     style::{BAD, CAUTION, FAINT, GOOD, PLAIN, STRONG},
@@ -13,9 +13,9 @@ use super::{
 };
 use crate::output::{
     OutputError,
-    interval::{Interval, IntervalSite},
+    interval::{Interval, IntervalGroup, IntervalSite},
 };
-use crate::report::{Figures, Frame};
+use crate::report::{Figures, Frame, Group, GroupBy};
 
 /// Where the figures end, so that blocks written one after another align.
 const SHARE_END: usize = 8;
@@ -32,16 +32,46 @@ pub fn write_interval(
     options: &TextOptions,
     out: &mut dyn Write,
 ) -> Result<(), OutputError> {
-    let figures = interval
-        .sites
-        .iter()
-        .flat_map(|site| [&site.figures, &site.total]);
+    let rows = rows(interval);
+    let figures = rows.iter().flat_map(|row| [&row.figures, &row.total]);
     let measure = Measure::of(figures.chain([&interval.figures]));
-    let sites = interval.sites.iter().take(options.limit);
+    let shown = rows.iter().take(options.limit);
     let mut lines = vec![head(interval, measure)];
-    lines.extend(sites.map(|site| site_line(site, interval, measure, options.columns())));
+    lines.extend(shown.map(|row| row_line(row, interval, measure, options.columns())));
     write_lines(&lines, options, out)?;
     out.flush().map_err(OutputError::Write)
+}
+
+/// A site or a group.
+struct Row<'a> {
+    figures: Figures,
+    total: Figures,
+    name: Name<'a>,
+}
+
+enum Name<'a> {
+    Site(&'a [Frame]),
+    Group(GroupBy, &'a Group),
+}
+
+fn rows<'a>(interval: &Interval<'a>) -> Vec<Row<'a>> {
+    let of_site = |site: &IntervalSite<'a>| Row {
+        figures: site.figures,
+        total: site.total,
+        name: Name::Site(site.frames),
+    };
+    let of_group = |by, part: &IntervalGroup<'a>| Row {
+        figures: part.figures,
+        total: part.group.figures,
+        name: Name::Group(by, part.group),
+    };
+    match &interval.groups {
+        None => interval.sites.iter().map(of_site).collect(),
+        Some(groups) => {
+            let parts = groups.groups.iter();
+            parts.map(|part| of_group(groups.by, part)).collect()
+        }
+    }
 }
 
 fn head(interval: &Interval<'_>, measure: Measure) -> Line {
@@ -65,42 +95,43 @@ fn head(interval: &Interval<'_>, measure: Measure) -> Line {
     line
 }
 
-fn site_line(
-    site: &IntervalSite<'_>,
-    interval: &Interval<'_>,
-    measure: Measure,
-    columns: usize,
-) -> Line {
+fn row_line(row: &Row<'_>, interval: &Interval<'_>, measure: Measure, columns: usize) -> Line {
     let whole = measure.bytes(&interval.figures);
-    let share = units::percent(units::share(measure.bytes(&site.figures), whole));
+    let share = units::percent(units::share(measure.bytes(&row.figures), whole));
     let mut line = figures_line(
         (&share, FAINT),
-        site.figures,
+        row.figures,
         interval.duration_ns,
         measure,
         PLAIN,
     );
     if columns >= WIDE {
-        let total = format!("total {}", units::bytes(measure.bytes(&site.total)));
+        let total = format!("total {}", units::bytes(measure.bytes(&row.total)));
         line.push_right(&total, TOTAL_END, FAINT);
     }
     line.pad_to(line.width() + GAP);
-    push_name(&mut line, site.frames, columns);
+    match row.name {
+        Name::Site(frames) => push_name(&mut line, frames, STRONG, columns),
+        Name::Group(by, group) => {
+            let room = columns.saturating_sub(line.width());
+            line.push(&groups::one_line(by, group, room), STRONG);
+        }
+    }
     line
 }
 
 /// The function and, where there is room for both, the line of code.
-fn push_name(line: &mut Line, frames: &[Frame], columns: usize) {
+pub(super) fn push_name(line: &mut Line, frames: &[Frame], style: Style, columns: usize) {
     let Some(frame) = frames.first() else {
-        return line.push(names::UNNAMED, STRONG);
+        return line.push(names::UNNAMED, style);
     };
     let room = columns.saturating_sub(line.width());
     if columns < WIDE {
-        return line.push(&names::call(frame, room), STRONG);
+        return line.push(&names::call(frame, room), style);
     }
     let place = names::place(frame, (room / 2).saturating_sub(GAP));
     let function = names::function(&frame.function, room.saturating_sub(width(&place) + GAP));
-    line.push(&function, STRONG);
+    line.push(&function, style);
     line.pad_to(line.width() + GAP);
     line.push(
         &names::place(frame, columns.saturating_sub(line.width())),

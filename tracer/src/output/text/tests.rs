@@ -2,19 +2,49 @@
 
 use super::{TextOptions, line::width, write, write_interval};
 use crate::output::{
-    interval::{Interval, IntervalSite},
+    interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite},
     sample,
 };
-use crate::report::{EndedBy, Figures, Report, SizeSummary};
+use crate::report::{EndedBy, Figures, GroupBy, Grouped, Report, SizeSummary, SortBy};
 
 fn text(report: &Report, options: &TextOptions) -> String {
     let mut out = Vec::new();
-    write(report, options, &mut out).unwrap();
+    write(report, None, options, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
-/// The report as if it had been the second second of a stream.
+const ALL_GROUPS: [GroupBy; 4] = [
+    GroupBy::Type,
+    GroupBy::Function,
+    GroupBy::Package,
+    GroupBy::Stack,
+];
+
+/// The table of groups alone, and the block of an interval, for one kind of groups.
+fn by(report: &Report, by: GroupBy, options: &TextOptions) -> String {
+    let grouped = Grouped::of(report, by, SortBy::Bytes);
+    let mut out = Vec::new();
+    write(report, Some(&grouped), options, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let table = text.split("\n\n").nth(2).unwrap_or_default();
+    format!(
+        "{}\n{}",
+        table.trim_end(),
+        live_by(report, Some(&grouped), options)
+    )
+}
+
+fn by_each(report: &Report, options: &TextOptions) -> String {
+    let texts = ALL_GROUPS.map(|kind| format!("by {}\n{}", kind.name(), by(report, kind, options)));
+    texts.join("\n")
+}
+
 fn live(report: &Report, options: &TextOptions) -> String {
+    live_by(report, None, options)
+}
+
+/// The report as if it had been the second second of a stream.
+fn live_by(report: &Report, grouped: Option<&Grouped>, options: &TextOptions) -> String {
     let twice = |figures: Figures| Figures {
         allocs: figures.allocs.saturating_mul(2),
         alloc_bytes: figures.alloc_bytes.map(|bytes| bytes.saturating_mul(2)),
@@ -34,6 +64,18 @@ fn live(report: &Report, options: &TextOptions) -> String {
         lost: report.completeness.lost[0].1,
         rss_bytes: report.timeline.first().and_then(|point| point.rss_bytes),
         sites: sites.collect(),
+        groups: grouped.map(|grouped| IntervalGroups {
+            by: grouped.by,
+            groups: grouped
+                .groups
+                .iter()
+                .map(|group| IntervalGroup {
+                    id: group.id,
+                    group,
+                    figures: group.figures,
+                })
+                .collect(),
+        }),
     };
     let mut out = Vec::new();
     write_interval(&interval, options, &mut out).unwrap();
@@ -110,6 +152,26 @@ fn an_interval_reads_like_this() {
 }
 
 #[test]
+fn groups_read_like_this() {
+    let mut report = sample::report();
+    // A type of several sites, more than are shown.
+    for id in 4..9 {
+        let mut site = report.sites[0].clone();
+        site.id = id;
+        site.frames[0].line = Some(id);
+        let (totals, figures) = (&mut report.totals, site.figures);
+        totals.allocs += figures.allocs;
+        totals.requested_bytes += figures.requested_bytes;
+        *totals.alloc_bytes.as_mut().unwrap() += figures.alloc_bytes.unwrap();
+        report.sites.push(site);
+    }
+    assert_eq!(
+        by_each(&report, &TextOptions::default()),
+        include_str!("golden/groups.txt")
+    );
+}
+
+#[test]
 fn the_sites_beyond_the_limit_are_summed_up() {
     let report = sample::report();
     let tail = |limit| {
@@ -133,12 +195,15 @@ fn the_sites_beyond_the_limit_are_summed_up() {
 #[test]
 fn no_line_is_wider_than_asked() {
     for report in [sample::report(), sample::empty(), sample::nasty(), lossy()] {
-        for columns in 40..=140 {
+        for columns in (40..=140).step_by(3) {
             let options = TextOptions {
                 width: columns,
                 ..TextOptions::default()
             };
-            for line in (text(&report, &options) + &live(&report, &options)).lines() {
+            for line in
+                (text(&report, &options) + &live(&report, &options) + &by_each(&report, &options))
+                    .lines()
+            {
                 assert!(
                     width(line) <= columns,
                     "{} > {columns}: {line}",
@@ -161,7 +226,10 @@ fn lines_do_not_end_in_blanks() {
         lossy(),
     ] {
         let options = TextOptions::default();
-        for line in (text(&report, &options) + &live(&report, &options)).lines() {
+        for line in
+            (text(&report, &options) + &live(&report, &options) + &by_each(&report, &options))
+                .lines()
+        {
             assert_eq!(line.trim_end(), line);
         }
     }
