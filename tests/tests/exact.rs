@@ -158,7 +158,7 @@ fn many_goroutines() {
 
 #[test]
 fn garbage_collection_in_the_window() {
-    let args = ["-goroutines", "4", "-gc", "-calls", "3000"];
+    let args = ["-goroutines", "4", "-gc"];
     for_each_build("known", |build| assert_exact(build, &args));
 }
 
