@@ -28,7 +28,8 @@ pub fn stack(stack: &mut StackRecord) -> bool {
     stack.header.kind = KIND_STACK;
     stack.header.row = 0;
     stack.header.time = 0;
-    let depth = stack.depth;
+    // SAFETY: a field of a live map value. Volatile: see `stack::walk`.
+    let depth = unsafe { (&raw const stack.depth).read_volatile() };
     if depth > MAX_FRAMES as u64 {
         return false;
     }

@@ -16,6 +16,10 @@ pub const CHUNK_WORDS: usize = CHUNK_BYTES / 8;
 #[repr(C)]
 pub struct Slot {
     claimed: u64,
+    /// Where in the target `chunk` was read.
+    pub chunk_base: u64,
+    /// How many bytes of `chunk` are valid.
+    pub chunk_bytes: u64,
     /// A piece of the goroutine stack.
     pub chunk: [u64; CHUNK_WORDS],
     /// The stack as it would be sent.

@@ -61,9 +61,9 @@ fn record(ctx: &ProbeContext) {
 #[inline(always)]
 fn interned_stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie) -> Option<u64> {
     let (stack, depth, flags, new) = scratch::with_slot(|slot| {
-        let stack = stack::walk(regs, cookie.frame_set_up(), slot);
+        let id = stack::walk(regs, cookie.frame_set_up(), slot);
         let new = intern::define_once(&mut slot.stack);
-        (stack, slot.stack.depth, slot.stack.header.flags, new)
+        (id, stack::depth(slot), stack::flags(slot), new)
     })?;
     if new {
         debug!(ctx, "stack {:x}: {} frames, flags {}", stack, depth, flags);

@@ -72,5 +72,11 @@ pub(super) fn uprobe<'a>(
         .try_into()
         .map_err(failed)?;
     program.load().map_err(failed)?;
+    if let Ok(info) = program.info() {
+        log::debug!(
+            "{name}: {:?} instructions verified",
+            info.verified_instruction_count()
+        );
+    }
     Ok(program)
 }
