@@ -1,9 +1,9 @@
 //! The Go programs of `tests/programs`, as running targets.
 
-use crate::PATIENCE;
+use crate::{PATIENCE, wait_until};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -143,6 +143,19 @@ impl Program {
         // It may have ended by itself, which is as good.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// It does not end within [`PATIENCE`].
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until("the program ends", || {
+            status = self.child.try_wait().expect("a child");
+            status.is_some()
+        });
+        status.expect("a status")
     }
 
     /// Whether it still runs.

@@ -31,6 +31,8 @@ pub const GLOBAL_M_P: &str = "M_P";
 pub const GLOBAL_P_MCACHE: &str = "P_MCACHE";
 /// `mcache.tiny`, with `mcache.tinyoffset` behind it.
 pub const GLOBAL_MCACHE_TINY: &str = "MCACHE_TINY";
+/// Global `u64`: address of the variable `runtime.mcache0`, 0 if it is not known.
+pub const GLOBAL_MCACHE0: &str = "MCACHE0";
 
 /// What a probe's attach cookie says about its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

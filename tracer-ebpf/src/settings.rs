@@ -20,6 +20,8 @@ static M_P: Global<u64> = Global::new(0);
 static P_MCACHE: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
 static MCACHE_TINY: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static MCACHE0: Global<u64> = Global::new(0);
 
 #[map]
 static RECORDING: Array<u32> = Array::with_max_entries(1, 0);
@@ -62,6 +64,8 @@ pub struct TinyPath {
     pub m_p: u64,
     pub p_mcache: u64,
     pub mcache_tiny: u64,
+    /// Address of the pointer to the `mcache` of an M without a P; 0 if it is not known.
+    pub mcache0: u64,
 }
 
 /// Where the target's Go version keeps the tiny allocator's state.
@@ -72,5 +76,6 @@ pub fn tiny_path() -> TinyPath {
         m_p: M_P.load(),
         p_mcache: P_MCACHE.load(),
         mcache_tiny: MCACHE_TINY.load(),
+        mcache0: MCACHE0.load(),
     }
 }

@@ -42,7 +42,15 @@ fn block(goroutine: u64) -> Option<[u64; 2]> {
     let path = settings::tiny_path();
     let m: u64 = read(goroutine + path.g_m)?;
     let p: u64 = read(m + path.m_p)?;
-    let mcache: u64 = read(p + path.p_mcache)?;
+    // `getMCache` in `src/runtime/mcache.go`: there is no P before `schedinit` has made them.
+    let mcache: u64 = if p == 0 {
+        if path.mcache0 == 0 {
+            return None;
+        }
+        read(path.mcache0)?
+    } else {
+        read(p + path.p_mcache)?
+    };
     read(mcache + path.mcache_tiny)
 }
 

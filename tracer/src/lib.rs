@@ -28,6 +28,7 @@ pub mod cli;
 pub mod collect;
 pub mod decode;
 pub mod kernel;
+pub mod launch;
 pub mod output;
 pub mod plan;
 pub mod report;

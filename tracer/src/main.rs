@@ -3,12 +3,19 @@
 use clap::Parser as _;
 use std::process::ExitCode;
 use tracer::cli::{self, Args};
+use tracer::launch;
 
 fn main() -> ExitCode {
+    // A child of `tracer run` on its way to becoming the traced program.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == launch::EXEC_TRACED) {
+        let program = words.next().unwrap_or_default();
+        return ExitCode::from(launch::exec_traced(&program, &words.collect::<Vec<_>>()));
+    }
     let args = Args::parse();
     cli::start_logging(&args);
     match cli::run(args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             anstream::eprintln!("tracer: {error:#}");
             ExitCode::from(cli::exit_code(&error))

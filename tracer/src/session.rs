@@ -1,6 +1,7 @@
 //! Wires the stages of a capture together and owns its course: start, ticks, end. No domain logic.
 
 mod events;
+mod heap_counter;
 mod live;
 
 pub use events::Event;
@@ -9,11 +10,12 @@ pub use live::LiveView;
 use crate::aggregate::{Aggregator, Rounding, Rules, Sums, Totals, TypeFacts};
 use crate::collect::{Collector, CollectorDied};
 use crate::kernel::{self, Attached, Counters, KernelError, Settings};
-use crate::plan::{self, PlanError, ProbePlan};
+use crate::plan::{self, Coverage, PlanError, ProbePlan};
 use crate::report::{self, Capture, EndedBy, Overhead, Report, Target, TimelinePoint, Window};
 use crate::symbolize::{Symbolizer, Symbols};
 use crate::target::{GoBinary, LoadBias, Process, RuntimePc, TargetError};
 use events::{Events, Watch};
+use heap_counter::HeapCounter;
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
 use std::sync::Arc;
@@ -92,6 +94,9 @@ pub struct Ended {
 #[derive(Debug)]
 struct Context {
     prepared: Prepared,
+    /// As it was at the start: a process that has exited tells nothing.
+    target: Target,
+    heap_counter: Option<HeapCounter>,
     symbolizer: Symbolizer,
     symbols: Symbols,
     started: Instant,
@@ -158,12 +163,18 @@ impl Prepared {
             ring_bytes: request.ring_bytes,
             verbose: request.verbose,
             tiny: self.plan.tiny,
+            mcache0: self
+                .plan
+                .mcache0
+                .map(|address| self.bias.to_runtime(address)),
         };
         let (mut attached, source) = kernel::attach(&self.process, &self.plan, &settings)?;
         let collector = Collector::start(source, Aggregator::new(self.rounding()))
             .map_err(SessionError::Thread)?;
         attached.start()?;
         let context = Context {
+            target: self.target(),
+            heap_counter: HeapCounter::start(&self.process, self.bias, self.plan.total_alloc),
             symbolizer: Symbolizer::new(Arc::clone(&self.binary), self.bias),
             symbols: Symbols::default(),
             started: Instant::now(),
@@ -199,8 +210,8 @@ impl Prepared {
 
 impl Session {
     /// The traced process and its binary.
-    pub fn target(&self) -> Target {
-        self.context.prepared.target()
+    pub fn target(&self) -> &Target {
+        &self.context.target
     }
 
     /// Number of probes.
@@ -310,7 +321,7 @@ impl Context {
             .flat_map(|stack| stack.types.iter().map(|row| row.type_pointer));
         self.symbols.extend(&mut self.symbolizer, pcs, types);
         report::build(Capture {
-            target: self.prepared.target(),
+            target: self.target.clone(),
             window: Window {
                 start_unix_ns: self.start_unix_ns,
                 duration_ns: nanos(duration),
@@ -319,11 +330,22 @@ impl Context {
             },
             totals,
             counters,
-            coverage: &self.prepared.plan.coverage,
+            probed_share: self.probed_share(totals),
             symbols: &self.symbols,
             timeline: self.timeline.clone(),
             overhead,
         })
+    }
+
+    /// How much of what the runtime allocates passes the probes: all of it where the version table knows the binary.
+    fn probed_share(&self, totals: &Totals) -> Option<f64> {
+        match self.prepared.plan.coverage {
+            Coverage::Complete => Some(1.0),
+            Coverage::NewerThanTable | Coverage::UnknownFunctions(_) => self
+                .heap_counter
+                .as_ref()?
+                .share_of(totals.sums.known_alloc_bytes()?),
+        }
     }
 }
 

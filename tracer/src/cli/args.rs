@@ -4,6 +4,7 @@ use crate::output::Format;
 use crate::report;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 use tracer_common::limits::{DEFAULT_RING_BYTES, MAX_FRAMES};
@@ -15,10 +16,11 @@ Examples:
   tracer record --pid 4242 --duration 10s -o capture.json -o report.txt
   tracer report capture.json                      show a saved capture again
   tracer attach --pid 4242                        live, until Ctrl-C
+  tracer run -- ./server                          from its first instruction to its exit
   tracer attach --pid 4242 --format ndjson | jq   the stream, for programs
 
 Exit codes: 0 done; 1 failed; 2 bad usage; 3 the target is gone or is not a Go program;
-4 not enough privilege; 5 kernel feature missing.";
+4 not enough privilege; 5 kernel feature missing. `tracer run` gives the program's own.";
 
 const RECORD_EXAMPLES: &str = "\
 Examples:
@@ -30,6 +32,15 @@ const ATTACH_EXAMPLES: &str = "\
 Examples:
   tracer attach --pid 4242 --interval 5s --limit 5
   tracer attach --pid 4242 --format ndjson | jq 'select(.event == \"interval\") | .alloc_bytes'";
+
+const RUN_EXAMPLES: &str = "\
+The program has tracer's standard input, output and error, gets the signals that tracer is sent, and
+its exit code is tracer's. Under sudo it runs as the user who called sudo. The report goes to standard
+error, or to the files named by -o.
+
+Examples:
+  tracer run -- ./server -listen :8080
+  tracer run -o build.json -- go build ./...";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -82,6 +93,9 @@ pub(super) enum Command {
     /// Trace a process for a while, then report
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
+    /// Run a program and trace it from its first instruction to its exit
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Run),
     /// Show a saved capture
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
@@ -95,6 +109,16 @@ pub(super) struct Target {
     /// Process to trace
     #[arg(long, short, value_parser = value_parser!(i32).range(1..), value_name = "PID")]
     pub(super) pid: i32,
+    #[command(flatten)]
+    pub(super) tracing: Tracing,
+    /// Print the probes that would be attached, and why, then exit
+    #[arg(long)]
+    pub(super) explain: bool,
+}
+
+/// How to trace.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Tracing {
     /// Leave out allocations of fewer bytes
     #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "0")]
     pub(super) min_size: u64,
@@ -104,9 +128,6 @@ pub(super) struct Target {
     /// Size of the event ring, a power of two
     #[arg(long, value_name = "BYTES", value_parser = ring_bytes, default_value_t = DEFAULT_RING_BYTES, hide_default_value = true)]
     pub(super) ring_size: u32,
-    /// Print the probes that would be attached, and why, then exit
-    #[arg(long)]
-    pub(super) explain: bool,
 }
 
 /// What to show.
@@ -194,6 +215,26 @@ pub(super) struct Record {
     /// How long to record; without it, until Ctrl-C or the target's exit
     #[arg(long, short, value_parser = duration, value_name = "TIME")]
     pub(super) duration: Option<Duration>,
+    #[command(flatten)]
+    pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) show: Show,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    /// Program to run: a path, or a name that is in PATH
+    #[arg(value_name = "PROGRAM")]
+    pub(super) program: OsString,
+    /// Its arguments
+    #[arg(
+        value_name = "ARGS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(super) arguments: Vec<OsString>,
+    #[command(flatten)]
+    pub(super) tracing: Tracing,
     #[command(flatten)]
     pub(super) output: Output,
     #[command(flatten)]

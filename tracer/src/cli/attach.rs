@@ -1,7 +1,7 @@
 //! `tracer attach`: the same capture, shown while it runs.
 
 use super::args::{self, Attach, Global, StreamFormat};
-use super::sinks::{closed_pipe_is_fine, print};
+use super::sinks::{StandardStream, closed_pipe_is_fine, print};
 use super::{config, terminal};
 use crate::kernel::{self, detach_in_background};
 use crate::output::ndjson::Stream;
@@ -18,7 +18,7 @@ pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
     }
     kernel::require()?;
     let prepared = Prepared::new(args.target.pid)?;
-    let options = terminal::stdout_options(global, &args.show);
+    let options = terminal::options(StandardStream::Out, global, args.show.limit);
     on_runtime(async {
         let session = prepared.start(&config::attach(args, global))?;
         announce(&session);
@@ -41,7 +41,7 @@ impl Display {
         match self {
             Display::Text(_) => Ok(()),
             Display::Ndjson(stream) => stream.start(
-                &session.target(),
+                session.target(),
                 session.start_unix_ns(),
                 "exact",
                 &mut stdout().lock(),
@@ -83,6 +83,7 @@ async fn show(
                 let groups = asked.groups(&report);
                 written = display.interval(&live.interval(&report, groups.as_ref()));
             }
+            Event::Signal(_) => break EndedBy::Signal,
             Event::End(by) => break by,
         }
     };
@@ -113,7 +114,7 @@ pub(super) fn announce(session: &Session) {
 }
 
 /// Runs a capture's event loop on this thread.
-pub(super) fn on_runtime(capture: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+pub(super) fn on_runtime<T>(capture: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

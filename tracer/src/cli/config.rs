@@ -12,7 +12,7 @@ const LONGEST_TICK: Duration = Duration::from_secs(1);
 
 /// The request of `tracer attach`.
 pub(super) fn attach(args: &args::Attach, global: &args::Global) -> Request {
-    request(&args.target, global, args.duration, args.interval)
+    request(&args.target.tracing, global, args.duration, args.interval)
 }
 
 /// The request of `tracer record`.
@@ -21,23 +21,28 @@ pub(super) fn record(args: &args::Record, global: &args::Global) -> Request {
         .duration
         .map_or(LONGEST_TICK, |duration| duration / TIMELINE_POINTS);
     request(
-        &args.target,
+        &args.target.tracing,
         global,
         args.duration,
         tick.clamp(SHORTEST_TICK, LONGEST_TICK),
     )
 }
 
+/// The request of `tracer run`.
+pub(super) fn run(args: &args::Run, global: &args::Global) -> Request {
+    request(&args.tracing, global, None, LONGEST_TICK)
+}
+
 fn request(
-    target: &args::Target,
+    tracing: &args::Tracing,
     global: &args::Global,
     duration: Option<Duration>,
     interval: Duration,
 ) -> Request {
     Request {
-        min_size: target.min_size,
-        stack_depth: target.stack_depth,
-        ring_bytes: target.ring_size,
+        min_size: tracing.min_size,
+        stack_depth: tracing.stack_depth,
+        ring_bytes: tracing.ring_size,
         verbose: global.verbose,
         duration,
         interval,

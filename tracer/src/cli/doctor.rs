@@ -1,7 +1,7 @@
 //! `tracer doctor`: what this host, and a target, can do.
 
 use super::args::{Doctor, Global};
-use super::sinks::print;
+use super::sinks::{StandardStream, print};
 use super::terminal;
 use crate::kernel::{self, Verdict};
 use crate::session::Prepared;
@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
 pub(super) fn run(args: &Doctor, global: &Global) -> anyhow::Result<()> {
-    let color = terminal::stdout_color(global);
+    let color = terminal::options(StandardStream::Out, global, 0).color;
     let mut text = String::new();
     for check in kernel::doctor() {
         let (mark, style, remedy) = match &check.verdict {

@@ -7,6 +7,7 @@ mod doctor;
 mod exit;
 mod record;
 mod report;
+mod run;
 mod sinks;
 mod terminal;
 
@@ -15,16 +16,17 @@ pub use exit::code as exit_code;
 
 use args::Command;
 
-/// Does what was asked for.
+/// Does what was asked for, and gives the code to exit with.
 ///
 /// # Errors
-/// Whatever went wrong, to be shown once by the caller; [`exit_code`] gives the code to exit with.
-pub fn run(args: Args) -> anyhow::Result<()> {
+/// Whatever went wrong, to be shown once by the caller; [`exit_code`] gives the code for it.
+pub fn run(args: Args) -> anyhow::Result<u8> {
     match args.command {
-        Command::Attach(attach) => attach::run(&attach, &args.global),
-        Command::Record(record) => record::run(&record, &args.global),
-        Command::Report(report) => report::run(&report, &args.global),
-        Command::Doctor(doctor) => doctor::run(&doctor, &args.global),
+        Command::Attach(attach) => attach::run(&attach, &args.global).map(|()| 0),
+        Command::Record(record) => record::run(&record, &args.global).map(|()| 0),
+        Command::Run(run) => run::run(&run, &args.global),
+        Command::Report(report) => report::run(&report, &args.global).map(|()| 0),
+        Command::Doctor(doctor) => doctor::run(&doctor, &args.global).map(|()| 0),
     }
 }
 

@@ -1,16 +1,17 @@
 //! `tracer record`: one capture, then one report.
 
 use super::args::{Global, Record};
-use super::sinks::{Sinks, print};
+use super::sinks::{Sinks, StandardStream, print};
 use super::{attach, config};
 use crate::kernel::{self, detach_in_background};
-use crate::session::{Event, Prepared, Session};
+use crate::report::EndedBy;
+use crate::session::{Ended, Event, Prepared, Session};
 
 pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
     if args.target.explain {
         return print(&Prepared::new(args.target.pid)?.plan().to_string());
     }
-    let sinks = Sinks::open(&args.output, global, &args.show)?;
+    let sinks = Sinks::open(&args.output, StandardStream::Out, global, &args.show)?;
     kernel::require()?;
     let prepared = Prepared::new(args.target.pid)?;
     attach::on_runtime(async {
@@ -23,10 +24,13 @@ pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
     })
 }
 
-async fn capture(mut session: Session) -> anyhow::Result<crate::session::Ended> {
-    loop {
-        if let Event::End(by) = session.next().await? {
-            return Ok(session.finish(by).await?);
+async fn capture(mut session: Session) -> anyhow::Result<Ended> {
+    let ended_by = loop {
+        match session.next().await? {
+            Event::Tick => {}
+            Event::Signal(_) => break EndedBy::Signal,
+            Event::End(by) => break by,
         }
-    }
+    };
+    Ok(session.finish(ended_by).await?)
 }

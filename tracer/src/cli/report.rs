@@ -1,7 +1,7 @@
 //! `tracer report`: a saved capture, shown again.
 
 use super::args::{Global, Report};
-use super::sinks::Sinks;
+use super::sinks::{Sinks, StandardStream};
 use crate::output::json;
 use anyhow::Context as _;
 use std::fs::File;
@@ -14,5 +14,5 @@ pub(super) fn run(args: &Report, global: &Global) -> anyhow::Result<()> {
     })?;
     let report =
         json::read(&mut BufReader::new(file)).with_context(|| format!("cannot use {path}"))?;
-    Sinks::open(&args.output, global, &args.show)?.write(&report)
+    Sinks::open(&args.output, StandardStream::Out, global, &args.show)?.write(&report)
 }

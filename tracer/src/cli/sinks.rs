@@ -7,16 +7,25 @@ use crate::output::{self, Format, OutputError};
 use crate::report::Report;
 use anyhow::Context as _;
 use std::fs::File;
-use std::io::{self, stdout};
+use std::io::{self, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 /// Everything one report is written to.
 #[derive(Debug)]
 pub(super) struct Sinks {
     files: Vec<Sink>,
+    stream: StandardStream,
     format: Format,
     global: Global,
     show: Show,
+}
+
+/// Where a report goes that no file is named for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StandardStream {
+    Out,
+    /// Standard output belongs to the traced program.
+    Err,
 }
 
 #[derive(Debug)]
@@ -33,7 +42,12 @@ impl Sinks {
     ///
     /// # Errors
     /// A name does not tell a format, or cannot be written.
-    pub(super) fn open(output: &Output, global: &Global, show: &Show) -> anyhow::Result<Self> {
+    pub(super) fn open(
+        output: &Output,
+        stream: StandardStream,
+        global: &Global,
+        show: &Show,
+    ) -> anyhow::Result<Self> {
         let files = output
             .files
             .iter()
@@ -41,6 +55,7 @@ impl Sinks {
             .collect::<anyhow::Result<_>>()?;
         Ok(Sinks {
             files,
+            stream,
             format: output.format.into(),
             global: global.clone(),
             show: show.clone(),
@@ -56,13 +71,17 @@ impl Sinks {
         let groups = self.show.groups(report);
         let groups = groups.as_ref();
         if self.files.is_empty() {
-            let options = terminal::stdout_options(&self.global, &self.show);
+            let mut out: Box<dyn io::Write> = match self.stream {
+                StandardStream::Out => Box::new(stdout()),
+                StandardStream::Err => Box::new(stderr()),
+            };
+            let options = terminal::options(self.stream, &self.global, self.show.limit);
             return closed_pipe_is_fine(output::render(
                 self.format,
                 report,
                 groups,
                 &options,
-                &mut stdout().lock(),
+                &mut out,
             ));
         }
         let options = terminal::file_options(&self.show);

@@ -1,34 +1,32 @@
 //! What the output can show: colour and width.
 
 use super::args::{Color, Global, Show};
+use super::sinks::StandardStream;
 use crate::output::text::TextOptions;
-use std::io::{IsTerminal as _, stdout};
+use std::io::{IsTerminal as _, stderr, stdout};
+use terminal_size::terminal_size_of;
 
 /// Columns of text that does not go to a terminal.
 const DEFAULT_WIDTH: usize = 100;
 
-/// Whether standard output is to have colours.
-pub(super) fn stdout_color(global: &Global) -> bool {
-    match global.color {
+/// How to lay out text of at most so many rows on a standard stream.
+pub(super) fn options(stream: StandardStream, global: &Global, limit: usize) -> TextOptions {
+    let (terminal, size) = match stream {
+        StandardStream::Out => (stdout().is_terminal(), terminal_size_of(stdout())),
+        StandardStream::Err => (stderr().is_terminal(), terminal_size_of(stderr())),
+    };
+    let color = match global.color {
         Color::Always => true,
         Color::Never => false,
         // https://no-color.org: set and not empty.
         Color::Auto => {
-            stdout().is_terminal()
-                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         }
-    }
-}
-
-/// How to lay out text on standard output.
-pub(super) fn stdout_options(global: &Global, show: &Show) -> TextOptions {
-    let width = terminal_size::terminal_size()
-        .filter(|_| stdout().is_terminal())
-        .map(|(width, _)| usize::from(width.0));
+    };
     TextOptions {
-        width: width.unwrap_or(DEFAULT_WIDTH),
-        color: stdout_color(global),
-        limit: show.limit,
+        width: size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0)),
+        color,
+        limit,
         ..TextOptions::default()
     }
 }

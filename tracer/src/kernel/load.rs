@@ -2,6 +2,7 @@
 
 use super::{KernelError, object};
 use crate::plan::TinyLayout;
+use crate::target::RuntimePc;
 use aya::programs::UProbe;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use std::hash::{BuildHasher as _, RandomState};
@@ -22,6 +23,8 @@ pub struct Settings {
     pub verbose: bool,
     /// Where the target keeps the tiny allocator's state.
     pub tiny: TinyLayout,
+    /// Where the target keeps the pointer to the `mcache` of the time before there are Ps.
+    pub mcache0: Option<RuntimePc>,
 }
 
 /// Loads the object; nothing is attached yet and the programs do not record.
@@ -36,6 +39,7 @@ pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
     } else {
         0
     };
+    let mcache0 = settings.mcache0.map_or(0, |address| address.0);
     EbpfLoader::new()
         .verifier_log_level(VerifierLogLevel::DISABLE)
         .override_global(config::GLOBAL_HASH_SEED, &seed, true)
@@ -46,6 +50,7 @@ pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
         .override_global(config::GLOBAL_M_P, &settings.tiny.m_p, true)
         .override_global(config::GLOBAL_P_MCACHE, &settings.tiny.p_mcache, true)
         .override_global(config::GLOBAL_MCACHE_TINY, &settings.tiny.mcache_tiny, true)
+        .override_global(config::GLOBAL_MCACHE0, &mcache0, true)
         .override_global(aya_log::LEVEL, &log_level, false)
         .map_max_entries(config::MAP_EVENTS, settings.ring_bytes)
         .load(object)

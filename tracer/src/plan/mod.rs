@@ -27,6 +27,10 @@ pub struct ProbePlan {
     pub headers: bool,
     /// Where the state of the tiny allocator is.
     pub tiny: TinyLayout,
+    /// Where the runtime keeps the pointer to the `mcache` of the time before there are Ps; only `tracer run` sees it.
+    pub mcache0: Option<VirtualAddress>,
+    /// Where the runtime counts all bytes it has ever allocated; looked for only if the coverage must be measured.
+    pub total_alloc: Option<VirtualAddress>,
     /// Whether the rows are known to be the target's whole leaf set.
     pub coverage: Coverage,
 }
@@ -143,6 +147,10 @@ pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
         rows,
         headers: set.headers,
         tiny: layout::tiny(version.minor),
+        mcache0: layout::mcache0(binary),
+        total_alloc: (coverage != Coverage::Complete)
+            .then(|| layout::total_alloc(binary, version.minor))
+            .flatten(),
         coverage,
     })
 }
@@ -210,13 +218,13 @@ impl fmt::Display for ProbePlan {
             Coverage::NewerThanTable => {
                 writeln!(
                     f,
-                    "coverage: not known, this Go version is newer than tracer; the newest known rules are used"
+                    "coverage: measured while recording, this Go version is newer than tracer; the newest known rules are used"
                 )
             }
             Coverage::UnknownFunctions(names) => {
                 writeln!(
                     f,
-                    "coverage: not known, the binary has unknown allocation functions: {}",
+                    "coverage: measured while recording, the binary has unknown allocation functions: {}",
                     names.join(", ")
                 )
             }

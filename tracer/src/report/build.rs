@@ -4,7 +4,6 @@ use super::sites;
 use super::{Completeness, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint, Window};
 use crate::aggregate::{Sums, Totals};
 use crate::kernel::Counters;
-use crate::plan::Coverage;
 use crate::symbolize::Symbols;
 use std::collections::HashMap;
 use tracer_common::counter::Counter;
@@ -20,8 +19,8 @@ pub struct Capture<'a> {
     pub totals: &'a Totals,
     /// What the kernel counted.
     pub counters: Counters,
-    /// Whether the probes cover every allocation.
-    pub coverage: &'a Coverage,
+    /// Share of the target's allocations that pass the probes; `None` if it cannot be known.
+    pub probed_share: Option<f64>,
     /// Names of the stacks and types in `totals`.
     pub symbols: &'a Symbols,
     /// The course of the capture.
@@ -37,7 +36,7 @@ pub fn build(capture: Capture<'_>) -> Report {
         window,
         totals,
         counters,
-        coverage,
+        probed_share,
         symbols,
         timeline,
         overhead,
@@ -51,7 +50,7 @@ pub fn build(capture: Capture<'_>) -> Report {
     } else {
         0.0
     };
-    let completeness = completeness(totals, &counters, coverage, symbols);
+    let completeness = completeness(totals, &counters, probed_share, symbols);
     Report {
         target,
         window,
@@ -80,7 +79,7 @@ pub(super) fn figures(sums: &Sums) -> Figures {
 fn completeness(
     totals: &Totals,
     counters: &Counters,
-    coverage: &Coverage,
+    probed_share: Option<f64>,
     symbols: &Symbols,
 ) -> Completeness {
     let hits = counters.get(Counter::Hits);
@@ -102,10 +101,9 @@ fn completeness(
     let at_a_site = delivered
         .saturating_sub(undefined_stacks)
         .saturating_sub(totals.overflowed);
-    let coverage = match coverage {
-        Coverage::Complete if hits > 0 => Some(at_a_site as f64 / hits as f64),
-        Coverage::Complete | Coverage::NewerThanTable | Coverage::UnknownFunctions(_) => None,
-    };
+    let coverage = probed_share
+        .filter(|_| hits > 0)
+        .map(|share| share * at_a_site as f64 / hits as f64);
     Completeness {
         hits,
         delivered,
@@ -151,7 +149,7 @@ mod tests {
     fn completeness_of(
         records: &[Vec<u8>],
         counters: &[(Counter, u64)],
-        coverage: &Coverage,
+        probed_share: Option<f64>,
     ) -> Completeness {
         let mut aggregator = Aggregator::new(Rounding::for_tests());
         records
@@ -160,7 +158,7 @@ mod tests {
         completeness(
             aggregator.totals(),
             &Counters::of(counters),
-            coverage,
+            probed_share,
             &Symbols::default(),
         )
     }
@@ -173,7 +171,7 @@ mod tests {
             vec![99],
         ];
         let counters = [(Counter::Hits, 5), (Counter::LostRingFull, 3)];
-        let completeness = completeness_of(&records, &counters, &Coverage::Complete);
+        let completeness = completeness_of(&records, &counters, Some(1.0));
         assert_eq!(
             (
                 completeness.hits,
@@ -197,7 +195,7 @@ mod tests {
             encoded::alloc(0, 1, 8, 0),
             encoded::alloc(0, 2, 8, 0),
         ];
-        let completeness = completeness_of(&records, &[(Counter::Hits, 2)], &Coverage::Complete);
+        let completeness = completeness_of(&records, &[(Counter::Hits, 2)], Some(1.0));
         assert_eq!(
             (completeness.undefined_stacks, completeness.coverage),
             (1, Some(0.5))
@@ -206,11 +204,8 @@ mod tests {
 
     #[test]
     fn the_coverage_of_an_unknown_runtime_is_not_known() {
-        let completeness = completeness_of(
-            &[encoded::alloc(0, 1, 8, 0)],
-            &[(Counter::Hits, 1)],
-            &Coverage::NewerThanTable,
-        );
+        let completeness =
+            completeness_of(&[encoded::alloc(0, 1, 8, 0)], &[(Counter::Hits, 1)], None);
         assert_eq!(completeness.coverage, None);
     }
 }

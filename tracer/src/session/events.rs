@@ -2,13 +2,14 @@
 
 use crate::report::EndedBy;
 use crate::target::Process;
+use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
@@ -20,6 +21,8 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 pub enum Event {
     /// An interval is over.
     Tick,
+    /// The agent was sent SIGINT, SIGTERM, SIGHUP or SIGQUIT.
+    Signal(Signal),
     /// The capture is over.
     End(EndedBy),
 }
@@ -27,8 +30,10 @@ pub enum Event {
 /// Signals and target, watched since before the first probe.
 #[derive(Debug)]
 pub(super) struct Watch {
-    interrupt: Signal,
-    terminate: Signal,
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    hang_up: unix::Signal,
+    quit: unix::Signal,
     target: oneshot::Receiver<()>,
 }
 
@@ -45,6 +50,8 @@ impl Watch {
         Ok(Watch {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
             target: exit_of(process.pidfd().try_clone_to_owned()?)?,
         })
     }
@@ -81,8 +88,10 @@ impl Events {
     pub(super) async fn next(&mut self) -> Event {
         tokio::select! {
             biased;
-            _ = self.watch.interrupt.recv() => Event::End(EndedBy::Signal),
-            _ = self.watch.terminate.recv() => Event::End(EndedBy::Signal),
+            _ = self.watch.interrupt.recv() => Event::Signal(Signal::SIGINT),
+            _ = self.watch.terminate.recv() => Event::Signal(Signal::SIGTERM),
+            _ = self.watch.hang_up.recv() => Event::Signal(Signal::SIGHUP),
+            _ = self.watch.quit.recv() => Event::Signal(Signal::SIGQUIT),
             _ = &mut self.watch.target => Event::End(EndedBy::TargetExit),
             () = sleep_until(self.deadline) => Event::End(EndedBy::Duration),
             _ = self.ticks.tick() => Event::Tick,

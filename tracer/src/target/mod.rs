@@ -11,6 +11,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod mapped_file;
+mod memory;
 mod moduledata;
 pub(crate) mod pclntab;
 mod process;
@@ -25,6 +26,7 @@ pub use buildinfo::{BuildInfo, GoVersion};
 pub use elf::Arch;
 pub use error::{BinaryError, TargetError, TargetErrorKind};
 pub use mapped_file::FileIdentity;
+pub use memory::Memory;
 pub use process::{ExeName, Process};
 pub use symbols::Function;
 pub use types::{GoType, Kind, TypeReader, UnknownType};

@@ -174,7 +174,8 @@ impl Process {
     /// The memory that is resident, in bytes.
     #[must_use]
     pub fn rss_bytes(&self) -> Option<u64> {
-        let pages = self.proc.statm().ok()?.resident;
+        // A process that has exited has no memory, which is not what anybody asks for.
+        let pages = Some(self.proc.statm().ok()?.resident).filter(|pages| *pages > 0)?;
         pages.checked_mul(procfs::page_size())
     }
 

@@ -1,0 +1,44 @@
+//! `tracer run`: a program's whole life, from its first instruction to its exit code.
+
+use super::args::{Global, Run};
+use super::sinks::{Sinks, StandardStream};
+use super::{attach, config};
+use crate::kernel::{self, detach_in_background};
+use crate::launch::Launched;
+use crate::session::{Ended, Event, Prepared, Session};
+
+use nix::sys::signal::Signal;
+use std::io::{IsTerminal as _, stdin};
+
+/// Runs the program and gives its exit code.
+pub(super) fn run(args: &Run, global: &Global) -> anyhow::Result<u8> {
+    let sinks = Sinks::open(&args.output, StandardStream::Err, global, &args.show)?;
+    kernel::require()?;
+    let mut launched = Launched::start(&args.program, &args.arguments)?;
+    let prepared = Prepared::new(launched.pid().as_raw())?;
+    attach::on_runtime(async {
+        let session = prepared.start(&config::run(args, global))?;
+        log::debug!("{} probes, recording", session.probes());
+        launched.release()?;
+        let ended = whole_life(session, &launched).await?;
+        // The program has ended; its exit code is the answer even if the report cannot be written.
+        let code = launched.wait()?;
+        let written = sinks.write(&ended.report);
+        detach_in_background(ended.attached);
+        written.map(|()| code)
+    })
+}
+
+/// Passes signals on until the program has ended.
+async fn whole_life(mut session: Session, launched: &Launched) -> anyhow::Result<Ended> {
+    // The terminal sends Ctrl-C and Ctrl-\ to the program as well: it is in the same process group.
+    let from_terminal = stdin().is_terminal();
+    loop {
+        match session.next().await? {
+            Event::Tick => {}
+            Event::Signal(Signal::SIGINT | Signal::SIGQUIT) if from_terminal => {}
+            Event::Signal(signal) => launched.signal(signal),
+            Event::End(by) => return Ok(session.finish(by).await?),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The runtime's own count of allocated bytes, read before and after a capture: the check on a Go version that the
+//! probe table does not know.
+
+use crate::target::{LoadBias, Memory, Process, RuntimePc, VirtualAddress};
+
+/// Least growth that tells something: the runtime adds a span's bytes when the span is full, so that the count lags by
+/// the spans that every P has in use.
+const MIN_GROWTH: u64 = 16 << 20;
+/// Most that a capture may have seen of the growth: more means that the counter was not where we read.
+const MAX_RATIO: f64 = 1.1;
+
+/// The counter, and its value at the start.
+#[derive(Debug)]
+pub(super) struct HeapCounter {
+    memory: Memory,
+    address: RuntimePc,
+    start: u64,
+}
+
+impl HeapCounter {
+    /// Reads the counter for the first time; `None` if it is not known where it is or may not be read.
+    pub(super) fn start(
+        process: &Process,
+        bias: LoadBias,
+        counter: Option<VirtualAddress>,
+    ) -> Option<Self> {
+        let memory = Memory::open(process).ok()?;
+        let address = bias.to_runtime(counter?);
+        let start = memory.word(address)?;
+        Some(HeapCounter {
+            memory,
+            address,
+            start,
+        })
+    }
+
+    /// Share of what the runtime has allocated since the start that is in `seen` bytes, 0 to 1; `None` if that cannot
+    /// be told: too little was allocated, the process is gone, or the counter makes no sense.
+    pub(super) fn share_of(&self, seen: u64) -> Option<f64> {
+        let growth = self.memory.word(self.address)?.checked_sub(self.start)?;
+        share(seen, growth)
+    }
+}
+
+fn share(seen: u64, growth: u64) -> Option<f64> {
+    let ratio = seen as f64 / growth as f64;
+    (growth >= MIN_GROWTH && ratio <= MAX_RATIO).then(|| ratio.min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_told_only_where_it_makes_sense() {
+        assert_eq!(share(100 << 20, 100 << 20), Some(1.0));
+        assert_eq!(share(105 << 20, 100 << 20), Some(1.0));
+        assert_eq!(share(50 << 20, 100 << 20), Some(0.5));
+        assert_eq!(share(1 << 20, 1 << 20), None);
+        assert_eq!(share(300 << 20, 100 << 20), None);
+        assert_eq!(share(0, 0), None);
+    }
+}
