@@ -18,7 +18,7 @@ pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
     }
     kernel::require()?;
     let prepared = Prepared::new(args.target.pid)?;
-    let options = terminal::options(StandardStream::Out, global, &args.show);
+    let options = terminal::options(StandardStream::Out, global, args.show.limit);
     on_runtime(async {
         let session = prepared.start(&config::attach(args, global))?;
         announce(&session);

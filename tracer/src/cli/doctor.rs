@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
 pub(super) fn run(args: &Doctor, global: &Global) -> anyhow::Result<()> {
-    let color = terminal::color(StandardStream::Out, global);
+    let color = terminal::options(StandardStream::Out, global, 0).color;
     let mut text = String::new();
     for check in kernel::doctor() {
         let (mark, style, remedy) = match &check.verdict {

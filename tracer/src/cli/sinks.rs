@@ -75,7 +75,7 @@ impl Sinks {
                 StandardStream::Out => Box::new(stdout()),
                 StandardStream::Err => Box::new(stderr()),
             };
-            let options = terminal::options(self.stream, &self.global, &self.show);
+            let options = terminal::options(self.stream, &self.global, self.show.limit);
             return closed_pipe_is_fine(output::render(
                 self.format,
                 report,
