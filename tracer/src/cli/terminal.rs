@@ -31,13 +31,6 @@ pub(super) fn options(stream: StandardStream, global: &Global, limit: usize) -> 
     }
 }
 
-fn is_terminal(stream: StandardStream) -> bool {
-    match stream {
-        StandardStream::Out => stdout().is_terminal(),
-        StandardStream::Err => stderr().is_terminal(),
-    }
-}
-
 /// How to lay out text in a file.
 pub(super) fn file_options(show: &Show) -> TextOptions {
     TextOptions {
