@@ -49,7 +49,29 @@ pub enum Tiny {
     ByType,
 }
 
+/// Bits of a dispatcher's mask: to which allocation function it passes an allocation on.
+pub mod dispatch {
+    /// Without pointers, fewer than 16 bytes.
+    pub const TINY: u32 = 0;
+    /// Without pointers, of any small size.
+    pub const SMALL_NOSCAN: u32 = 1;
+    /// With pointers, at most 512 bytes.
+    pub const SMALL_SCAN_NO_HEADER: u32 = 2;
+    /// With pointers, more than 512 bytes.
+    pub const SMALL_SCAN_HEADER: u32 = 3;
+    /// Larger than small.
+    pub const LARGE: u32 = 4;
+    /// Specialised, without pointers: this plus the number of the size class.
+    pub const NOSCAN_CLASS: u32 = 8;
+    /// Specialised, with pointers: this plus the number of the size class.
+    pub const SCAN_CLASS: u32 = 16;
+    /// Largest size class that has a bit of its own: 80 bytes.
+    pub const MAX_CLASS: u32 = 7;
+}
+
 impl Cookie {
+    const SPECIALISED: u64 = 1 << 11;
+    const DISPATCHED: u32 = 32;
     const FRAME_SET_UP: u64 = 1 << 8;
     const TINY_ALWAYS: u64 = 1 << 9;
     const TINY_BY_TYPE: u64 = 1 << 10;
@@ -64,6 +86,23 @@ impl Cookie {
             Tiny::ByType => Self::TINY_BY_TYPE,
         };
         Cookie(row as u64 | frame | tiny)
+    }
+
+    /// The same for a function that passes allocations on to others, and has those in `mask` ([`dispatch`]) inlined:
+    /// only these are its own. `specialised` tells whether sizes up to 80 bytes go to functions of their size class.
+    pub const fn dispatching(self, mask: u32, specialised: bool) -> Self {
+        let specialised = if specialised { Self::SPECIALISED } else { 0 };
+        Cookie(self.0 | specialised | (mask as u64) << Self::DISPATCHED)
+    }
+
+    /// Which allocations of a dispatcher are its own; 0 if the function is none.
+    pub const fn dispatched(self) -> u32 {
+        (self.0 >> Self::DISPATCHED) as u32
+    }
+
+    /// Whether the dispatcher passes small sizes to specialised functions.
+    pub const fn specialised(self) -> bool {
+        self.0 & Self::SPECIALISED != 0
     }
 
     /// Row of the probe plan.

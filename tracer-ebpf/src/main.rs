@@ -11,6 +11,7 @@
 mod args;
 mod atomic;
 mod counters;
+mod dispatch;
 mod emit;
 mod intern;
 mod probes;

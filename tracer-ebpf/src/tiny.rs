@@ -70,8 +70,9 @@ fn aligned(offset: u64, size: u64) -> u64 {
     (offset + align - 1) & !(align - 1)
 }
 
+/// Whether a Go type contains pointers; `None` if it cannot be read.
 #[inline(always)]
-fn has_pointers(type_pointer: u64) -> Option<bool> {
+pub fn has_pointers(type_pointer: u64) -> Option<bool> {
     if type_pointer == 0 {
         return Some(false);
     }

@@ -63,7 +63,7 @@ pub(crate) fn build_program(
         .arg("build")
         .arg("-o")
         .arg(output)
-        .args(variant.arguments)
+        .args(toolchain.resolved(variant.arguments)?)
         .arg(".")
         .envs(variant.environment.iter().copied());
     command::output(&mut build).map(drop).with_context(|| {
@@ -77,6 +77,22 @@ pub(crate) fn build_program(
 }
 
 impl Toolchain {
+    /// `arguments` with the toolchain's own directory in the place of `GOROOT`.
+    fn resolved(&self, arguments: &[&str]) -> Result<Vec<String>> {
+        if arguments
+            .iter()
+            .all(|argument| !argument.contains("GOROOT"))
+        {
+            return Ok(arguments
+                .iter()
+                .map(|&argument| argument.to_owned())
+                .collect());
+        }
+        let goroot = command::output(self.command().args(["env", "GOROOT"]))?;
+        let resolve = |argument: &&str| argument.replace("GOROOT", goroot.trim());
+        Ok(arguments.iter().map(resolve).collect())
+    }
+
     fn local(go: &Path) -> Option<Self> {
         if !go.is_file() {
             return None;

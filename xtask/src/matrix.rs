@@ -26,12 +26,12 @@ const KNOWN: &str = "known";
 pub(crate) struct Variant {
     /// Its name, and that of its directory.
     pub(crate) name: &'static str,
-    /// Arguments of `go build`.
+    /// Arguments of `go build`; `GOROOT` in one stands for the toolchain's own.
     pub(crate) arguments: &'static [&'static str],
     /// Environment of `go build`.
     pub(crate) environment: &'static [(&'static str, &'static str)],
-    /// The only version that has it; all have it without one.
-    only: Option<&'static str>,
+    /// The versions that are built so; all if there are none.
+    versions: &'static [&'static str],
 }
 
 /// Without any special flag.
@@ -39,13 +39,13 @@ pub(crate) const PLAIN: Variant = variant("plain", &[], &[]);
 
 /// The ways to build. Those that differ in what the compiler does stand before those that differ in linking, so that
 /// builds that run at the same time compile different things and those after them find everything compiled.
-const VARIANTS: [Variant; 8] = [
+const VARIANTS: [Variant; 9] = [
     PLAIN,
     variant("pie", &["-buildmode=pie"], &[]),
     variant("race", &["-race"], &[("CGO_ENABLED", "1")]),
     // The experiment is on by default from 1.27 on, and so is worth turning off there; 1.26 is the first to have it.
     Variant {
-        only: Some(go::NEWEST),
+        versions: &[go::NEWEST],
         ..variant(
             "nosizespecializedmalloc",
             &[],
@@ -53,12 +53,18 @@ const VARIANTS: [Variant; 8] = [
         )
     },
     Variant {
-        only: Some("1.26.6"),
+        versions: &["1.26.6"],
         ..variant(
             "sizespecializedmalloc",
             &[],
             &[("GOEXPERIMENT", "sizespecializedmalloc")],
         )
+    },
+    // The profile of the Go compiler makes allocation functions hot, so that they are inlined into each other; before
+    // 1.24 there is one, which nothing inlines. Everything is compiled anew for it.
+    Variant {
+        versions: &["1.24.11", "1.26.6", go::NEWEST],
+        ..variant("pgo", &["-pgo=GOROOT/src/cmd/compile/default.pgo"], &[])
     },
     variant("stripped", &["-ldflags=-s -w"], &[]),
     variant("cgo", &["-tags=libc"], &[("CGO_ENABLED", "1")]),
@@ -78,7 +84,13 @@ const QUICK: [(&str, &[&str]); 5] = [
     ("1.26.6", &["sizespecializedmalloc"]),
     (
         go::NEWEST,
-        &["plain", "stripped", "race", "nosizespecializedmalloc"],
+        &[
+            "plain",
+            "stripped",
+            "race",
+            "pgo",
+            "nosizespecializedmalloc",
+        ],
     ),
 ];
 
@@ -99,7 +111,7 @@ const fn variant(
         name,
         arguments,
         environment,
-        only: None,
+        versions: &[],
     }
 }
 
@@ -109,7 +121,7 @@ pub(crate) fn builds<'a>(names: &'a [String], full: bool) -> Vec<Build<'a>> {
         let Build {
             version, variant, ..
         } = build;
-        let exists = variant.only.is_none_or(|only| only == *version);
+        let exists = variant.versions.is_empty() || variant.versions.contains(version);
         let everyday = variant.name == PLAIN.name && EVERYDAY_VERSIONS.contains(version);
         exists && (everyday || (build.name == KNOWN && (full || is_quick(version, variant))))
     };
@@ -131,9 +143,9 @@ pub(crate) fn probed_builds(versions: &[String]) -> Vec<Build<'static>> {
         .iter()
         .filter(|version| versions.is_empty() || versions.iter().any(|wanted| wanted == *version));
     let builds = wanted.flat_map(|version| {
-        let variants = VARIANTS.iter().filter(|variant| {
-            variant.name == PLAIN.name || variant.only.is_some_and(|only| only == *version)
-        });
+        let variants = VARIANTS
+            .iter()
+            .filter(|variant| variant.name == PLAIN.name || variant.versions.contains(version));
         variants.map(|variant| Build {
             version,
             variant,
@@ -175,12 +187,11 @@ mod tests {
 
     #[test]
     fn a_full_run_has_every_version_in_every_variant_that_it_has() {
-        let everywhere = VARIANTS.iter().filter(|variant| variant.only.is_none());
-        let once = VARIANTS.len() - everywhere.clone().count();
-        assert_eq!(
-            known(true).len(),
-            everywhere.count() * GO_VERSIONS.len() + once
-        );
+        let builds = VARIANTS.iter().map(|variant| match variant.versions {
+            [] => GO_VERSIONS.len(),
+            some => some.len(),
+        });
+        assert_eq!(known(true).len(), builds.sum::<usize>());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::args::Registers;
 use crate::counters::count;
-use crate::{emit, intern, scratch, settings, stack, tiny};
+use crate::{dispatch, emit, intern, scratch, settings, stack, tiny};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::{bpf_get_attach_cookie, generated::bpf_ktime_get_ns};
 use aya_ebpf::macros::uprobe;
@@ -32,9 +32,13 @@ fn record(ctx: &ProbeContext) {
     if size < settings::min_size() {
         return count(Counter::Filtered);
     }
-    count(Counter::Hits);
     // SAFETY: the context is that of a uprobe program, for which the helper is allowed.
     let cookie = Cookie(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) });
+    if !dispatch::is_own(&regs, cookie) {
+        // Another probe sees it.
+        return;
+    }
+    count(Counter::Hits);
     let Some(stack) = interned_stack(ctx, &regs, cookie) else {
         return count(Counter::LostScratchBusy);
     };

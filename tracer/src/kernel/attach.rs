@@ -77,9 +77,13 @@ fn attach_rows(ebpf: &mut Ebpf, process: &Process, plan: &ProbePlan) -> Result<(
                 Tiny::Never
             }
         };
+        let cookie = Cookie::new(number, row.site.frame_set_up, tiny);
+        let cookie = row.dispatch.map_or(cookie, |dispatch| {
+            cookie.dispatching(dispatch.mask, dispatch.specialised)
+        });
         let point = UProbeAttachPoint {
             location: UProbeAttachLocation::AbsoluteOffset(row.offset.0),
-            cookie: Some(Cookie::new(number, row.site.frame_set_up, tiny).0),
+            cookie: Some(cookie.0),
         };
         if let Err(source) = program.attach(point, &exe, scope) {
             if !process.is_alive() {

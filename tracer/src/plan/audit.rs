@@ -112,7 +112,10 @@ pub fn audit(binary: &GoBinary) -> Result<Audit, PlanError> {
                         .is_some_and(|function| function.name.starts_with(MORE_STACK))
                 };
                 faults.extend(body.contradictions(row, is_more_stack));
-                faults.extend(nested(binary, &plan, body));
+                // A dispatcher counts only what it does not pass on.
+                if row.dispatch.is_none() {
+                    faults.extend(nested(binary, &plan, body));
+                }
             }
         }
     }
@@ -323,6 +326,7 @@ mod tests {
                 reason: "",
             },
             pointers: Pointers::ByType,
+            dispatch: None,
         };
         body.contradictions(&row, |address| address.0 == MORE)
     }

@@ -4,6 +4,7 @@
 //! other. Source: `src/runtime/malloc.go` and, from 1.26, `src/runtime/malloc_generated.go` of each version.
 
 use std::ops::RangeInclusive;
+use tracer_common::config::dispatch;
 
 /// What all names in the table start with.
 pub(super) const ALLOCATOR_PREFIX: &str = "runtime.mallocgc";
@@ -176,6 +177,11 @@ impl LeafSet {
         }
     }
 
+    /// The function that passes allocations on to the leaves, if there is one.
+    pub(super) fn dispatcher(&self) -> Option<&'static str> {
+        self.passing.contains(&"").then_some(ALLOCATOR_PREFIX)
+    }
+
     /// The first function that must be there and is not among `names`.
     pub(super) fn first_missing<'a>(
         &self,
@@ -191,6 +197,33 @@ impl LeafSet {
                     .any(|name| name.strip_prefix(ALLOCATOR_PREFIX) == Some(leaf.suffix))
             })?;
         Some(format!("{ALLOCATOR_PREFIX}{}", missing.suffix))
+    }
+}
+
+/// Whether an allocation function is for one size class.
+pub(super) fn is_specialised(name: &str) -> bool {
+    name.rsplit_once("SC")
+        .is_some_and(|(_, number)| number.parse::<u32>().is_ok())
+}
+
+/// Bit of the leaf `name` in the mask of a dispatcher that has it inlined; `None` if there is no bit for it.
+pub(super) fn dispatch_bit(name: &str, pointers: Pointers) -> Option<u32> {
+    let class = name
+        .rsplit_once("SC")
+        .and_then(|(_, number)| number.parse::<u32>().ok());
+    match (pointers, class) {
+        (Pointers::Tiny, _) => Some(dispatch::TINY),
+        (Pointers::Never, None) => Some(dispatch::SMALL_NOSCAN),
+        (Pointers::WithoutHeader, None) => Some(dispatch::SMALL_SCAN_NO_HEADER),
+        (Pointers::WithHeader, None) => Some(dispatch::SMALL_SCAN_HEADER),
+        (Pointers::Large, None) => Some(dispatch::LARGE),
+        (Pointers::Never, Some(class)) if class <= dispatch::MAX_CLASS => {
+            Some(dispatch::NOSCAN_CLASS + class)
+        }
+        (Pointers::WithoutHeader, Some(class)) if class <= dispatch::MAX_CLASS => {
+            Some(dispatch::SCAN_CLASS + class)
+        }
+        _ => None,
     }
 }
 

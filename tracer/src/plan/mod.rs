@@ -3,6 +3,7 @@
 //! A plan is data; `kernel` carries it out. The set of functions is `leaves`, the instruction within each is `site`.
 
 mod audit;
+mod inlined;
 mod layout;
 mod leaves;
 mod site;
@@ -52,6 +53,17 @@ pub struct PlanRow {
     pub site: Site,
     /// What the function says about pointers in the memory it allocates.
     pub pointers: Pointers,
+    /// Set for a function that passes some allocations on to other rows.
+    pub dispatch: Option<Dispatch>,
+}
+
+/// Which allocations of a dispatcher are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dispatch {
+    /// Bits of [`tracer_common::config::dispatch`].
+    pub mask: u32,
+    /// Whether sizes up to 80 bytes are passed on to functions of their size class.
+    pub specialised: bool,
 }
 
 /// Whether a plan covers every allocation of its target.
@@ -124,17 +136,35 @@ pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
         .functions_with_prefix(leaves::ALLOCATOR_PREFIX)
         .filter(|f| !f.name.ends_with(".abi0"))
         .collect();
-    if let Some(missing) = set.first_missing(functions.iter().map(|f| f.name)) {
+    let inlined = inlined::find(binary, set);
+    let names = functions.iter().map(|function| function.name);
+    if let Some(missing) = set.first_missing(names.chain(inlined.leaves.iter().map(String::as_str)))
+    {
         return Err(PlanError::MissingFunction {
             version: version.to_string(),
             function: missing.to_owned(),
         });
     }
     let mut rows = Vec::new();
-    let mut unknown = Vec::new();
+    let mut unknown = inlined.unseen;
     for function in &functions {
         match set.classify(function.name) {
             leaves::Class::Leaf(pointers) => rows.push(row(binary, function, pointers)?),
+            leaves::Class::NotALeaf
+                if inlined.mask != 0 && set.dispatcher() == Some(function.name) =>
+            {
+                let specialised = functions
+                    .iter()
+                    .any(|function| leaves::is_specialised(function.name));
+                let dispatch = Some(Dispatch {
+                    mask: inlined.mask,
+                    specialised,
+                });
+                rows.push(PlanRow {
+                    dispatch,
+                    ..row(binary, function, Pointers::ByType)?
+                });
+            }
             leaves::Class::NotALeaf => {}
             leaves::Class::Unknown => unknown.push(function.name.to_owned()),
         }
@@ -190,6 +220,7 @@ fn row(
         offset,
         site,
         pointers,
+        dispatch: None,
     })
 }
 

@@ -19,7 +19,7 @@ mod symbols;
 pub(crate) mod text;
 mod types;
 
-use std::{path::Path, sync::OnceLock};
+use std::{collections::BTreeSet, path::Path, sync::OnceLock};
 
 pub use address::{FileOffset, LoadBias, RuntimePc, VirtualAddress};
 pub use buildinfo::{BuildInfo, GoVersion};
@@ -191,6 +191,21 @@ impl GoBinary {
     #[must_use]
     pub fn types(&self) -> TypeReader<'_> {
         TypeReader::new(&self.elf, self.module())
+    }
+
+    /// Every pair of a function and a function inlined into it whose name begins with `prefix`, each pair once: with
+    /// profile-guided optimization the compiler inlines functions of any size where they are hot.
+    #[must_use]
+    pub fn inlined_copies(&self, prefix: &str) -> BTreeSet<(String, String)> {
+        let copies = self
+            .pclntab()
+            .map(|table| table.inlined_copies(|name| name.starts_with(prefix.as_bytes())));
+        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        copies
+            .into_iter()
+            .flatten()
+            .map(|(host, inlined)| (text(host), text(inlined)))
+            .collect()
     }
 
     /// The Go runtime's own table of functions, files and lines.

@@ -48,6 +48,10 @@ pub(crate) struct Pclntab<'a> {
 #[derive(Debug)]
 pub(crate) struct Steps(u32);
 
+/// Steps through the tables of all functions together: some tenths of a second. The largest programs need some
+/// millions.
+const MAX_STEPS_OF_ALL: u32 = 1 << 27;
+
 impl Default for Steps {
     fn default() -> Self {
         Self(1 << 20)
@@ -129,11 +133,55 @@ impl<'a> Pclntab<'a> {
         let function = functions.get(after.checked_sub(1)?)?;
         let entry = bytes::u32_at(function, 0)?;
         (entry <= offset && offset < end).then_some(())?;
+        self.record_of(function)
+    }
+
+    /// Every pair of a function and a function inlined into it whose name satisfies `wanted`, as often as the trees
+    /// name it. A table that lies ends the search.
+    pub(crate) fn inlined_copies(
+        &self,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Vec<(&'a [u8], &'a [u8])> {
+        let mut copies = Vec::new();
+        let mut steps = Steps(MAX_STEPS_OF_ALL);
+        for function in self.functions.as_chunks::<8>().0 {
+            let Some(function) = self.record_of(function) else {
+                continue;
+            };
+            let count = function.inlined_calls(&mut steps).unwrap_or_default();
+            let calls = (0..count).map_while(|index| function.inlined_call(index));
+            for call in calls.filter(|call| wanted(call.name)) {
+                copies.extend(function.name().map(|host| (host, call.name)));
+            }
+        }
+        copies
+    }
+
+    /// The record that an element of the function table points to.
+    fn record_of(&self, function: &[u8]) -> Option<FunctionRecord<'a>> {
+        let entry = bytes::u32_at(function, 0)?;
         Some(FunctionRecord {
             table: *self,
             entry: self.text.wrapping_add(u64::from(entry)),
             record: self.records.get(bytes::u32_at(function, 4)? as usize..)?,
         })
+    }
+
+    /// The largest value in the table at `offset`; `None` if there is no such table.
+    fn largest_value(&self, offset: u32, steps: &mut Steps) -> Option<i32> {
+        let mut rest = self.values.get(offset as usize..).filter(|_| offset != 0)?;
+        let (mut value, mut largest, mut first) = (-1_i32, -1, true);
+        loop {
+            steps.0 = steps.0.checked_sub(1)?;
+            let (delta, after) = bytes::uvarint(rest)?;
+            if delta == 0 && !first {
+                return Some(largest);
+            }
+            first = false;
+            value = value.wrapping_add(zigzag(delta));
+            largest = largest.max(value);
+            rest = bytes::uvarint(after)?.1;
+        }
     }
 
     fn name(&self, offset: u32) -> Option<&'a [u8]> {
@@ -196,11 +244,24 @@ impl<'a> FunctionRecord<'a> {
 
     /// The index in the tree of the innermost inlined call that the instruction at `pc` belongs to.
     pub(crate) fn inlined_at(&self, pc: u64, steps: &mut Steps) -> Option<i32> {
-        let count = self.word(NPCDATA)? as usize;
-        let offset = (PCDATA_INL_TREE_INDEX < count)
-            .then(|| self.word(self.header() + 4 * PCDATA_INL_TREE_INDEX))??;
-        let index = self.table.value(offset, self.entry, pc, steps)?;
+        let index = self
+            .table
+            .value(self.inlined_table()?, self.entry, pc, steps)?;
         (index >= 0).then_some(index)
+    }
+
+    /// How many calls the tree has.
+    fn inlined_calls(&self, steps: &mut Steps) -> Option<i32> {
+        self.table
+            .largest_value(self.inlined_table()?, steps)?
+            .checked_add(1)
+    }
+
+    /// Where the table of indices into the tree is.
+    fn inlined_table(&self) -> Option<u32> {
+        let count = self.word(NPCDATA)? as usize;
+        (PCDATA_INL_TREE_INDEX < count)
+            .then(|| self.word(self.header() + 4 * PCDATA_INL_TREE_INDEX))?
     }
 
     /// The call at `index` of the tree.
