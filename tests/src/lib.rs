@@ -60,3 +60,14 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// Waits until the probes of earlier captures are gone: the kernel takes out one at a time, about ten a second, and lets
+/// nobody attach meanwhile.
+pub fn wait_for_earlier_detaches() {
+    wait_until("earlier captures are detached", || {
+        let tracers = std::process::Command::new("pgrep")
+            .args(["-x", "tracer"])
+            .output();
+        tracers.is_ok_and(|found| found.stdout.is_empty())
+    });
+}

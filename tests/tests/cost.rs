@@ -29,6 +29,7 @@ fn the_demo_service_is_attached_quickly_and_in_little_memory() {
         .next()
         .expect("an address")
         .to_owned();
+    tracer_tests::wait_for_earlier_detaches();
     let agent = Agent::record(service.pid(), &[]);
     let took = agent.wait_attached();
     assert!(took < ATTACH, "attached after {took:?}");

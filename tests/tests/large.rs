@@ -39,6 +39,7 @@ fn a_large_program_is_attached_at_once_and_its_first_interval_has_figures() {
         "--duration",
         "1s",
     ];
+    tracer_tests::wait_for_earlier_detaches();
     let agent = Agent::attach(program.pid(), &args);
     let attached = agent.wait_attached();
     println!("attached after {} ms", attached.as_millis());

@@ -124,12 +124,11 @@ fn answer<T>(reply: oneshot::Sender<T>, value: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::Rounding;
     use crate::decode::encoded;
     use crate::stream::Replay;
 
     fn started(records: Vec<Vec<u8>>) -> Collector {
-        Collector::start(Replay::new(records), Aggregator::new(Rounding::for_tests())).unwrap()
+        Collector::start(Replay::new(records), Aggregator::for_tests()).unwrap()
     }
 
     #[test]

@@ -7,12 +7,12 @@ mod live;
 pub use events::Event;
 pub use live::LiveView;
 
-use crate::aggregate::{Aggregator, Rounding, Rules, Sums, Totals, TypeFacts};
+use crate::aggregate::{Aggregator, CodeFacts, Rounding, Rules, Sums, Totals, TypeFacts};
 use crate::collect::{Collector, CollectorDied};
 use crate::kernel::{self, Attached, Counters, KernelError, Settings};
 use crate::plan::{self, Coverage, PlanError, ProbePlan};
 use crate::report::{self, Capture, EndedBy, Overhead, Report, Target, TimelinePoint, Window};
-use crate::symbolize::{Symbolizer, Symbols};
+use crate::symbolize::{Symbolizer, Symbols, is_runtime, package};
 use crate::target::{GoBinary, LoadBias, Process, RuntimePc, TargetError};
 use events::{Events, Watch};
 use heap_counter::HeapCounter;
@@ -169,8 +169,8 @@ impl Prepared {
                 .map(|address| self.bias.to_runtime(address)),
         };
         let (mut attached, source) = kernel::attach(&self.process, &self.plan, &settings)?;
-        let collector = Collector::start(source, Aggregator::new(self.rounding()))
-            .map_err(SessionError::Thread)?;
+        let collector =
+            Collector::start(source, self.aggregator()).map_err(SessionError::Thread)?;
         attached.start()?;
         let context = Context {
             target: self.target(),
@@ -192,19 +192,19 @@ impl Prepared {
         })
     }
 
-    fn rounding(&self) -> Rounding {
-        let rows = self.plan.rows.iter().map(|row| row.pointers).collect();
-        let types = BinaryTypes {
-            binary: Arc::clone(&self.binary),
-            bias: self.bias,
+    fn aggregator(&self) -> Aggregator {
+        let facts = || {
+            let binary = Arc::clone(&self.binary);
+            Box::new(BinaryFacts {
+                binary,
+                bias: self.bias,
+            })
         };
-        Rounding::new(
-            Rules {
-                rows,
-                headers: self.plan.headers,
-            },
-            Box::new(types),
-        )
+        let rules = Rules {
+            rows: self.plan.rows.iter().map(|row| row.pointers).collect(),
+            headers: self.plan.headers,
+        };
+        Aggregator::new(Rounding::new(rules, facts()), facts())
     }
 }
 
@@ -349,16 +349,24 @@ impl Context {
     }
 }
 
-/// Pointer facts from the type descriptors in the binary.
-struct BinaryTypes {
+/// What aggregation asks of the binary.
+struct BinaryFacts {
     binary: Arc<GoBinary>,
     bias: LoadBias,
 }
 
-impl TypeFacts for BinaryTypes {
+impl TypeFacts for BinaryFacts {
     fn has_pointers(&self, type_pointer: u64) -> Option<bool> {
         let address = self.bias.to_link_time(RuntimePc(type_pointer));
         Some(self.binary.types().read(address).ok()?.pointer_bytes != 0)
+    }
+}
+
+impl CodeFacts for BinaryFacts {
+    fn is_runtime(&self, pc: u64) -> bool {
+        let address = self.bias.to_link_time(RuntimePc(pc));
+        let function = self.binary.function_at(address);
+        function.is_some_and(|function| is_runtime(&package(function.name)))
     }
 }
 

@@ -3,10 +3,13 @@
 //! Holds no names: a stack is a [`StackId`], a type an address. Sites come later, when `report` joins the sums with
 //! symbols. Every bound is a constant here; what exceeds one is counted, never dropped silently.
 
+mod fold;
 mod rounding;
 mod sizes;
 mod types;
 
+pub use fold::CodeFacts;
+use fold::Folded;
 pub use rounding::{Rounding, Rules, TypeFacts};
 pub use sizes::{Sizes, SizesView};
 pub use types::{TypeTotals, Types};
@@ -15,8 +18,9 @@ use crate::decode::{Alloc, Record, StackDefinition, StackId};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Most distinct stacks with totals of their own: a service has hundreds to thousands.
-pub const MAX_STACKS: usize = 200_000;
+/// Most distinct stacks that are kept whole: a service has hundreds to thousands. A program that recurses over its data,
+/// such as a compiler, has millions; those beyond the bound are folded (see `fold`).
+pub const MAX_STACKS: usize = 100_000;
 /// Most histograms; each has at most 40 KiB. Stacks with few distinct sizes need none.
 pub const MAX_HISTOGRAMS: usize = 2_000;
 
@@ -119,7 +123,7 @@ pub struct Totals {
     pub stacks: StackMap<StackTotals>,
     /// Frames per stack; may lack some that the kernel could not send, and have some without totals.
     pub frames: StackMap<Frames>,
-    /// Allocations beyond [`MAX_STACKS`]: in `sums`, at no stack.
+    /// Allocations beyond all bounds on stacks: in `sums`, at no stack.
     pub overflowed: u64,
     /// Records that could not be decoded.
     pub undecodable: u64,
@@ -130,17 +134,26 @@ pub struct Totals {
 pub struct Aggregator {
     totals: Totals,
     rounding: Rounding,
+    folded: Folded,
     histograms_left: usize,
 }
 
 impl Aggregator {
-    /// An empty aggregator that rounds sizes as the target's runtime does.
-    pub fn new(rounding: Rounding) -> Self {
+    /// An empty aggregator that rounds sizes as the target's runtime does, and is told by `code` which frames matter most
+    /// when there are too many.
+    pub fn new(rounding: Rounding, code: Box<dyn CodeFacts>) -> Self {
         Aggregator {
             totals: Totals::default(),
             rounding,
+            folded: Folded::new(code),
             histograms_left: MAX_HISTOGRAMS,
         }
+    }
+
+    /// An aggregator for tests of what is made of its totals.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Aggregator::new(Rounding::for_tests(), Box::new(fold::LowIsRuntime))
     }
 
     /// Takes one record, or what is left of one.
@@ -166,11 +179,12 @@ impl Aggregator {
         let rounded = self.rounding.rounded(alloc);
         let totals = &mut self.totals;
         totals.sums.add(alloc.size, rounded);
-        if totals.stacks.len() >= MAX_STACKS && !totals.stacks.contains_key(&alloc.stack) {
+        let id = self.folded.resolve(alloc.stack);
+        if totals.stacks.len() >= MAX_STACKS + fold::MAX_FOLDS && !totals.stacks.contains_key(&id) {
             totals.overflowed += 1;
             return;
         }
-        let stack = totals.stacks.entry(alloc.stack).or_default();
+        let stack = totals.stacks.entry(id).or_default();
         stack.sums.add(alloc.size, rounded);
         stack.sizes.add(alloc.size, &mut self.histograms_left);
         stack.types.add(alloc.type_pointer, alloc.size, rounded);
@@ -178,13 +192,16 @@ impl Aggregator {
 
     fn define(&mut self, definition: &StackDefinition<'_>) {
         let frames = &mut self.totals.frames;
-        if frames.len() >= MAX_STACKS {
+        if frames.contains_key(&definition.id) {
             return;
         }
-        frames.entry(definition.id).or_insert_with(|| Frames {
-            pcs: definition.frames().collect(),
-            cut: definition.truncated || definition.unreadable,
-        });
+        if frames.len() < MAX_STACKS {
+            let cut = definition.truncated || definition.unreadable;
+            let pcs = definition.frames().collect();
+            frames.insert(definition.id, Frames { pcs, cut });
+        } else if let Some((fold, pcs)) = self.folded.fold(definition) {
+            frames.insert(fold, Frames { pcs, cut: true });
+        }
     }
 }
 
@@ -194,7 +211,7 @@ mod tests {
     use crate::decode::{decode, encoded};
 
     fn aggregated(records: &[Vec<u8>]) -> Totals {
-        let mut aggregator = Aggregator::new(Rounding::for_tests());
+        let mut aggregator = Aggregator::for_tests();
         for record in records {
             aggregator.apply(decode(record));
         }
@@ -242,14 +259,57 @@ mod tests {
     }
 
     #[test]
-    fn stacks_beyond_the_bound_stay_in_the_sums() {
-        let mut aggregator = Aggregator::new(Rounding::for_tests());
-        for stack in 0..MAX_STACKS as u64 + 10 {
+    fn stacks_beyond_the_bound_are_folded_to_their_inner_frames() {
+        let mut aggregator = Aggregator::for_tests();
+        let whole = MAX_STACKS as u64;
+        for stack in 0..whole + 1000 {
+            // One place that allocates, below ever other callers.
+            let frames: Vec<u64> = (1..=fold::INNER_FRAMES as u64)
+                .chain([1 << 20 | stack])
+                .collect();
+            aggregator.apply(decode(&encoded::stack(stack, &frames)));
+            aggregator.apply(decode(&encoded::alloc(0, stack, 16, 0)));
+        }
+        let totals = aggregator.into_totals();
+        assert_eq!((totals.sums.allocs, totals.overflowed), (whole + 1000, 0));
+        assert_eq!(
+            (totals.stacks.len(), totals.frames.len()),
+            (MAX_STACKS + 1, MAX_STACKS + 1)
+        );
+        let folded = totals.frames.iter().find(|(_, frames)| frames.cut).unwrap();
+        assert_eq!(folded.1.pcs.len(), fold::INNER_FRAMES);
+        assert_eq!(totals.stacks[folded.0].sums.allocs, 1000);
+    }
+
+    #[test]
+    fn when_folds_are_too_many_the_site_and_its_caller_remain() {
+        let mut aggregator = Aggregator::for_tests();
+        for stack in 0..(MAX_STACKS + fold::MAX_FOLDS) as u64 {
+            // Recursion: the third caller differs in every stack.
+            let frames = [1, 2, 500, 600, 1 << 20 | stack, 700];
+            aggregator.apply(decode(&encoded::stack(stack, &frames)));
+            aggregator.apply(decode(&encoded::alloc(0, stack, 16, 0)));
+        }
+        let totals = aggregator.into_totals();
+        assert_eq!(totals.overflowed, 0);
+        assert!(
+            totals
+                .frames
+                .values()
+                .any(|frames| *frames.pcs == [1, 2, 500, 600])
+        );
+    }
+
+    #[test]
+    fn beyond_all_bounds_allocations_stay_in_the_sums() {
+        let mut aggregator = Aggregator::for_tests();
+        let bound = (MAX_STACKS + fold::MAX_FOLDS) as u64;
+        for stack in 0..bound + 10 {
             aggregator.apply(decode(&encoded::alloc(0, stack, 16, 0)));
         }
         aggregator.apply(decode(&encoded::alloc(0, 1, 16, 0)));
         let totals = aggregator.into_totals();
-        assert_eq!(totals.sums.allocs, MAX_STACKS as u64 + 11);
-        assert_eq!((totals.stacks.len(), totals.overflowed), (MAX_STACKS, 10));
+        assert_eq!(totals.sums.allocs, bound + 11);
+        assert_eq!((totals.stacks.len() as u64, totals.overflowed), (bound, 10));
     }
 }

@@ -37,6 +37,8 @@ impl Sizes {
         if let Some((_, count)) = self.exact.iter_mut().find(|(known, _)| *known == size) {
             *count += 1;
         } else if self.exact.len() < MAX_EXACT {
+            // Most stacks ask for one size, and there are many stacks.
+            self.exact.reserve_exact(1);
             self.exact.push((size, 1));
         } else if *histograms_left > 0 && self.upgrade() {
             *histograms_left -= 1;

@@ -33,6 +33,8 @@ impl Types {
         } else if self.known.len() < MAX_TYPES {
             let mut sums = Sums::default();
             sums.add(size, rounded);
+            // Most stacks allocate one type, and there are many stacks.
+            self.known.reserve_exact(1);
             self.known.push(TypeTotals { type_pointer, sums });
         } else {
             self.others.add(size, rounded);

@@ -143,7 +143,7 @@ fn stacks(totals: &Totals, symbols: &Symbols) -> (Vec<Frame>, Vec<Stack>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::{Aggregator, Rounding};
+    use crate::aggregate::Aggregator;
     use crate::decode::{decode, encoded};
 
     fn completeness_of(
@@ -151,7 +151,7 @@ mod tests {
         counters: &[(Counter, u64)],
         probed_share: Option<f64>,
     ) -> Completeness {
-        let mut aggregator = Aggregator::new(Rounding::for_tests());
+        let mut aggregator = Aggregator::for_tests();
         records
             .iter()
             .for_each(|record| aggregator.apply(decode(record)));

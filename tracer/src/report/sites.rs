@@ -100,7 +100,7 @@ fn site(frames: Vec<Frame>, mut endings: Vec<Ending<'_>>, symbols: &Symbols) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::{Aggregator, Rounding};
+    use crate::aggregate::Aggregator;
     use crate::decode::{decode, encoded};
     use crate::symbolize::Frame as Named;
     use crate::target::{GoType, Kind};
@@ -109,7 +109,7 @@ mod tests {
 
     /// Totals of allocations of `(stack id, program counters, size, type)`.
     fn totals(allocs: &[(u64, &[u64], u64, u64)]) -> Totals {
-        let mut aggregator = Aggregator::new(Rounding::for_tests());
+        let mut aggregator = Aggregator::for_tests();
         for (id, pcs, size, type_pointer) in allocs {
             let pcs: Vec<u64> = [PROBE].iter().chain(*pcs).copied().collect();
             aggregator.apply(decode(&encoded::stack(*id, &pcs)));

@@ -1,0 +1,120 @@
+//! Stacks beyond the bound, each reduced to its inner frames: the site stays exact, outer callers are given up.
+//!
+//! First to a fixed number of frames; when these are too many as well, to the site and its caller.
+
+use super::StackMap;
+use crate::decode::{StackDefinition, StackId};
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+/// Frames that a folded stack keeps: the runtime's own, the site, and its nearest callers.
+pub(super) const INNER_FRAMES: usize = 12;
+/// Most different stacks of that length.
+const MAX_INNER: usize = 25_000;
+/// Most different folded stacks.
+pub(super) const MAX_FOLDS: usize = 50_000;
+/// Most stacks that are remembered as folded: what fits into a map of 2^21 places of 17 bytes.
+const MAX_FOLDED: usize = 1_800_000;
+
+/// Tells the Go runtime's code from the rest.
+pub trait CodeFacts: Send {
+    /// Whether the program counter lies in a function of the Go runtime.
+    fn is_runtime(&self, pc: u64) -> bool;
+}
+
+/// Which stacks are folded into which.
+pub(super) struct Folded {
+    into: StackMap<StackId>,
+    folds: StackMap<()>,
+    code: Box<dyn CodeFacts>,
+}
+
+impl fmt::Debug for Folded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Folded { into, folds, .. } = self;
+        f.debug_struct("Folded")
+            .field("into", &into.len())
+            .field("folds", &folds.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Folded {
+    /// Nothing is folded yet.
+    pub(super) fn new(code: Box<dyn CodeFacts>) -> Self {
+        Folded {
+            into: StackMap::default(),
+            folds: StackMap::default(),
+            code,
+        }
+    }
+
+    /// The stack to count for `id`: itself, unless it is folded.
+    pub(super) fn resolve(&self, id: StackId) -> StackId {
+        if self.into.is_empty() {
+            return id;
+        }
+        self.into.get(&id).copied().unwrap_or(id)
+    }
+
+    /// Folds a stack; gives the folded one and its frames if it is new. Beyond the bounds nothing happens.
+    pub(super) fn fold(
+        &mut self,
+        definition: &StackDefinition<'_>,
+    ) -> Option<(StackId, Box<[u64]>)> {
+        let count = self.into.len();
+        let Entry::Vacant(entry) = self.into.entry(definition.id) else {
+            return None;
+        };
+        let mut pcs: Vec<u64> = definition.frames().take(INNER_FRAMES).collect();
+        let mut fold = identity(&pcs);
+        if !self.folds.contains_key(&fold) && self.folds.len() >= MAX_INNER {
+            pcs.truncate(site_and_caller(&pcs, &*self.code));
+            fold = identity(&pcs);
+        }
+        let known = self.folds.contains_key(&fold);
+        if count >= MAX_FOLDED || (!known && self.folds.len() >= MAX_FOLDS) {
+            return None;
+        }
+        entry.insert(fold);
+        (!known).then(|| {
+            self.folds.insert(fold, ());
+            (fold, pcs.into())
+        })
+    }
+}
+
+/// Frames up to the caller of the innermost one outside the runtime. The first is the probed allocation function.
+fn site_and_caller(pcs: &[u64], code: &dyn CodeFacts) -> usize {
+    let site = pcs.iter().position(|pc| !code.is_runtime(*pc));
+    site.map_or(pcs.len(), |site| site + 2)
+}
+
+fn identity(pcs: &[u64]) -> StackId {
+    let mut hasher = DefaultHasher::new();
+    pcs.hash(&mut hasher);
+    StackId(hasher.finish())
+}
+
+/// Program counters below 100 are the runtime's.
+#[cfg(test)]
+pub(crate) struct LowIsRuntime;
+
+#[cfg(test)]
+impl CodeFacts for LowIsRuntime {
+    fn is_runtime(&self, pc: u64) -> bool {
+        pc < 100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_fold_ends_at_the_caller_of_the_site() {
+        assert_eq!(site_and_caller(&[1, 2, 200, 300, 400], &LowIsRuntime), 4);
+        assert_eq!(site_and_caller(&[1, 2, 3], &LowIsRuntime), 3);
+    }
+}
