@@ -3,6 +3,9 @@
 /// Program that records an allocation: size in the first, type in the second argument register.
 pub const PROGRAM_ALLOC: &str = "alloc";
 
+/// The same for a function that passes some allocations on: see [`Cookie::dispatching`].
+pub const PROGRAM_ALLOC_DISPATCHED: &str = "alloc_dispatched";
+
 /// Ring buffer of records.
 pub const MAP_EVENTS: &str = "EVENTS";
 /// Per-CPU array with one element: an array of [`crate::counter::COUNTERS`] `u64`.

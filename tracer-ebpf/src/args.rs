@@ -22,15 +22,20 @@ pub struct Registers {
 impl Registers {
     #[inline(always)]
     pub fn read(ctx: &ProbeContext) -> Self {
-        // SAFETY: the context of a uprobe program is a `pt_regs`, which the verifier checks again.
-        let regs = unsafe { &*ctx.regs };
-        Registers {
-            argument0: regs.rax,
-            argument1: regs.rbx,
-            goroutine: regs.r14,
-            instruction_pointer: regs.rip,
-            stack_pointer: regs.rsp,
-            frame_pointer: regs.rbp,
+        let regs = ctx.regs;
+        // SAFETY: the context of a uprobe program is a `pt_regs`, which the verifier checks again. Volatile, so that
+        // registers read anew are new to the verifier, without the bounds it learned of an earlier value.
+        let read = |register: *const u64| unsafe { register.read_volatile() };
+        // SAFETY: only addresses of fields are taken.
+        unsafe {
+            Registers {
+                argument0: read(&raw const (*regs).rax),
+                argument1: read(&raw const (*regs).rbx),
+                goroutine: read(&raw const (*regs).r14),
+                instruction_pointer: read(&raw const (*regs).rip),
+                stack_pointer: read(&raw const (*regs).rsp),
+                frame_pointer: read(&raw const (*regs).rbp),
+            }
         }
     }
 }

@@ -18,8 +18,7 @@ const MAX_SPECIALISED: u64 = 80;
 /// Whether the dispatcher at this probe allocates itself what it is asked for.
 #[inline(always)]
 pub fn is_own(regs: &Registers, cookie: Cookie) -> bool {
-    let own = cookie.dispatched();
-    own == 0 || own & (1 << destination(regs, cookie.specialised())) != 0
+    cookie.dispatched() & (1 << destination(regs, cookie.specialised())) != 0
 }
 
 /// Bit of the function that the allocation goes to.

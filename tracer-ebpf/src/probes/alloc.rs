@@ -25,6 +25,22 @@ pub fn alloc(ctx: ProbeContext) -> u32 {
     0
 }
 
+/// For a function that passes some allocations on to others, which are probed too. A program of its own: what the
+/// verifier learns from the choice would have it check the walk of [`alloc`] several times.
+#[uprobe]
+pub fn alloc_dispatched(ctx: ProbeContext) -> u32 {
+    if settings::recording() && dispatch::is_own(&Registers::read(&ctx), cookie(&ctx)) {
+        record(&ctx);
+    }
+    0
+}
+
+#[inline(always)]
+fn cookie(ctx: &ProbeContext) -> Cookie {
+    // SAFETY: the context is that of a uprobe program, for which the helper is allowed.
+    Cookie(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) })
+}
+
 #[inline(always)]
 fn record(ctx: &ProbeContext) {
     let regs = Registers::read(ctx);
@@ -32,13 +48,8 @@ fn record(ctx: &ProbeContext) {
     if size < settings::min_size() {
         return count(Counter::Filtered);
     }
-    // SAFETY: the context is that of a uprobe program, for which the helper is allowed.
-    let cookie = Cookie(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) });
-    if !dispatch::is_own(&regs, cookie) {
-        // Another probe sees it.
-        return;
-    }
     count(Counter::Hits);
+    let cookie = cookie(ctx);
     let Some(stack) = interned_stack(ctx, &regs, cookie) else {
         return count(Counter::LostScratchBusy);
     };

@@ -3,7 +3,7 @@
 use super::counters::{self, Counters};
 use super::load::{Settings, load, uprobe};
 use super::{KernelError, log};
-use crate::plan::{Pointers, ProbePlan};
+use crate::plan::{Dispatch, Pointers, ProbePlan};
 use crate::stream::RingSource;
 use crate::target::Process;
 use aya::Ebpf;
@@ -68,7 +68,6 @@ fn attach_rows(ebpf: &mut Ebpf, process: &Process, plan: &ProbePlan) -> Result<(
     let scope = UProbeScope::OneProcess(NonZeroU32::new(pid.unsigned_abs()).ok_or_else(gone)?);
     // The link leads to the running file even if it was deleted, replaced or lies in another mount namespace.
     let exe = process.exe_path();
-    let program = uprobe(ebpf, config::PROGRAM_ALLOC)?;
     for (number, row) in (0..=u8::MAX).zip(&plan.rows) {
         let tiny = match row.pointers {
             Pointers::Tiny => Tiny::Always,
@@ -78,14 +77,18 @@ fn attach_rows(ebpf: &mut Ebpf, process: &Process, plan: &ProbePlan) -> Result<(
             }
         };
         let cookie = Cookie::new(number, row.site.frame_set_up, tiny);
-        let cookie = row.dispatch.map_or(cookie, |dispatch| {
-            cookie.dispatching(dispatch.mask, dispatch.specialised)
-        });
+        let (program, cookie) = match row.dispatch {
+            None => (config::PROGRAM_ALLOC, cookie),
+            Some(Dispatch { mask, specialised }) => (
+                config::PROGRAM_ALLOC_DISPATCHED,
+                cookie.dispatching(mask, specialised),
+            ),
+        };
         let point = UProbeAttachPoint {
             location: UProbeAttachLocation::AbsoluteOffset(row.offset.0),
             cookie: Some(cookie.0),
         };
-        if let Err(source) = program.attach(point, &exe, scope) {
+        if let Err(source) = uprobe(ebpf, program)?.attach(point, &exe, scope) {
             if !process.is_alive() {
                 return Err(gone());
             }

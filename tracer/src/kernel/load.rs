@@ -41,6 +41,8 @@ pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
     };
     let mcache0 = settings.mcache0.map_or(0, |address| address.0);
     EbpfLoader::new()
+        // The programs read no kernel structure; parsing the kernel's BTF would take 60 ms.
+        .btf(None)
         .verifier_log_level(VerifierLogLevel::DISABLE)
         .override_global(config::GLOBAL_HASH_SEED, &seed, true)
         .override_global(config::GLOBAL_MIN_SIZE, &settings.min_size.max(1), true)
@@ -57,7 +59,7 @@ pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
         .map_err(|error| KernelError::Load(Box::new(error)))
 }
 
-/// Loads one uprobe program into the kernel.
+/// A uprobe program, loaded into the kernel when it is first asked for.
 pub(super) fn uprobe<'a>(
     ebpf: &'a mut Ebpf,
     name: &'static str,
@@ -71,12 +73,12 @@ pub(super) fn uprobe<'a>(
         .ok_or(KernelError::Incomplete(name))?
         .try_into()
         .map_err(failed)?;
-    program.load().map_err(failed)?;
-    if let Ok(info) = program.info() {
-        log::debug!(
-            "{name}: {:?} instructions verified",
-            info.verified_instruction_count()
-        );
+    if program.fd().is_err() {
+        program.load().map_err(failed)?;
+        if let Ok(info) = program.info() {
+            let verified = info.verified_instruction_count();
+            log::debug!("{name}: {verified:?} instructions verified");
+        }
     }
     Ok(program)
 }
