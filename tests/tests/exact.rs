@@ -68,6 +68,7 @@ fn at(capture: &Value, function: &str, line: u64) -> u64 {
 /// the probe and the tiny allocator, the goroutine may go on at another P, whose block has other room. It can in these:
 /// - up to Go 1.23 the probe is in `mallocgc`, before a mark assist;
 /// - from Go 1.21 to 1.23 that assist is behind a call, whose stack check yields to others outside of a collection, too;
+/// - so it is where profile-guided optimization has inlined the tiny allocator into `mallocgc`;
 /// - the size-specialised functions (1.27, and 1.26 with the experiment) do the assist themselves.
 ///
 /// One goroutine has one P here, and under the race detector each tiny object has a block of its own.
@@ -83,6 +84,7 @@ fn unsure_bytes(build: &Build, args: &[&str]) -> u64 {
         (..=20, _) => collects,
         (21..=23, _) => true,
         (26, "sizespecializedmalloc") => collects,
+        (_, "pgo") => collects,
         (27, "nosizespecializedmalloc") => false,
         (27, _) => collects,
         _ => false,

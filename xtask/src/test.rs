@@ -131,6 +131,7 @@ fn live_tests(privilege: &Privilege, filter: Option<&str>) -> Result<()> {
         "--locked",
         "--package",
         "tracer-tests",
+        "--no-fail-fast",
         "--config",
         &runner(words),
     ])
