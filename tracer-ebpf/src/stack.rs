@@ -55,7 +55,9 @@ pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
             set_flags(slot, FLAG_UNREADABLE);
             break;
         }
-        let word = (offset / 8) as usize;
+        // The compiler knows the bound already and would drop this check, but kernel 6.12 has forgotten it by now: there a
+        // comparison of `offset + 16` undoes what the verifier knew of `offset`.
+        let word = forget(offset / 8) as usize;
         if word >= CHUNK_WORDS - 1 {
             break;
         }
@@ -72,6 +74,15 @@ pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
     let id = hash.finish(flags(slot));
     slot.stack.id = id;
     id
+}
+
+/// The same number, of which the compiler knows nothing.
+#[inline(always)]
+fn forget(mut number: u64) -> u64 {
+    // SAFETY: a move of a register to itself. Without an instruction two lines would have one address, which the kernel
+    // refuses.
+    unsafe { core::arch::asm!("{0} = {0}", inout(reg) number) };
+    number
 }
 
 /// Reads a chunk at `address`, or a single frame record where a whole chunk would leave the mapped memory.

@@ -4,7 +4,7 @@ use super::{KernelError, object};
 use crate::plan::TinyLayout;
 use crate::target::RuntimePc;
 use aya::programs::UProbe;
-use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
+use aya::{Ebpf, EbpfLoader};
 use std::hash::{BuildHasher as _, RandomState};
 use tracer_common::config;
 
@@ -43,7 +43,6 @@ pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
     EbpfLoader::new()
         // The programs read no kernel structure; parsing the kernel's BTF would take 60 ms.
         .btf(None)
-        .verifier_log_level(VerifierLogLevel::DISABLE)
         .override_global(config::GLOBAL_HASH_SEED, &seed, true)
         .override_global(config::GLOBAL_MIN_SIZE, &settings.min_size.max(1), true)
         .override_global(config::GLOBAL_STACK_DEPTH, &settings.stack_depth, true)
