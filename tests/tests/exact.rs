@@ -62,36 +62,6 @@ fn at(capture: &Value, function: &str, line: u64) -> u64 {
     matching.map(|site| number(site, "/allocs")).sum()
 }
 
-/// How far the bytes of a capture may be off, in either direction: a few tiny blocks.
-///
-/// Whether a tiny object takes a new block is read from its P at the probe. Where the runtime can still yield between
-/// the probe and the tiny allocator, the goroutine may go on at another P, whose block has other room. It can in these:
-/// - up to Go 1.23 the probe is in `mallocgc`, before a mark assist;
-/// - from Go 1.21 to 1.23 that assist is behind a call, whose stack check yields to others outside of a collection, too;
-/// - so it is where profile-guided optimization has inlined the tiny allocator into `mallocgc`;
-/// - the size-specialised functions (1.27, and 1.26 with the experiment) do the assist themselves.
-///
-/// One goroutine has one P here, and under the race detector each tiny object has a block of its own.
-fn unsure_bytes(build: &Build, args: &[&str]) -> u64 {
-    const MOVES: u64 = 16;
-    const TINY_BLOCK: u64 = 16;
-    let one_processor = !args.contains(&"-goroutines");
-    if one_processor || build.variant == "race" {
-        return 0;
-    }
-    let collects = args.contains(&"-gc");
-    let can_yield = match (build.minor(), build.variant.as_str()) {
-        (..=20, _) => collects,
-        (21..=23, _) => true,
-        (26, "sizespecializedmalloc") => collects,
-        (_, "pgo") => collects,
-        (27, "nosizespecializedmalloc") => false,
-        (27, _) => collects,
-        _ => false,
-    };
-    if can_yield { MOVES * TINY_BLOCK } else { 0 }
-}
-
 fn assert_exact(build: &Build, args: &[&str]) {
     let (capture, expected) = traced(build, args);
     let context = format!("{build}, {args:?}");
@@ -104,10 +74,7 @@ fn assert_exact(build: &Build, args: &[&str]) {
     );
     let bytes = number(&capture, "/totals/alloc_bytes");
     let own_bytes = number(&expected, "/total/total_alloc");
-    assert!(
-        bytes.abs_diff(own_bytes) <= unsure_bytes(build, args),
-        "{context}: {bytes} bytes, {own_bytes} say MemStats"
-    );
+    assert_eq!(bytes, own_bytes, "{context}: bytes");
     let sites = expected["sites"].as_array().expect("sites");
     assert!(
         sites.len() > 20,
@@ -128,10 +95,7 @@ fn assert_exact(build: &Build, args: &[&str]) {
             continue;
         }
         let own_bytes = number(site, "/total_alloc");
-        assert!(
-            alloc_bytes.abs_diff(own_bytes) <= unsure_bytes(build, args),
-            "{context}: {alloc_bytes} bytes of {function}, {own_bytes} say MemStats"
-        );
+        assert_eq!(alloc_bytes, own_bytes, "{context}: bytes of {function}");
         if let Some(expected) = site["requested"].as_u64() {
             assert_eq!(
                 requested, expected,

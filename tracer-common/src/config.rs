@@ -6,6 +6,9 @@ pub const PROGRAM_ALLOC: &str = "alloc";
 /// The same for a function that passes some allocations on: see [`Cookie::dispatching`].
 pub const PROGRAM_ALLOC_DISPATCHED: &str = "alloc_dispatched";
 
+/// Program that records that a goroutine goes on where it may have changed its P.
+pub const PROGRAM_RESUME: &str = "resume";
+
 /// Ring buffer of records.
 pub const MAP_EVENTS: &str = "EVENTS";
 /// Per-CPU array with one element: an array of [`crate::counter::COUNTERS`] `u64`.

@@ -16,10 +16,14 @@ pub enum Counter {
     StackRingFull = 4,
     /// Stack walks that met unreadable memory; the event is sent with the frames that could be read.
     StackUnreadable = 5,
+    /// Goroutines seen going on where they may have changed their P.
+    Resumes = 6,
+    /// The same, not sent because the ring was full: the bytes of one tiny object may be wrong by a block.
+    ResumeRingFull = 7,
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 6;
+pub const COUNTERS: usize = 8;
 
 impl Counter {
     /// All counters, in slot order.
@@ -30,6 +34,8 @@ impl Counter {
         Counter::LostScratchBusy,
         Counter::StackRingFull,
         Counter::StackUnreadable,
+        Counter::Resumes,
+        Counter::ResumeRingFull,
     ];
 
     /// Position in the counter array.
@@ -51,6 +57,8 @@ impl Counter {
             Counter::LostScratchBusy => "scratch_busy",
             Counter::StackRingFull => "stack_ring_full",
             Counter::StackUnreadable => "stack_unreadable",
+            Counter::Resumes => "resumes",
+            Counter::ResumeRingFull => "resume_ring_full",
         }
     }
 }

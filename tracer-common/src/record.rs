@@ -9,12 +9,15 @@ use core::mem::{offset_of, size_of};
 pub const KIND_ALLOC: u8 = 1;
 /// [`RecordHeader::kind`] of a [`StackRecord`].
 pub const KIND_STACK: u8 = 2;
+/// [`RecordHeader::kind`] of a [`ResumeRecord`].
+pub const KIND_RESUME: u8 = 3;
 
 /// [`RecordHeader::flags`]: [`RecordHeader::time`] was measured.
 pub const FLAG_TIMED: u16 = 1 << 0;
 /// [`RecordHeader::flags`] of a stack: there are more frames than the limit allows.
 pub const FLAG_TRUNCATED: u16 = 1 << 1;
-/// [`RecordHeader::flags`] of a stack: the walk met memory it could not read, outer frames are missing.
+/// [`RecordHeader::flags`] of a stack: the walk met memory it could not read, outer frames are missing. Of a
+/// resumption: the tiny allocator's state could not be read.
 pub const FLAG_UNREADABLE: u16 = 1 << 2;
 /// [`RecordHeader::flags`] of an allocation: a tiny object that takes a new block of 16 bytes.
 pub const FLAG_TINY_NEW: u16 = 1 << 3;
@@ -68,6 +71,19 @@ pub struct StackRecord {
     pub frames: [u64; MAX_FRAMES],
 }
 
+/// A goroutine that goes on after it may have changed its P, between the probe that recorded its last allocation and
+/// the tiny allocator. What the record of that allocation says about its block may not hold any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct ResumeRecord {
+    /// Kind and flags.
+    pub header: RecordHeader,
+    /// Address of the running `g`.
+    pub goroutine: u64,
+    /// Bit n: a tiny object of n bytes shares the current block of the P, none: it takes a new one.
+    pub shared: u64,
+}
+
 /// Bytes of a [`StackRecord`] before its frames.
 pub const STACK_HEADER_BYTES: usize = offset_of!(StackRecord, frames);
 
@@ -77,5 +93,6 @@ const _: () = assert!(
     size_of::<AllocRecord>() == 40,
     "an event record has at most 40 bytes"
 );
+const _: () = assert!(size_of::<ResumeRecord>() == 24);
 const _: () = assert!(STACK_HEADER_BYTES == 24);
 const _: () = assert!(size_of::<StackRecord>() == STACK_HEADER_BYTES + 8 * MAX_FRAMES);

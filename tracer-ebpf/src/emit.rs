@@ -6,7 +6,9 @@ use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_ringbuf_output, macros::map, maps::RingBuf,
 };
 use tracer_common::limits::{DEFAULT_RING_BYTES, MAX_FRAMES};
-use tracer_common::record::{AllocRecord, KIND_STACK, STACK_HEADER_BYTES, StackRecord};
+use tracer_common::record::{
+    AllocRecord, KIND_STACK, ResumeRecord, STACK_HEADER_BYTES, StackRecord,
+};
 
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(DEFAULT_RING_BYTES, 0);
@@ -15,6 +17,17 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(DEFAULT_RING_BYTES, 0);
 #[inline(always)]
 pub fn allocation(record: AllocRecord) -> bool {
     let Some(mut entry) = EVENTS.reserve::<AllocRecord>(0) else {
+        return false;
+    };
+    entry.write(record);
+    entry.submit(BPF_RB_NO_WAKEUP as u64);
+    true
+}
+
+/// Sends that a goroutine goes on; false if the ring is full.
+#[inline(always)]
+pub fn resumption(record: ResumeRecord) -> bool {
+    let Some(mut entry) = EVENTS.reserve::<ResumeRecord>(0) else {
         return false;
     };
     entry.write(record);

@@ -1,9 +1,8 @@
 //! Whether a tiny object takes a new block: asks the runtime's own state at the moment of the allocation.
 //!
 //! Pointer-free objects of fewer than 16 bytes share blocks of 16 bytes (`src/runtime/malloc.go`, "Tiny allocator").
-//! From Go 1.24 to 1.26 nothing moves the goroutine to another P between the probe and the allocation. Up to 1.23, and in
-//! the size-specialised functions of 1.27 during a collection, a mark assist comes between, and may yield: then the
-//! answer is that of the wrong P, and the bytes are off by a block of 16. Measured: a few in 100,000 tiny objects at most.
+//! Where the goroutine can yield between the probe and the allocation (a mark assist, a stack check) it may go on at
+//! another P with other room: it is asked again there, see `probes::resume`.
 
 use crate::args::Registers;
 use crate::settings;
@@ -28,18 +27,34 @@ pub fn flag(regs: &Registers, tiny: Tiny) -> u16 {
     if !is_tiny {
         return 0;
     }
-    match block(regs.goroutine) {
-        Some([block, used]) if block != 0 && aligned(used, size) + size <= BLOCK => {
-            FLAG_TINY_SHARED
-        }
+    match used(regs.goroutine) {
+        Some(used) if fits(used, size) => FLAG_TINY_SHARED,
         Some(_) => FLAG_TINY_NEW,
         None => 0,
     }
 }
 
-/// `mcache.tiny` and `mcache.tinyoffset` of the P that runs the goroutine.
+/// For every size of a tiny object, whether it shares the current block: bit n is for n bytes.
 #[inline(always)]
-fn block(goroutine: u64) -> Option<[u64; 2]> {
+pub fn shared_sizes(regs: &Registers) -> Option<u64> {
+    let used = used(regs.goroutine)?;
+    let mut sizes = 0;
+    for size in 1..BLOCK {
+        if fits(used, size) {
+            sizes |= 1 << size;
+        }
+    }
+    Some(sizes)
+}
+
+#[inline(always)]
+fn fits(used: u64, size: u64) -> bool {
+    aligned(used, size) + size <= BLOCK
+}
+
+/// Bytes in use of the current block of the P that runs the goroutine: `mcache.tinyoffset`, all if there is no block.
+#[inline(always)]
+fn used(goroutine: u64) -> Option<u64> {
     let path = settings::tiny_path();
     let m: u64 = read(goroutine + path.g_m)?;
     let p: u64 = read(m + path.m_p)?;
@@ -52,7 +67,8 @@ fn block(goroutine: u64) -> Option<[u64; 2]> {
     } else {
         read(p + path.p_mcache)?
     };
-    read(mcache + path.mcache_tiny)
+    let [block, used]: [u64; 2] = read(mcache + path.mcache_tiny)?;
+    Some(if block == 0 { BLOCK } else { used })
 }
 
 /// As the runtime aligns: by what the size is a multiple of.

@@ -6,7 +6,8 @@ use std::mem::{offset_of, size_of};
 use tracer_common::limits::MAX_FRAMES;
 use tracer_common::record::{
     AllocRecord, FLAG_TIMED, FLAG_TINY_NEW, FLAG_TINY_SHARED, FLAG_TRUNCATED, FLAG_UNREADABLE,
-    KIND_ALLOC, KIND_STACK, RecordHeader, STACK_HEADER_BYTES, StackRecord,
+    KIND_ALLOC, KIND_RESUME, KIND_STACK, RecordHeader, ResumeRecord, STACK_HEADER_BYTES,
+    StackRecord,
 };
 
 /// Identity of a stack within one capture.
@@ -20,6 +21,8 @@ pub enum Record<'a> {
     Alloc(Alloc),
     /// The definition of a stack.
     Stack(StackDefinition<'a>),
+    /// A goroutine may have changed its P after its last allocation was recorded, and before it was made.
+    Resume(Resume),
 }
 
 /// A heap allocation.
@@ -58,6 +61,15 @@ impl Alloc {
             TinyBlock::Shared => Some(0),
         }
     }
+}
+
+/// The tiny allocator's state where a goroutine goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Address of the running `g` in the target.
+    pub goroutine: u64,
+    /// Bit n: a tiny object of n bytes shares the current block. `None` if it could not be read.
+    pub shared: Option<u64>,
 }
 
 /// The definition of a stack.
@@ -110,6 +122,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
     let record = match kind {
         KIND_ALLOC => alloc(bytes).map(Record::Alloc),
         KIND_STACK => stack(bytes).map(Record::Stack),
+        KIND_RESUME => resume(bytes).map(Record::Resume),
         _ => return Err(DecodeError::UnknownKind(kind)),
     };
     record.ok_or(DecodeError::Length {
@@ -152,6 +165,15 @@ fn stack(bytes: &[u8]) -> Option<StackDefinition<'_>> {
         truncated: flags & FLAG_TRUNCATED != 0,
         unreadable: flags & FLAG_UNREADABLE != 0,
         frames,
+    })
+}
+
+fn resume(bytes: &[u8]) -> Option<Resume> {
+    let bytes: &[u8; size_of::<ResumeRecord>()] = bytes.try_into().ok()?;
+    let shared = word(bytes, offset_of!(ResumeRecord, shared))?;
+    Some(Resume {
+        goroutine: word(bytes, offset_of!(ResumeRecord, goroutine))?,
+        shared: (flags(bytes)? & FLAG_UNREADABLE == 0).then_some(shared),
     })
 }
 
@@ -200,6 +222,15 @@ pub(crate) mod encoded {
     pub(crate) fn stack(id: u64, frames: &[u64]) -> Vec<u8> {
         let mut bytes = vec![KIND_STACK, 0, 0, 0, 0, 0, 0, 0];
         for word in [id, frames.len() as u64].iter().chain(frames) {
+            bytes.extend(word.to_ne_bytes());
+        }
+        bytes
+    }
+
+    /// A goroutine that goes on.
+    pub(crate) fn resume(goroutine: u64, shared: u64) -> Vec<u8> {
+        let mut bytes = vec![KIND_RESUME, 0, 0, 0, 0, 0, 0, 0];
+        for word in [goroutine, shared] {
             bytes.extend(word.to_ne_bytes());
         }
         bytes
@@ -253,8 +284,27 @@ mod tests {
     }
 
     #[test]
+    fn a_resumption_decodes() {
+        let mut bytes = encoded::resume(0xc000_0000, 1 << 8);
+        let resume = |shared| {
+            Ok(Record::Resume(Resume {
+                goroutine: 0xc000_0000,
+                shared,
+            }))
+        };
+        assert_eq!(decode(&bytes), resume(Some(1 << 8)));
+        bytes[2..4].copy_from_slice(&FLAG_UNREADABLE.to_ne_bytes());
+        assert_eq!(decode(&bytes), resume(None));
+    }
+
+    #[test]
     fn every_cut_is_an_error_and_no_panic() {
-        for whole in [encoded::alloc(0, 1, 2, 3), encoded::stack(1, &[1, 2, 3])] {
+        let records = [
+            encoded::alloc(0, 1, 2, 3),
+            encoded::stack(1, &[1, 2, 3]),
+            encoded::resume(1, 2),
+        ];
+        for whole in records {
             for len in 0..whole.len() {
                 assert!(
                     matches!(decode(&whole[..len]), Err(DecodeError::Length { .. })),

@@ -115,6 +115,8 @@ pub struct Completeness {
     pub undefined_stacks: u64,
     /// Allocations beyond the bound on distinct stacks: they are in the totals, at no site.
     pub overflowed: u64,
+    /// Most bytes by which `alloc_bytes` can be wrong: a block for each tiny object whose correction was lost.
+    pub unsure_bytes: u64,
     /// Share of the target's allocations that is at a site of this report, 0 to 1; `None` if it cannot be known.
     pub coverage: Option<f64>,
 }

@@ -204,7 +204,7 @@ impl Prepared {
             rows: self.plan.rows.iter().map(|row| row.pointers).collect(),
             headers: self.plan.headers,
         };
-        Aggregator::new(Rounding::new(rules, facts()), facts())
+        Aggregator::new(Rounding::new(rules, facts()), self.plan.yields, facts())
     }
 }
 
@@ -291,7 +291,11 @@ impl Context {
     /// Adds a point to the timeline.
     fn mark(&mut self, sums: Sums, since_start: Duration) {
         let interval = sums.since(&self.sums_at_last_tick);
-        self.sums_at_last_tick = sums;
+        // What was shown stays shown: bytes may be corrected downwards, an interval is never negative.
+        self.sums_at_last_tick = Sums {
+            alloc_bytes: sums.alloc_bytes.max(self.sums_at_last_tick.alloc_bytes),
+            ..sums
+        };
         self.timeline.push(TimelinePoint {
             t_ns: nanos(since_start),
             allocs: interval.allocs,

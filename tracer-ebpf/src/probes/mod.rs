@@ -1,3 +1,4 @@
 //! One file per family of probes.
 
 mod alloc;
+mod resume;

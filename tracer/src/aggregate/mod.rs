@@ -4,17 +4,20 @@
 //! symbols. Every bound is a constant here; what exceeds one is counted, never dropped silently.
 
 mod fold;
+mod resume;
 mod rounding;
 mod sizes;
 mod types;
 
 pub use fold::CodeFacts;
 use fold::Folded;
-pub use rounding::{Rounding, Rules, TypeFacts};
+use resume::{Correction, LastTiny};
+pub use rounding::{Rounding, Rules, TINY_BLOCK, TypeFacts};
 pub use sizes::{Sizes, SizesView};
 pub use types::{TypeTotals, Types};
 
 use crate::decode::{Alloc, Record, StackDefinition, StackId};
+use crate::plan::Yields;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -68,6 +71,11 @@ impl Sums {
             Some(bytes) => self.alloc_bytes = self.alloc_bytes.saturating_add(bytes),
             None => self.unrounded += 1,
         }
+    }
+
+    /// Counts `to` bytes for an allocation that was counted with `from`.
+    fn correct(&mut self, from: u64, to: u64) {
+        self.alloc_bytes = self.alloc_bytes.saturating_sub(from).saturating_add(to);
     }
 
     /// Adds the sums of `other`.
@@ -135,17 +143,19 @@ pub struct Aggregator {
     totals: Totals,
     rounding: Rounding,
     folded: Folded,
+    last_tiny: LastTiny,
     histograms_left: usize,
 }
 
 impl Aggregator {
-    /// An empty aggregator that rounds sizes as the target's runtime does, and is told by `code` which frames matter most
-    /// when there are too many.
-    pub fn new(rounding: Rounding, code: Box<dyn CodeFacts>) -> Self {
+    /// An empty aggregator that rounds sizes as the target's runtime does, knows what it means that a goroutine goes on,
+    /// and is told by `code` which frames matter most when there are too many.
+    pub fn new(rounding: Rounding, yields: Yields, code: Box<dyn CodeFacts>) -> Self {
         Aggregator {
             totals: Totals::default(),
             rounding,
             folded: Folded::new(code),
+            last_tiny: LastTiny::new(yields),
             histograms_left: MAX_HISTOGRAMS,
         }
     }
@@ -153,7 +163,11 @@ impl Aggregator {
     /// An aggregator for tests of what is made of its totals.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
-        Aggregator::new(Rounding::for_tests(), Box::new(fold::LowIsRuntime))
+        Aggregator::new(
+            Rounding::for_tests(),
+            Yields::AfterProbe,
+            Box::new(fold::LowIsRuntime),
+        )
     }
 
     /// Takes one record, or what is left of one.
@@ -161,6 +175,10 @@ impl Aggregator {
         match record {
             Ok(Record::Alloc(alloc)) => self.alloc(&alloc),
             Ok(Record::Stack(definition)) => self.define(&definition),
+            Ok(Record::Resume(resume)) => {
+                let correction = self.last_tiny.resume(&resume);
+                self.correct(correction);
+            }
             Err(_) => self.totals.undecodable += 1,
         }
     }
@@ -177,9 +195,11 @@ impl Aggregator {
 
     fn alloc(&mut self, alloc: &Alloc) {
         let rounded = self.rounding.rounded(alloc);
+        let id = self.folded.resolve(alloc.stack);
+        let correction = self.last_tiny.remember(alloc, id, rounded);
+        self.correct(correction);
         let totals = &mut self.totals;
         totals.sums.add(alloc.size, rounded);
-        let id = self.folded.resolve(alloc.stack);
         if totals.stacks.len() >= MAX_STACKS + fold::MAX_FOLDS && !totals.stacks.contains_key(&id) {
             totals.overflowed += 1;
             return;
@@ -188,6 +208,18 @@ impl Aggregator {
         stack.sums.add(alloc.size, rounded);
         stack.sizes.add(alloc.size, &mut self.histograms_left);
         stack.types.add(alloc.type_pointer, alloc.size, rounded);
+    }
+
+    fn correct(&mut self, correction: Option<Correction>) {
+        let Some(correction) = correction else {
+            return;
+        };
+        let Correction { from, to, .. } = correction;
+        self.totals.sums.correct(from, to);
+        if let Some(stack) = self.totals.stacks.get_mut(&correction.stack) {
+            stack.sums.correct(from, to);
+            stack.types.correct(correction.type_pointer, from, to);
+        }
     }
 
     fn define(&mut self, definition: &StackDefinition<'_>) {
@@ -209,6 +241,7 @@ impl Aggregator {
 mod tests {
     use super::*;
     use crate::decode::{decode, encoded};
+    use tracer_common::record::FLAG_TINY_NEW;
 
     fn aggregated(records: &[Vec<u8>]) -> Totals {
         let mut aggregator = Aggregator::for_tests();
@@ -251,6 +284,23 @@ mod tests {
         ]);
         assert_eq!(totals.stacks[&StackId(1)].sums.allocs, 2);
         assert_eq!(totals.frames.len(), 1);
+    }
+
+    #[test]
+    fn a_tiny_object_is_counted_as_its_last_word_says_everywhere() {
+        let mut tiny = encoded::alloc(1, 1, 8, 5);
+        tiny[2..4].copy_from_slice(&FLAG_TINY_NEW.to_ne_bytes());
+        let goroutine = decode(&tiny).map(|record| match record {
+            Record::Alloc(alloc) => alloc.goroutine,
+            _ => 0,
+        });
+        let resume = encoded::resume(goroutine.unwrap(), 1 << 8);
+        let totals = aggregated(&[tiny.clone(), tiny, resume]);
+        let stack = &totals.stacks[&StackId(1)];
+        let of_type = stack.types.iter().next().unwrap().sums;
+        for sums in [totals.sums, stack.sums, of_type] {
+            assert_eq!((sums.allocs, sums.alloc_bytes), (2, 16));
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ const HEADER: u64 = 8;
 /// Objects with pointers of more bytes have a header (`minSizeForMallocHeader`).
 const MAX_WITHOUT_HEADER: u64 = 512;
 /// `maxTinySize`: pointer-free objects of fewer bytes share a block of this size.
-const TINY_BLOCK: u64 = 16;
+pub const TINY_BLOCK: u64 = 16;
 /// Most types whose facts are remembered.
 const MAX_TYPES: usize = 1 << 16;
 
@@ -117,7 +117,7 @@ impl Rounding {
         pointers
     }
 
-    /// Rules of a version with headers and one row for pointer-free memory.
+    /// Rules of a version with headers, with a row for pointer-free memory and one for tiny objects.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
         struct NoTypes;
@@ -128,7 +128,7 @@ impl Rounding {
         }
         Rounding::new(
             Rules {
-                rows: vec![Pointers::Never],
+                rows: vec![Pointers::Never, Pointers::Tiny],
                 headers: true,
             },
             Box::new(NoTypes),

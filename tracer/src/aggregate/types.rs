@@ -41,6 +41,18 @@ impl Types {
         }
     }
 
+    /// Counts `to` bytes for an allocation of this type that was counted with `from`.
+    pub fn correct(&mut self, type_pointer: u64, from: u64, to: u64) {
+        let known = self
+            .known
+            .iter_mut()
+            .find(|known| known.type_pointer == type_pointer);
+        match known {
+            Some(known) => known.sums.correct(from, to),
+            None => self.others.correct(from, to),
+        }
+    }
+
     /// The types, in order of their first allocation.
     pub fn iter(&self) -> impl Iterator<Item = &TypeTotals> {
         self.known.iter()

@@ -5,7 +5,7 @@ use super::load::{Settings, load, uprobe};
 use super::{KernelError, log};
 use crate::plan::{Dispatch, Pointers, ProbePlan};
 use crate::stream::RingSource;
-use crate::target::Process;
+use crate::target::{FileOffset, Process};
 use aya::Ebpf;
 use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
@@ -51,7 +51,7 @@ pub fn attach(
         .map_err(|source| map_error(config::MAP_RECORDING, source))?;
     let events = RingBuf::try_from(take_map(&mut ebpf, config::MAP_EVENTS)?)
         .map_err(|source| map_error(config::MAP_EVENTS, source))?;
-    attach_rows(&mut ebpf, process, plan)?;
+    attach_rows(&mut ebpf, process, plan, settings)?;
     Ok((
         Attached {
             ebpf,
@@ -62,12 +62,32 @@ pub fn attach(
     ))
 }
 
-fn attach_rows(ebpf: &mut Ebpf, process: &Process, plan: &ProbePlan) -> Result<(), KernelError> {
+fn attach_rows(
+    ebpf: &mut Ebpf,
+    process: &Process,
+    plan: &ProbePlan,
+    settings: &Settings,
+) -> Result<(), KernelError> {
     let pid = process.pid();
     let gone = || KernelError::TargetExited { pid };
     let scope = UProbeScope::OneProcess(NonZeroU32::new(pid.unsigned_abs()).ok_or_else(gone)?);
     // The link leads to the running file even if it was deleted, replaced or lies in another mount namespace.
     let exe = process.exe_path();
+    let mut attach_one = |program, cookie: Cookie, offset: FileOffset, function: &str| {
+        let point = UProbeAttachPoint {
+            location: UProbeAttachLocation::AbsoluteOffset(offset.0),
+            cookie: Some(cookie.0),
+        };
+        match uprobe(ebpf, program)?.attach(point, &exe, scope) {
+            Ok(_link) => Ok(()),
+            Err(_) if !process.is_alive() => Err(gone()),
+            Err(source) => Err(KernelError::Attach {
+                function: function.to_owned(),
+                exe: exe.display().to_string(),
+                source: Box::new(source),
+            }),
+        }
+    };
     for (number, row) in (0..=u8::MAX).zip(&plan.rows) {
         let tiny = match row.pointers {
             Pointers::Tiny => Tiny::Always,
@@ -84,20 +104,17 @@ fn attach_rows(ebpf: &mut Ebpf, process: &Process, plan: &ProbePlan) -> Result<(
                 cookie.dispatching(mask, specialised),
             ),
         };
-        let point = UProbeAttachPoint {
-            location: UProbeAttachLocation::AbsoluteOffset(row.offset.0),
-            cookie: Some(cookie.0),
-        };
-        if let Err(source) = uprobe(ebpf, program)?.attach(point, &exe, scope) {
-            if !process.is_alive() {
-                return Err(gone());
-            }
-            let source = Box::new(source);
-            return Err(KernelError::Attach {
-                function: row.function.clone(),
-                exe: exe.display().to_string(),
-                source,
-            });
+        attach_one(program, cookie, row.offset, &row.function)?;
+    }
+    // A small object that is left out leaves no record to correct.
+    if !settings.leaves_out_tiny() {
+        for point in &plan.yield_points {
+            attach_one(
+                config::PROGRAM_RESUME,
+                Cookie(0),
+                point.offset,
+                &point.function,
+            )?;
         }
     }
     if process.is_alive() {

@@ -27,6 +27,13 @@ pub struct Settings {
     pub mcache0: Option<RuntimePc>,
 }
 
+impl Settings {
+    /// Whether some tiny objects are left out.
+    pub(super) fn leaves_out_tiny(&self) -> bool {
+        self.min_size > 1
+    }
+}
+
 /// Loads the object; nothing is attached yet and the programs do not record.
 pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
     let object = object::bytes()?;

@@ -9,11 +9,13 @@ mod leaves;
 mod site;
 #[cfg(test)]
 mod tests;
+mod yields;
 
 pub use audit::{Audit, Fault, audit};
 pub use layout::TinyLayout;
 pub use leaves::Pointers;
 pub use site::{CostClass, Site, SiteError};
+pub use yields::{YieldPoint, Yields};
 
 use crate::target::{FileOffset, Function, GoBinary, GoVersion, VirtualAddress};
 use leaves::LeafSet;
@@ -28,6 +30,10 @@ const PROLOGUE_BYTES: usize = 96;
 pub struct ProbePlan {
     /// One row for each probed function; the position is the row number on the wire.
     pub rows: Vec<PlanRow>,
+    /// Where a goroutine goes on that may have changed its P between a row and the tiny allocator.
+    pub yield_points: Vec<YieldPoint>,
+    /// What it means that it goes on there.
+    pub yields: Yields,
     /// Whether objects of more than 512 bytes with pointers have a malloc header.
     pub headers: bool,
     /// Where the state of the tiny allocator is.
@@ -172,6 +178,7 @@ pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
     if rows.len() > MAX_ROWS {
         return Err(PlanError::TooManyRows { rows: rows.len() });
     }
+    let (yield_points, yields) = yields::find(binary, &rows);
     let coverage = match (unknown.is_empty(), newer) {
         (false, _) => Coverage::UnknownFunctions(unknown),
         (true, true) => Coverage::NewerThanTable,
@@ -179,6 +186,8 @@ pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
     };
     Ok(ProbePlan {
         rows,
+        yield_points,
+        yields,
         headers: set.headers,
         tiny: layout::tiny(version.minor),
         mcache0: layout::mcache0(binary),
@@ -243,6 +252,15 @@ impl fmt::Display for ProbePlan {
                 site.instruction,
                 site.cost.to_string(),
                 site.reason
+            )?;
+        }
+        for point in &self.yield_points {
+            writeln!(
+                f,
+                "{:<40} {:>10}        behind a call of {}: a goroutine may be at another P, tiny objects are looked at again",
+                point.function,
+                point.address.to_string(),
+                point.after
             )?;
         }
         match &self.coverage {

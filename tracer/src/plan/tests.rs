@@ -1,8 +1,8 @@
 //! Plans for small executables of each set of allocation functions.
 
-use super::{CostClass, Coverage, PlanError, ProbePlan, exact};
+use super::{CostClass, Coverage, PlanError, ProbePlan, Yields, exact};
 use crate::target::GoBinary;
-use crate::target::fixture::{BASE, Fixture, MALLOC, MemoryFile};
+use crate::target::fixture::{ALLOCATOR, BASE, Fixture, MALLOC, MemoryFile};
 
 /// What every program has from Go 1.24 on, and one of the functions for a single size of 1.27.
 const FROM_1_24: &[&str] = &[
@@ -94,4 +94,61 @@ fn code_that_is_no_go_function_has_no_place_for_a_probe() {
     let file = MemoryFile::new(&bytes);
     let error = exact(&GoBinary::open(&file.path()).unwrap()).unwrap_err();
     assert!(matches!(error, PlanError::NoSite { .. }), "{error}");
+}
+
+/// The plan of a binary whose functions call each other: `(from, to)`, by their position.
+fn plan_with_calls(
+    version: &'static str,
+    functions: &'static [&'static str],
+    calls: &[(u64, u64)],
+) -> ProbePlan {
+    const CALL: u64 = 32;
+    let fixture = Fixture {
+        version,
+        allocators: functions,
+        ..Fixture::default()
+    };
+    let mut bytes = fixture.build().bytes;
+    for (from, to) in calls {
+        let distance = (to * ALLOCATOR).wrapping_sub(from * ALLOCATOR + CALL + 5) as u32;
+        let at = usize::try_from(MALLOC - BASE + from * ALLOCATOR + CALL).unwrap();
+        bytes[at] = 0xe8;
+        bytes[at + 1..at + 5].copy_from_slice(&distance.to_le_bytes());
+    }
+    let file = MemoryFile::new(&bytes);
+    exact(&GoBinary::open(&file.path()).unwrap()).unwrap()
+}
+
+#[test]
+fn a_mark_assist_behind_the_probe_is_watched() {
+    let functions = &[
+        "runtime.mallocgc",
+        "runtime.deductAssistCredit",
+        "runtime.gcAssistAlloc",
+    ];
+    let plan = plan_with_calls("go1.23.9", functions, &[(0, 1), (1, 2)]);
+    let [point] = &*plan.yield_points else {
+        panic!("{plan}")
+    };
+    assert_eq!(
+        (point.function.as_str(), point.after.as_str()),
+        ("runtime.deductAssistCredit", "runtime.gcAssistAlloc")
+    );
+    assert_eq!(point.address.0, MALLOC + ALLOCATOR + 37);
+    assert_eq!(plan.yields, Yields::AfterProbe);
+}
+
+#[test]
+fn a_mark_assist_before_the_probe_is_not() {
+    let functions = &[
+        "runtime.mallocgc",
+        "runtime.mallocgcTiny",
+        "runtime.mallocgcSmallNoscan",
+        "runtime.mallocgcSmallScanHeader",
+        "runtime.mallocgcLarge",
+        "runtime.deductAssistCredit",
+        "runtime.gcAssistAlloc",
+    ];
+    let plan = plan_with_calls("go1.25.5", functions, &[(0, 5), (5, 6)]);
+    assert_eq!((plan.yield_points.len(), plan.yields), (0, Yields::Never));
 }

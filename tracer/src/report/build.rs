@@ -2,7 +2,7 @@
 
 use super::sites;
 use super::{Completeness, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint, Window};
-use crate::aggregate::{Sums, Totals};
+use crate::aggregate::{Sums, TINY_BLOCK, Totals};
 use crate::kernel::Counters;
 use crate::symbolize::Symbols;
 use std::collections::HashMap;
@@ -112,6 +112,7 @@ fn completeness(
         truncated_stacks,
         undefined_stacks,
         overflowed: totals.overflowed,
+        unsure_bytes: TINY_BLOCK * counters.get(Counter::ResumeRingFull),
         coverage,
     }
 }

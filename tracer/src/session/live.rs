@@ -82,7 +82,7 @@ impl LiveView {
             sites,
             groups,
         };
-        self.totals = report.totals;
+        self.totals = shown(&report.totals, &self.totals);
         self.hits = report.completeness.hits;
         self.lost = lost;
         self.t_ns = t_ns;
@@ -112,22 +112,27 @@ impl<K: Clone + Eq + Hash> Known<K> {
         let next_id = u32::try_from(self.0.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1);
-        let earlier = match self.0.get_mut(key) {
-            Some(seen) => {
-                let id = seen.id;
-                std::mem::replace(seen, Seen { id, figures })
-            }
-            None => {
-                let id = next_id;
-                self.0.insert(key.clone(), Seen { id, figures });
-                Seen {
-                    id,
-                    figures: NOTHING,
-                }
-            }
+        let Some(seen) = self.0.get_mut(key) else {
+            let id = next_id;
+            self.0.insert(key.clone(), Seen { id, figures });
+            return (figures.allocs > 0).then_some((id, figures));
         };
-        let figures = since(&figures, &earlier.figures);
-        (figures.allocs > 0).then_some((earlier.id, figures))
+        let interval = since(&figures, &seen.figures);
+        if interval.allocs == 0 {
+            return None;
+        }
+        seen.figures = shown(&figures, &seen.figures);
+        Some((seen.id, interval))
+    }
+}
+
+/// What all intervals together have shown: bytes of tiny objects may be corrected downwards, an interval is never
+/// negative, so that the next one shows less.
+fn shown(now: &Figures, earlier: &Figures) -> Figures {
+    let bytes = now.alloc_bytes.zip(earlier.alloc_bytes);
+    Figures {
+        alloc_bytes: bytes.map(|(now, earlier)| now.max(earlier)),
+        ..*now
     }
 }
 
@@ -147,6 +152,20 @@ mod tests {
     use super::*;
     use crate::output::sample;
     use crate::report::GroupBy;
+
+    #[test]
+    fn bytes_corrected_downwards_are_taken_off_the_next_interval() {
+        let figures = |allocs, bytes| Figures {
+            allocs,
+            alloc_bytes: Some(bytes),
+            requested_bytes: 0,
+        };
+        let mut known = Known(HashMap::new());
+        let bytes_of = |step: Option<(u32, Figures)>| step.and_then(|(_, shown)| shown.alloc_bytes);
+        assert_eq!(bytes_of(known.step(&"site", figures(1, 16))), Some(16));
+        assert_eq!(bytes_of(known.step(&"site", figures(2, 0))), Some(0));
+        assert_eq!(bytes_of(known.step(&"site", figures(3, 32))), Some(16));
+    }
 
     #[test]
     fn the_first_interval_has_everything_and_an_idle_one_nothing() {

@@ -12,7 +12,7 @@ pub(crate) const OUTER: u64 = BASE + 0x200;
 /// `runtime.mallocgc`, behind the 32 bytes of `main.outer`.
 pub(crate) const MALLOC: u64 = OUTER + 0x20;
 /// Bytes of each allocation function.
-const ALLOCATOR: u64 = 0x40;
+pub(crate) const ALLOCATOR: u64 = 0x40;
 /// The end of the code, if there is no other allocation function.
 pub(crate) const END: u64 = MALLOC + ALLOCATOR;
 /// How a Go function starts: the stack check, and `push rbp` behind it.

@@ -110,6 +110,7 @@ impl From<schema::Completeness<'_>> for report::Completeness {
             truncated_stacks: completeness.truncated_stacks,
             undefined_stacks: completeness.undefined_stacks,
             overflowed: completeness.overflowed,
+            unsure_bytes: completeness.unsure_bytes,
             coverage: completeness.coverage,
         }
     }

@@ -94,6 +94,7 @@ impl<'a> From<&'a report::Completeness> for schema::Completeness<'a> {
             truncated_stacks: completeness.truncated_stacks,
             undefined_stacks: completeness.undefined_stacks,
             overflowed: completeness.overflowed,
+            unsure_bytes: completeness.unsure_bytes,
             coverage: completeness.coverage,
         }
     }

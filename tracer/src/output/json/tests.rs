@@ -103,7 +103,7 @@ fn the_document_follows_the_schema() {
     assert_eq!(
         document["completeness"],
         json!({"hits": 6_434_607, "delivered": 6_434_607, "lost": {"ring_full": 0, "no_scratch": 0},
-               "unknown_pcs": 0, "truncated_stacks": 0, "undefined_stacks": 0, "overflowed": 0, "coverage": 1.0})
+               "unknown_pcs": 0, "truncated_stacks": 0, "undefined_stacks": 0, "overflowed": 0, "unsure_bytes": 0, "coverage": 1.0})
     );
     assert_eq!(
         document["overhead"],

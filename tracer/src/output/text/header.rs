@@ -165,6 +165,7 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
         ("truncated stacks", completeness.truncated_stacks),
         ("stack never arrived", completeness.undefined_stacks),
         ("beyond the bound on stacks", completeness.overflowed),
+        ("bytes unsure by", completeness.unsure_bytes),
     ];
     items.extend(
         shortcomings
