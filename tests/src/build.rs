@@ -10,6 +10,8 @@ use std::path::PathBuf;
 const PROGRAMS: &str = "TRACER_PROGRAMS";
 /// The list: a line `VERSION VARIANT NAME` for each program, oldest version first.
 const LIST: &str = "builds";
+/// The command for [`compile_command`], one argument a line.
+const COMPILE: &str = "compile";
 /// Built without any special flag.
 const PLAIN: &str = "plain";
 
@@ -111,6 +113,21 @@ pub fn newest_go() -> String {
 /// Path of a program built without any special flag.
 pub fn program_path(version: &str, name: &str) -> PathBuf {
     programs().join(version).join(PLAIN).join(name)
+}
+
+/// The command that has the newest Go compiler compile a large package; more arguments go behind the first word.
+///
+/// # Panics
+/// It was not prepared.
+pub fn compile_command() -> Vec<String> {
+    let path = programs().join(COMPILE);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| {
+        panic!(
+            "cannot read {}: {e}: run `cargo xtask test`",
+            path.display()
+        )
+    });
+    text.lines().map(str::to_owned).collect()
 }
 
 fn all_builds() -> Vec<Build> {

@@ -7,7 +7,9 @@ mod build;
 mod program;
 
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
-pub use build::{Build, builds_of, for_each_build, go_versions, newest_go, program_path};
+pub use build::{
+    Build, builds_of, compile_command, for_each_build, go_versions, newest_go, program_path,
+};
 pub use program::Program;
 
 use serde_json::Value;

@@ -88,9 +88,14 @@ impl Toolchain {
                 .map(|&argument| argument.to_owned())
                 .collect());
         }
-        let goroot = command::output(self.command().args(["env", "GOROOT"]))?;
+        let goroot = self.output(&["env", "GOROOT"])?;
         let resolve = |argument: &&str| argument.replace("GOROOT", goroot.trim());
         Ok(arguments.iter().map(resolve).collect())
+    }
+
+    /// What `go` prints when it is run with these arguments.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Result<String> {
+        command::output(self.command().args(arguments))
     }
 
     fn local(go: &Path) -> Option<Self> {

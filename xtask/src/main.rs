@@ -7,6 +7,7 @@ mod bpf_toolchain;
 mod build;
 mod capture;
 mod command;
+mod compiler;
 mod demo;
 mod go;
 mod large;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     bpf_toolchain,
     build::{self, Profile},
-    command, go, large, probes, programs, progress,
+    command, compiler, go, large, probes, programs, progress,
     sudo::{self, Privilege},
     tidy, workspace,
 };
@@ -63,6 +63,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             large::Size::Everyday
         };
         large::build(&go::toolchain(Some(go::NEWEST))?, size)
+    })?;
+    step("work for the Go compiler", || {
+        compiler::prepare(&go::toolchain(Some(go::NEWEST))?)
     })?;
     step("table of allocation functions", || {
         probes::verify(&programs)

@@ -110,7 +110,7 @@ fn plan_with_calls(
     };
     let mut bytes = fixture.build().bytes;
     for (from, to) in calls {
-        let distance = (to * ALLOCATOR).wrapping_sub(from * ALLOCATOR + CALL + 5) as u32;
+        let distance = u32::try_from(to * ALLOCATOR - (from * ALLOCATOR + CALL + 5)).unwrap();
         let at = usize::try_from(MALLOC - BASE + from * ALLOCATOR + CALL).unwrap();
         bytes[at] = 0xe8;
         bytes[at + 1..at + 5].copy_from_slice(&distance.to_le_bytes());
