@@ -57,8 +57,8 @@ const fn untyped(function: &'static str, untyped: &'static str) -> Caller {
 }
 
 /// All callers of `mallocgc` in src/runtime whose memory has one meaning. `growslice`, `makeslicecopy` and
-/// `moveSlice…` drop the type of elements without pointers, so that it cannot be told. `convT64` and its kin box every
-/// value of their size, whatever its type.
+/// `moveSlice…` drop the type of elements without pointers; of the first two it is read off the code of their caller
+/// ([`Symbols::element`]). `convT64` and its kin box every value of their size, whatever its type.
 const CALLERS: &[Caller] = &[
     // malloc.go
     typed("runtime.newobject", Given::Value),
@@ -190,7 +190,10 @@ pub(super) fn figures<'a>(
     for (pcs, types) in stacks {
         let meaning = Meaning::of(symbols.stack(pcs).flatten());
         let known = types.iter().map(|of_type| match of_type.type_pointer {
-            0 => meaning.untyped(&of_type.sums),
+            0 => match symbols.element(pcs) {
+                Some(element) => row(format!("[]{}", element.name), &of_type.sums, Some(0)),
+                None => meaning.untyped(&of_type.sums),
+            },
             pointer => match symbols.go_type(pointer) {
                 Some(go_type) => meaning.typed(go_type, &of_type.sums),
                 None => row(NO_TYPE.to_owned(), &of_type.sums, None),
@@ -286,6 +289,31 @@ mod tests {
         let rows = rows(functions, &[(type_pointer, size)]);
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, [expect], "{functions:?}");
+    }
+
+    #[test]
+    fn elements_that_the_callers_code_tells_name_a_grown_slice() {
+        let functions = [
+            "runtime.mallocgc",
+            "runtime.growslice",
+            "main.f",
+            "main.main",
+        ];
+        let element = GoType {
+            name: "main.sample".to_owned(),
+            size_bytes: 16,
+            pointer_bytes: 0,
+            kind: Kind::Struct,
+        };
+        let mut types = Types::default();
+        types.add(0, 64, Some(64));
+        let pcs = [1, 2, 3, 4, 5];
+        // The call of growslice returns into main.f.
+        for (return_address, expect) in [(4, "[]main.sample"), (5, "-")] {
+            let symbols = symbols(&functions).with_element(return_address, element.clone());
+            let rows = figures(std::iter::once((pcs.as_slice(), &types)), &symbols);
+            assert_eq!((&*rows[0].name, rows[0].pointer_bytes), (expect, Some(0)));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! does. What pclntab does not know is C code: DWARF names it, else the symbol table.
 
 mod dwarf;
+mod element;
 mod frame;
 mod goroot;
 mod package;
@@ -163,6 +164,18 @@ impl Symbolizer {
         }
         self.types.insert(address, go_type.clone());
         go_type
+    }
+
+    /// The type of the elements of the slice that a call of `function`, of the runtime, grows or copies: the call that
+    /// returns to `return_address`. `None` if the code does not tell.
+    fn element_type(&mut self, function: &str, return_address: RuntimePc) -> Option<Arc<GoType>> {
+        let register = element::register(function, self.binary.go_version().minor);
+        let return_address = self.bias.to_link_time(return_address);
+        let descriptor = element::passed(&self.binary, return_address, register)?;
+        let go_type = self.binary.types().read(descriptor).ok()?;
+        // In Go 1.19 generic code has descriptors of what its instantiations have in common.
+        let is_shape = go_type.name.contains("go.shape.");
+        (!is_shape).then(|| Arc::new(go_type))
     }
 
     /// Why the names of C functions lack their lines although the executable has debug information.

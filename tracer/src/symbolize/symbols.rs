@@ -3,10 +3,14 @@
 //! Holds plain data: program counters and type addresses on one side, frames and types on the other. Reports read it
 //! without a [`Symbolizer`], so they can be made and tested without a binary.
 
+use super::element::GROW_OR_COPY;
 use super::{Frame, Lookup, Symbolizer, Unnamed};
 use crate::target::{GoType, RuntimePc};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Most calls whose code is looked at for the type of a slice's elements, so that no binary makes it take minutes.
+const MAX_ELEMENTS: usize = 10_000;
 
 /// Resolved names. Grows with what a capture sees.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +20,8 @@ pub struct Symbols {
     /// Return addresses.
     returns: HashMap<u64, Result<Arc<[Frame]>, Unnamed>>,
     types: HashMap<u64, Option<Arc<GoType>>>,
+    /// Elements of the slices that the runtime grows or copies, by the return address of the call.
+    elements: HashMap<u64, Option<Arc<GoType>>>,
 }
 
 impl Symbols {
@@ -27,20 +33,41 @@ impl Symbols {
         types: impl Iterator<Item = u64>,
     ) {
         for stack in stacks {
-            for (index, pc) in stack.iter().enumerate() {
-                let (known, lookup) = match index {
-                    0 => (&mut self.probed, Lookup::Exact),
-                    _ => (&mut self.returns, Lookup::ReturnAddress),
-                };
-                known
-                    .entry(*pc)
-                    .or_insert_with(|| symbolizer.frames(RuntimePc(*pc), lookup));
+            let [probed, returns @ ..] = stack else {
+                continue;
+            };
+            self.probed
+                .entry(*probed)
+                .or_insert_with(|| symbolizer.frames(RuntimePc(*probed), Lookup::Exact));
+            let mut callee = *probed;
+            for pc in returns {
+                if !self.returns.contains_key(pc) {
+                    let frames = symbolizer.frames(RuntimePc(*pc), Lookup::ReturnAddress);
+                    self.returns.insert(*pc, frames);
+                    self.find_element(symbolizer, callee, *pc);
+                }
+                callee = *pc;
             }
         }
         for pointer in types.filter(|pointer| *pointer != 0) {
             self.types
                 .entry(pointer)
                 .or_insert_with(|| symbolizer.go_type(RuntimePc(pointer)).ok());
+        }
+    }
+
+    /// Looks for the elements of the slice that the call behind `return_address`, of the function that `callee` is in,
+    /// grows or copies.
+    fn find_element(&mut self, symbolizer: &mut Symbolizer, callee: u64, return_address: u64) {
+        let Some(Ok(frames)) = self.returns.get(&callee) else {
+            return;
+        };
+        let callee = frames.last().map(|frame| &*frame.function);
+        if let Some(callee) = callee.filter(|callee| GROW_OR_COPY.contains(callee))
+            && self.elements.len() < MAX_ELEMENTS
+        {
+            let element = symbolizer.element_type(callee, RuntimePc(return_address));
+            self.elements.insert(return_address, element);
         }
     }
 
@@ -62,6 +89,15 @@ impl Symbols {
     /// The Go type at an address of the target.
     pub fn go_type(&self, type_pointer: u64) -> Option<&GoType> {
         self.types.get(&type_pointer)?.as_deref()
+    }
+
+    /// The elements of the slice that a stack, innermost program counter first, grows or copies.
+    pub fn element(&self, pcs: &[u64]) -> Option<&GoType> {
+        let mut frames = pcs.iter().zip(self.stack(pcs));
+        // Behind the first function outside the runtime another call is on its way.
+        let outside = frames.position(|(_, frames)| !frames.iter().all(Frame::is_runtime))?;
+        let element = |pc| self.elements.get(pc)?.as_deref();
+        pcs.get(..=outside)?.iter().find_map(element)
     }
 
     /// Distinct program counters without a name.
@@ -90,6 +126,15 @@ impl Symbols {
                 .into_iter()
                 .map(|(pointer, go_type)| (pointer, Some(Arc::new(go_type))))
                 .collect(),
+            elements: HashMap::new(),
         }
+    }
+
+    /// The same, with the elements of the slice that the call behind a return address grows.
+    #[cfg(test)]
+    pub(crate) fn with_element(mut self, return_address: u64, element: GoType) -> Self {
+        self.elements
+            .insert(return_address, Some(Arc::new(element)));
+        self
     }
 }
