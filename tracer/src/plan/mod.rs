@@ -257,10 +257,13 @@ impl fmt::Display for ProbePlan {
         for point in &self.yield_points {
             writeln!(
                 f,
-                "{:<40} {:>10}        behind a call of {}: a goroutine may be at another P, tiny objects are looked at again",
+                "{:<40} {:>10} {:>+5}  {:<11} {:<14} behind {}: the goroutine may be at another P, its tiny object is looked at again",
                 point.function,
-                point.address.to_string(),
-                point.after
+                point.start.to_string(),
+                point.address.0.saturating_sub(point.start.0),
+                "-",
+                "rarely passed",
+                point.behind
             )?;
         }
         match &self.coverage {

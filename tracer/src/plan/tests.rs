@@ -131,7 +131,7 @@ fn a_mark_assist_behind_the_probe_is_watched() {
         panic!("{plan}")
     };
     assert_eq!(
-        (point.function.as_str(), point.after.as_str()),
+        (point.function.as_str(), point.behind.as_str()),
         ("runtime.deductAssistCredit", "runtime.gcAssistAlloc")
     );
     assert_eq!(point.address.0, MALLOC + ALLOCATOR + 37);

@@ -25,12 +25,14 @@ const TINY_SLOW_PATH: &str = "runtime.mallocgcTinySlowPath";
 pub struct YieldPoint {
     /// The function it is in.
     pub function: String,
-    /// The call before it.
-    pub after: String,
-    /// Where it is.
+    /// Where the function starts.
+    pub start: VirtualAddress,
+    /// The instruction where it goes on.
     pub address: VirtualAddress,
     /// Where the kernel puts the probe.
     pub offset: FileOffset,
+    /// The function whose call is before it.
+    pub behind: String,
 }
 
 /// What it means that a goroutine goes on.
@@ -109,9 +111,10 @@ impl Search<'_> {
             };
             let point = YieldPoint {
                 function: host.name.to_owned(),
-                after: call.callee,
+                start: host.address,
                 address: call.behind,
                 offset,
+                behind: call.callee,
             };
             self.points.insert(call.behind, point);
         }
