@@ -116,7 +116,8 @@ pub struct Completeness {
     /// Allocations beyond the bound on distinct stacks: they are in the totals, at no site.
     pub overflowed: u64,
     /// Most bytes by which `alloc_bytes` can be wrong: a block for each tiny object whose correction was lost.
-    pub unsure_bytes: u64,
+    /// `None` in captures of versions that did not correct.
+    pub unsure_bytes: Option<u64>,
     /// Share of the target's allocations that is at a site of this report, 0 to 1; `None` if it cannot be known.
     pub coverage: Option<f64>,
 }

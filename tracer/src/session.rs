@@ -216,7 +216,7 @@ impl Session {
 
     /// Number of probes.
     pub fn probes(&self) -> usize {
-        self.context.prepared.plan.rows.len()
+        self.attached.probes()
     }
 
     /// Start of recording in nanoseconds of Unix time.

@@ -3,7 +3,7 @@
 use super::counters::{self, Counters};
 use super::load::{Settings, load, uprobe};
 use super::{KernelError, log};
-use crate::plan::{Dispatch, Pointers, ProbePlan};
+use crate::plan::{Dispatch, PlanRow, Pointers, ProbePlan};
 use crate::stream::RingSource;
 use crate::target::{FileOffset, Process};
 use aya::Ebpf;
@@ -18,6 +18,7 @@ use tracer_common::config::{self, Cookie, Tiny};
 #[derive(Debug)]
 pub struct Attached {
     ebpf: Ebpf,
+    probes: usize,
     recording: Recording,
     _log: Option<log::Reader>,
 }
@@ -31,7 +32,7 @@ impl fmt::Debug for Recording {
     }
 }
 
-/// Loads the programs, attaches every row of the plan to the one process, and gives the stream of records. Recording is
+/// Loads the programs, attaches the probes of the plan to the one process, and gives the stream of records. Recording is
 /// off until [`Attached::start`].
 ///
 /// # Errors
@@ -51,10 +52,12 @@ pub fn attach(
         .map_err(|source| map_error(config::MAP_RECORDING, source))?;
     let events = RingBuf::try_from(take_map(&mut ebpf, config::MAP_EVENTS)?)
         .map_err(|source| map_error(config::MAP_EVENTS, source))?;
-    attach_rows(&mut ebpf, process, plan, settings)?;
+    let probes = probes(plan, settings);
+    attach_all(&mut ebpf, process, &probes)?;
     Ok((
         Attached {
             ebpf,
+            probes: probes.len(),
             recording: Recording(recording),
             _log: log,
         },
@@ -62,59 +65,75 @@ pub fn attach(
     ))
 }
 
-fn attach_rows(
-    ebpf: &mut Ebpf,
-    process: &Process,
-    plan: &ProbePlan,
-    settings: &Settings,
-) -> Result<(), KernelError> {
+/// A probe to attach.
+struct Probe<'a> {
+    program: &'static str,
+    cookie: Cookie,
+    offset: FileOffset,
+    function: &'a str,
+}
+
+/// The probes of a plan: of its rows, and of the places where goroutines go on, unless some tiny objects are left out
+/// and have no record to correct.
+fn probes<'a>(plan: &'a ProbePlan, settings: &Settings) -> Vec<Probe<'a>> {
+    let rows = (0..=u8::MAX).zip(&plan.rows).map(|(number, row)| {
+        let (program, cookie) = program_of(number, row);
+        Probe {
+            program,
+            cookie,
+            offset: row.offset,
+            function: &row.function,
+        }
+    });
+    let points = plan.yield_points.iter().map(|point| Probe {
+        program: config::PROGRAM_RESUME,
+        cookie: Cookie(0),
+        offset: point.offset,
+        function: &point.function,
+    });
+    rows.chain(points.filter(|_| !settings.leaves_out_tiny()))
+        .collect()
+}
+
+/// The program for a row of the plan, and what it is told of its place.
+fn program_of(number: u8, row: &PlanRow) -> (&'static str, Cookie) {
+    let tiny = match row.pointers {
+        Pointers::Tiny => Tiny::Always,
+        Pointers::ByType => Tiny::ByType,
+        Pointers::Never | Pointers::WithoutHeader | Pointers::WithHeader | Pointers::Large => {
+            Tiny::Never
+        }
+    };
+    let cookie = Cookie::new(number, row.site.frame_set_up, tiny);
+    match row.dispatch {
+        None => (config::PROGRAM_ALLOC, cookie),
+        Some(Dispatch { mask, specialised }) => (
+            config::PROGRAM_ALLOC_DISPATCHED,
+            cookie.dispatching(mask, specialised),
+        ),
+    }
+}
+
+fn attach_all(ebpf: &mut Ebpf, process: &Process, probes: &[Probe<'_>]) -> Result<(), KernelError> {
     let pid = process.pid();
     let gone = || KernelError::TargetExited { pid };
     let scope = UProbeScope::OneProcess(NonZeroU32::new(pid.unsigned_abs()).ok_or_else(gone)?);
     // The link leads to the running file even if it was deleted, replaced or lies in another mount namespace.
     let exe = process.exe_path();
-    let mut attach_one = |program, cookie: Cookie, offset: FileOffset, function: &str| {
+    for probe in probes {
         let point = UProbeAttachPoint {
-            location: UProbeAttachLocation::AbsoluteOffset(offset.0),
-            cookie: Some(cookie.0),
+            location: UProbeAttachLocation::AbsoluteOffset(probe.offset.0),
+            cookie: Some(probe.cookie.0),
         };
-        match uprobe(ebpf, program)?.attach(point, &exe, scope) {
-            Ok(_link) => Ok(()),
-            Err(_) if !process.is_alive() => Err(gone()),
-            Err(source) => Err(KernelError::Attach {
-                function: function.to_owned(),
+        if let Err(source) = uprobe(ebpf, probe.program)?.attach(point, &exe, scope) {
+            if !process.is_alive() {
+                return Err(gone());
+            }
+            return Err(KernelError::Attach {
+                function: probe.function.to_owned(),
                 exe: exe.display().to_string(),
                 source: Box::new(source),
-            }),
-        }
-    };
-    for (number, row) in (0..=u8::MAX).zip(&plan.rows) {
-        let tiny = match row.pointers {
-            Pointers::Tiny => Tiny::Always,
-            Pointers::ByType => Tiny::ByType,
-            Pointers::Never | Pointers::WithoutHeader | Pointers::WithHeader | Pointers::Large => {
-                Tiny::Never
-            }
-        };
-        let cookie = Cookie::new(number, row.site.frame_set_up, tiny);
-        let (program, cookie) = match row.dispatch {
-            None => (config::PROGRAM_ALLOC, cookie),
-            Some(Dispatch { mask, specialised }) => (
-                config::PROGRAM_ALLOC_DISPATCHED,
-                cookie.dispatching(mask, specialised),
-            ),
-        };
-        attach_one(program, cookie, row.offset, &row.function)?;
-    }
-    // A small object that is left out leaves no record to correct.
-    if !settings.leaves_out_tiny() {
-        for point in &plan.yield_points {
-            attach_one(
-                config::PROGRAM_RESUME,
-                Cookie(0),
-                point.offset,
-                &point.function,
-            )?;
+            });
         }
     }
     if process.is_alive() {
@@ -125,6 +144,11 @@ fn attach_rows(
 }
 
 impl Attached {
+    /// Number of probes.
+    pub fn probes(&self) -> usize {
+        self.probes
+    }
+
     /// Switches recording on.
     ///
     /// # Errors

@@ -71,7 +71,7 @@ pub(crate) fn report() -> Report {
             truncated_stacks: 0,
             undefined_stacks: 0,
             overflowed: 0,
-            unsure_bytes: 0,
+            unsure_bytes: Some(0),
             coverage: Some(1.0),
         },
         overhead: Overhead {
@@ -311,7 +311,7 @@ pub(crate) fn nasty() -> Report {
         truncated_stacks: u64::MAX,
         undefined_stacks: 1,
         overflowed: 20_000,
-        unsure_bytes: 0,
+        unsure_bytes: Some(0),
         coverage: Some(0.999_96),
     };
     report.overhead.hits_per_s = f64::MAX;

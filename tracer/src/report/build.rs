@@ -112,7 +112,7 @@ fn completeness(
         truncated_stacks,
         undefined_stacks,
         overflowed: totals.overflowed,
-        unsure_bytes: TINY_BLOCK * counters.get(Counter::ResumeRingFull),
+        unsure_bytes: Some(TINY_BLOCK * counters.get(Counter::ResumeRingFull)),
         coverage,
     }
 }

@@ -101,7 +101,7 @@ pub(in crate::output) struct Completeness<'a> {
     pub(super) truncated_stacks: u64,
     pub(super) undefined_stacks: u64,
     pub(super) overflowed: u64,
-    pub(super) unsure_bytes: u64,
+    pub(super) unsure_bytes: Option<u64>,
     pub(super) coverage: Option<f64>,
 }
 

@@ -165,7 +165,7 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
         ("truncated stacks", completeness.truncated_stacks),
         ("stack never arrived", completeness.undefined_stacks),
         ("beyond the bound on stacks", completeness.overflowed),
-        ("bytes unsure by", completeness.unsure_bytes),
+        ("bytes unsure by", completeness.unsure_bytes.unwrap_or(0)),
     ];
     items.extend(
         shortcomings
