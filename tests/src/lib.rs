@@ -4,12 +4,14 @@
 
 mod agent;
 mod build;
+mod known;
 mod program;
 
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
 pub use build::{
     Build, builds_of, compile_command, for_each_build, go_versions, newest_go, program_path,
 };
+pub use known::trace_known;
 pub use program::Program;
 
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Counts and bytes equal what the target's own runtime says, site by site.
 
 use serde_json::Value;
-use tracer_tests::{Agent, Build, Program, assert_accounted, for_each_build, lost, number};
+use tracer_tests::{Build, Program, assert_accounted, for_each_build, lost, number, trace_known};
 
 /// Sites whose allocating statement is in a library: the site is there, the statement in the stack.
 const THROUGH_LIBRARIES: [&str; 3] = [
@@ -10,18 +10,9 @@ const THROUGH_LIBRARIES: [&str; 3] = [
     "main.throughSprintf",
 ];
 
-/// Traces `known` while it measures itself; gives the capture and what the program says.
+/// Traces `known` with these arguments.
 fn traced(build: &Build, args: &[&str]) -> (Value, Value) {
-    let mut program = Program::start_at(&build.path(), args);
-    program.wait_for("ready");
-    let agent = Agent::record(program.pid(), &[]);
-    agent.wait_attached();
-    program.go_on();
-    program.wait_for("done");
-    let capture = agent.interrupt().capture();
-    program.go_on();
-    let expected = serde_json::from_str(&program.line()).expect("the program's figures");
-    (capture, expected)
+    trace_known(Program::start_at(&build.path(), args))
 }
 
 /// Allocations, bytes, and bytes asked for, of all stacks through a line of a function.

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use tracer_tests::{Agent, Program, assert_accounted, go_versions, newest_go, number, tracer};
+use tracer_tests::{
+    Agent, Program, assert_accounted, go_versions, newest_go, number, trace_known, tracer,
+};
 
 /// What the functions of `known` allocate at their marked line, as its source says.
 const ALLOCATED: [(&str, &str); 17] = [
@@ -36,18 +38,10 @@ const SCANNED: [(&str, u64); 6] = [
     ("main.channel", 0),
 ];
 
-/// Traces `known` while it measures itself; gives the capture and what the program says.
+/// Traces `known` with a Go version.
 fn traced(version: &str) -> (Value, Value) {
-    let mut program = Program::start(version, "known", &["-calls", "300"]);
-    program.wait_for("ready");
-    let agent = Agent::record(program.pid(), &[]);
-    agent.wait_attached();
-    program.go_on();
-    program.wait_for("done");
-    let capture = agent.interrupt().capture();
+    let (capture, expected) = trace_known(Program::start(version, "known", &["-calls", "300"]));
     assert_accounted(&capture);
-    program.go_on();
-    let expected = serde_json::from_str(&program.line()).expect("the program's figures");
     (capture, expected)
 }
 
