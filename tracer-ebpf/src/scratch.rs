@@ -20,6 +20,10 @@ pub struct Slot {
     pub chunk_base: u64,
     /// How many bytes of `chunk` are valid.
     pub chunk_bytes: u64,
+    /// The frame that the walk has come to.
+    pub frame_pointer: u64,
+    /// Hash of the frames so far.
+    pub hash: u64,
     /// A piece of the goroutine stack.
     pub chunk: [u64; CHUNK_WORDS],
     /// The stack as it would be sent.

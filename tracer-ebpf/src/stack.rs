@@ -7,7 +7,8 @@
 use crate::args::Registers;
 use crate::scratch::{CHUNK_WORDS, Slot};
 use crate::settings;
-use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use aya_ebpf::helpers::generated::{bpf_loop, bpf_probe_read_user};
+use core::ffi::c_void;
 use tracer_common::limits::{CHUNK_BYTES, MAX_FRAMES};
 use tracer_common::record::{FLAG_TRUNCATED, FLAG_UNREADABLE};
 
@@ -16,64 +17,102 @@ const FRAME_RECORD: u64 = 16;
 
 /// Fills `slot.stack` and gives its identity.
 ///
-/// What the walk decides on is kept in the slot, behind volatile accesses, and not in registers: the verifier forgets
-/// what is in map memory, so that the states of all iterations and exits are alike to it and it checks each piece of
-/// code about once. With registers it walked 400,000 instructions, half a second for every attach.
+/// The steps of the walk are calls of one function by the kernel's `bpf_loop` (5.17), and all that a step decides on is
+/// in the slot, behind volatile accesses: the verifier forgets what is in map memory, so that all steps are alike to it
+/// and it checks the function about once. As a loop with its state in registers the walk takes 400,000 instructions of
+/// verification, half a second for every attach, and kernel 6.1 gives up after a million.
 #[inline(always)]
 pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
-    let limit = settings::stack_depth();
-    let mut hash = Hash::new(settings::hash_seed());
     read_chunk(slot, regs.stack_pointer);
-    let mut frame_pointer = regs.frame_pointer;
+    set(&raw mut slot.frame_pointer, regs.frame_pointer);
+    set(&raw mut slot.hash, settings::hash_seed());
+    set(&raw mut slot.stack.depth, 0);
     set_flags(slot, 0);
-
-    slot.stack.frames[0] = regs.instruction_pointer;
-    hash.add(regs.instruction_pointer);
-    let mut depth: u64 = 1;
-    if !frame_set_up && limit > 1 && chunk_bytes(slot) != 0 {
+    add_frame(slot, 0, regs.instruction_pointer);
+    if !frame_set_up && settings::stack_depth() > 1 && chunk_bytes(slot) != 0 {
         // The call pushed the return address and the function has pushed nothing yet.
-        slot.stack.frames[1] = slot.chunk[0];
-        hash.add(slot.chunk[0]);
-        depth = 2;
+        let return_address = slot.chunk[0];
+        add_frame(slot, 1, return_address);
     }
-
-    for _ in 0..MAX_FRAMES {
-        // The outermost frame of a goroutine has a zero frame pointer (`gogo` in `src/runtime/asm_amd64.s`).
-        if frame_pointer == 0 {
-            break;
-        }
-        if depth >= limit || depth >= MAX_FRAMES as u64 {
-            set_flags(slot, FLAG_TRUNCATED);
-            break;
-        }
-        let mut offset = frame_pointer.wrapping_sub(slot.chunk_base);
-        if offset > CHUNK_BYTES as u64 - FRAME_RECORD || offset + FRAME_RECORD > chunk_bytes(slot) {
-            read_chunk(slot, frame_pointer);
-            offset = 0;
-        }
-        if chunk_bytes(slot) == 0 || !frame_pointer.is_multiple_of(8) {
-            set_flags(slot, FLAG_UNREADABLE);
-            break;
-        }
-        // The compiler knows the bound already and would drop this check, but kernel 6.12 has forgotten it by now: there a
-        // comparison of `offset + 16` undoes what the verifier knew of `offset`.
-        let word = forget(offset / 8) as usize;
-        if word >= CHUNK_WORDS - 1 {
-            break;
-        }
-        let return_address = slot.chunk[word + 1];
-        if return_address == 0 {
-            break;
-        }
-        frame_pointer = slot.chunk[word];
-        slot.stack.frames[depth as usize] = return_address;
-        hash.add(return_address);
-        depth += 1;
-    }
-    slot.stack.depth = depth;
-    let id = hash.finish(flags(slot));
+    let mut context: *mut Slot = slot;
+    let step: unsafe extern "C" fn(u32, *mut *mut Slot) -> i64 = step;
+    // SAFETY: `step` has the signature that the helper calls, and the context outlives the call.
+    unsafe {
+        bpf_loop(
+            MAX_FRAMES as u32,
+            step as *mut c_void,
+            (&raw mut context).cast(),
+            0,
+        )
+    };
+    let id = finish(get(&raw const slot.hash), flags(slot));
     slot.stack.id = id;
     id
+}
+
+/// The walk goes on, and it is over: what a step tells `bpf_loop`.
+const GO_ON: i64 = 0;
+const OVER: i64 = 1;
+
+/// Adds the next frame.
+#[inline(never)]
+unsafe extern "C" fn step(_index: u32, context: *mut *mut Slot) -> i64 {
+    // SAFETY: the context is that of `walk`, which has the only reference to the slot.
+    let slot = unsafe { &mut **context };
+    let frame_pointer = get(&raw const slot.frame_pointer);
+    // The outermost frame of a goroutine has a zero frame pointer (`gogo` in `src/runtime/asm_amd64.s`).
+    if frame_pointer == 0 {
+        return OVER;
+    }
+    let depth = depth(slot);
+    if depth >= settings::stack_depth() || depth >= MAX_FRAMES as u64 {
+        set_flags(slot, FLAG_TRUNCATED);
+        return OVER;
+    }
+    let mut offset = frame_pointer.wrapping_sub(get(&raw const slot.chunk_base));
+    if offset > CHUNK_BYTES as u64 - FRAME_RECORD || offset + FRAME_RECORD > chunk_bytes(slot) {
+        read_chunk(slot, frame_pointer);
+        offset = 0;
+    }
+    if chunk_bytes(slot) == 0 || !frame_pointer.is_multiple_of(8) {
+        set_flags(slot, FLAG_UNREADABLE);
+        return OVER;
+    }
+    // The compiler knows the bound already and would drop this check, but kernel 6.12 has forgotten it by now: there a
+    // comparison of `offset + 16` undoes what the verifier knew of `offset`.
+    let word = forget(offset / 8) as usize;
+    if word >= CHUNK_WORDS - 1 {
+        return OVER;
+    }
+    let return_address = slot.chunk[word + 1];
+    if return_address == 0 {
+        return OVER;
+    }
+    let caller = slot.chunk[word];
+    set(&raw mut slot.frame_pointer, caller);
+    add_frame(slot, depth, return_address);
+    GO_ON
+}
+
+/// Sets the frame number `depth`, which must be below [`MAX_FRAMES`], and counts and hashes it.
+#[inline(always)]
+fn add_frame(slot: &mut Slot, depth: u64, pc: u64) {
+    slot.stack.frames[depth as usize] = pc;
+    let hash = add(get(&raw const slot.hash), pc);
+    set(&raw mut slot.hash, hash);
+    set(&raw mut slot.stack.depth, depth + 1);
+}
+
+#[inline(always)]
+fn get(word: *const u64) -> u64 {
+    // SAFETY: callers give a field of a live map value.
+    unsafe { word.read_volatile() }
+}
+
+#[inline(always)]
+fn set(word: *mut u64, value: u64) {
+    // SAFETY: callers give a field of a live map value.
+    unsafe { word.write_volatile(value) };
 }
 
 /// The same number, of which the compiler knows nothing.
@@ -98,15 +137,13 @@ fn read_chunk(slot: &mut Slot, address: u64) {
                 != 0;
         bytes = if failed { 0 } else { FRAME_RECORD };
     }
-    slot.chunk_base = address;
-    // SAFETY: a field of a live map value.
-    unsafe { (&raw mut slot.chunk_bytes).write_volatile(bytes) };
+    set(&raw mut slot.chunk_base, address);
+    set(&raw mut slot.chunk_bytes, bytes);
 }
 
 #[inline(always)]
 fn chunk_bytes(slot: &Slot) -> u64 {
-    // SAFETY: a field of a live map value.
-    unsafe { (&raw const slot.chunk_bytes).read_volatile() }
+    get(&raw const slot.chunk_bytes)
 }
 
 #[inline(always)]
@@ -125,32 +162,21 @@ pub fn flags(slot: &Slot) -> u16 {
 /// Frames of the walked stack.
 #[inline(always)]
 pub fn depth(slot: &Slot) -> u64 {
-    // SAFETY: a field of a live map value.
-    unsafe { (&raw const slot.stack.depth).read_volatile() }
+    get(&raw const slot.stack.depth)
 }
 
-/// A 64-bit hash of a sequence of words: multiply and fold, twice at the end. Good enough that 100,000 stacks collide
-/// with a probability below 10^-9, and seeded so that a target cannot choose its stacks' identities.
-struct Hash(u64);
+/// Factor of the stack hash, a 64-bit hash of a sequence of words: multiply and fold, twice at the end. Good enough that
+/// 100,000 stacks collide with a probability below 10^-9, and seeded so that a target cannot choose its stacks'
+/// identities.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-impl Hash {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+#[inline(always)]
+fn add(hash: u64, word: u64) -> u64 {
+    let product = (hash ^ word).wrapping_mul(FACTOR);
+    product ^ product >> 32
+}
 
-    #[inline(always)]
-    fn new(seed: u64) -> Self {
-        Hash(seed)
-    }
-
-    #[inline(always)]
-    fn add(&mut self, word: u64) {
-        self.0 = (self.0 ^ word).wrapping_mul(Self::FACTOR);
-        self.0 ^= self.0 >> 32;
-    }
-
-    #[inline(always)]
-    fn finish(mut self, flags: u16) -> u64 {
-        self.add(flags as u64);
-        self.add(0);
-        self.0
-    }
+#[inline(always)]
+fn finish(hash: u64, flags: u16) -> u64 {
+    add(add(hash, flags as u64), 0)
 }
