@@ -25,15 +25,18 @@ const FRAME_RECORD: u64 = 16;
 pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
     read_chunk(slot, regs.stack_pointer);
     set(&raw mut slot.frame_pointer, regs.frame_pointer);
-    set(&raw mut slot.hash, settings::hash_seed());
-    set(&raw mut slot.stack.depth, 0);
     set_flags(slot, 0);
-    add_frame(slot, 0, regs.instruction_pointer);
+    slot.stack.frames[0] = regs.instruction_pointer;
+    let mut hash = add(settings::hash_seed(), regs.instruction_pointer);
+    let mut depth = 1;
     if !frame_set_up && settings::stack_depth() > 1 && chunk_bytes(slot) != 0 {
         // The call pushed the return address and the function has pushed nothing yet.
-        let return_address = slot.chunk[0];
-        add_frame(slot, 1, return_address);
+        slot.stack.frames[1] = slot.chunk[0];
+        hash = add(hash, slot.chunk[0]);
+        depth = 2;
     }
+    set(&raw mut slot.hash, hash);
+    set(&raw mut slot.stack.depth, depth);
     let mut context: *mut Slot = slot;
     let step: unsafe extern "C" fn(u32, *mut *mut Slot) -> i64 = step;
     // SAFETY: `step` has the signature that the helper calls, and the context outlives the call.
@@ -50,24 +53,54 @@ pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
     id
 }
 
+/// Frames of one step: enough that most stacks take one or two, few enough that the verifier does not mind.
+const FRAMES_OF_A_STEP: usize = 8;
+
 /// The walk goes on, and it is over: what a step tells `bpf_loop`.
 const GO_ON: i64 = 0;
 const OVER: i64 = 1;
 
-/// Adds the next frame.
+/// Adds the next frames.
 #[inline(never)]
 unsafe extern "C" fn step(_index: u32, context: *mut *mut Slot) -> i64 {
     // SAFETY: the context is that of `walk`, which has the only reference to the slot.
     let slot = unsafe { &mut **context };
-    let frame_pointer = get(&raw const slot.frame_pointer);
+    let mut frame_pointer = get(&raw const slot.frame_pointer);
+    let mut hash = get(&raw const slot.hash);
+    let mut depth = depth(slot);
+    let mut verdict = GO_ON;
+    for _ in 0..FRAMES_OF_A_STEP {
+        let Some([caller, return_address]) = frame_record(slot, frame_pointer, depth) else {
+            verdict = OVER;
+            break;
+        };
+        // The compiler would take the address before it has checked the bound, which the verifier refuses.
+        let index = forget(depth) as usize;
+        if index >= MAX_FRAMES {
+            break;
+        }
+        slot.stack.frames[index] = return_address;
+        hash = add(hash, return_address);
+        depth += 1;
+        frame_pointer = caller;
+    }
+    set(&raw mut slot.frame_pointer, frame_pointer);
+    set(&raw mut slot.hash, hash);
+    set(&raw mut slot.stack.depth, depth);
+    verdict
+}
+
+/// The caller's frame pointer and the return address of the frame at `frame_pointer`, number `depth` of the stack;
+/// `None` if it is the last, or where the walk must end.
+#[inline(always)]
+fn frame_record(slot: &mut Slot, frame_pointer: u64, depth: u64) -> Option<[u64; 2]> {
     // The outermost frame of a goroutine has a zero frame pointer (`gogo` in `src/runtime/asm_amd64.s`).
     if frame_pointer == 0 {
-        return OVER;
+        return None;
     }
-    let depth = depth(slot);
     if depth >= settings::stack_depth() || depth >= MAX_FRAMES as u64 {
         set_flags(slot, FLAG_TRUNCATED);
-        return OVER;
+        return None;
     }
     let mut offset = frame_pointer.wrapping_sub(get(&raw const slot.chunk_base));
     if offset > CHUNK_BYTES as u64 - FRAME_RECORD || offset + FRAME_RECORD > chunk_bytes(slot) {
@@ -76,31 +109,16 @@ unsafe extern "C" fn step(_index: u32, context: *mut *mut Slot) -> i64 {
     }
     if chunk_bytes(slot) == 0 || !frame_pointer.is_multiple_of(8) {
         set_flags(slot, FLAG_UNREADABLE);
-        return OVER;
+        return None;
     }
     // The compiler knows the bound already and would drop this check, but kernel 6.12 has forgotten it by now: there a
     // comparison of `offset + 16` undoes what the verifier knew of `offset`.
     let word = forget(offset / 8) as usize;
     if word >= CHUNK_WORDS - 1 {
-        return OVER;
+        return None;
     }
     let return_address = slot.chunk[word + 1];
-    if return_address == 0 {
-        return OVER;
-    }
-    let caller = slot.chunk[word];
-    set(&raw mut slot.frame_pointer, caller);
-    add_frame(slot, depth, return_address);
-    GO_ON
-}
-
-/// Sets the frame number `depth`, which must be below [`MAX_FRAMES`], and counts and hashes it.
-#[inline(always)]
-fn add_frame(slot: &mut Slot, depth: u64, pc: u64) {
-    slot.stack.frames[depth as usize] = pc;
-    let hash = add(get(&raw const slot.hash), pc);
-    set(&raw mut slot.hash, hash);
-    set(&raw mut slot.stack.depth, depth + 1);
+    (return_address != 0).then_some([slot.chunk[word], return_address])
 }
 
 #[inline(always)]
