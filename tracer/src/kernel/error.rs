@@ -12,8 +12,8 @@ pub enum Feature {
     Btf,
     /// The uprobe event source of perf.
     Uprobes,
-    /// `bpf_get_attach_cookie` and BPF links of perf events.
-    AttachCookies,
+    /// The helper `bpf_loop`.
+    BpfLoop,
 }
 
 impl fmt::Display for Feature {
@@ -22,7 +22,7 @@ impl fmt::Display for Feature {
             Feature::Bpf => "eBPF (CONFIG_BPF_SYSCALL)",
             Feature::Btf => "BTF type information (/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)",
             Feature::Uprobes => "uprobes (CONFIG_UPROBE_EVENTS)",
-            Feature::AttachCookies => "attach cookies (Linux 5.15)",
+            Feature::BpfLoop => "loops in eBPF programs (bpf_loop)",
         })
     }
 }
@@ -44,7 +44,7 @@ pub enum KernelError {
     },
     /// The kernel lacks something.
     #[error(
-        "this kernel ({release}) has no {feature}: tracing needs Linux 5.15 or later with that option"
+        "this kernel ({release}) has no {feature}: tracing needs Linux 5.17 or later with that option"
     )]
     MissingFeature {
         /// What is missing.

@@ -8,8 +8,8 @@ use std::path::Path;
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// The uprobe event source of perf.
 const UPROBE_SOURCE: &str = "/sys/bus/event_source/devices/uprobe/type";
-/// First kernel with attach cookies.
-const FIRST_KERNEL: (u32, u32) = (5, 15);
+/// First kernel with `bpf_loop`; attach cookies came with 5.15.
+const FIRST_KERNEL: (u32, u32) = (5, 17);
 
 /// One line of `tracer doctor`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub fn require() -> Result<(), KernelError> {
         return missing(Feature::Btf);
     }
     if kernel_version().is_some_and(|version| version < FIRST_KERNEL) {
-        return missing(Feature::AttachCookies);
+        return missing(Feature::BpfLoop);
     }
     if !bpf_works() {
         return missing(Feature::Bpf);
@@ -78,7 +78,7 @@ pub fn doctor() -> Vec<Check> {
             "kernel",
             &release(),
             kernel_ok,
-            "tracing needs Linux 5.15 or later",
+            "tracing needs Linux 5.17 or later",
         ),
         check(
             "privilege",
