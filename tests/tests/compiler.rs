@@ -36,6 +36,16 @@ fn profiled_bytes(command: &[String]) -> u64 {
     bytes.parse().expect("a number of bytes")
 }
 
+/// Bytes asked for at all sites whose type is not known.
+fn bytes_without_type(capture: &Value) -> u64 {
+    let sites = capture["sites"].as_array().expect("sites").iter();
+    let types = sites.flat_map(|site| site["types"].as_array().expect("types of a site"));
+    types
+        .filter(|row| row["name"] == "-")
+        .map(|row| number(row, "/bytes"))
+        .sum()
+}
+
 #[test]
 fn the_go_compiler_is_traced_whole() {
     let command = compile_command();
@@ -58,6 +68,12 @@ fn the_go_compiler_is_traced_whole() {
     assert_accounted(&capture);
     assert_eq!(lost(&capture), 0, "lost");
     assert_eq!(capture["completeness"]["coverage"], 1.0, "all at a site");
+    let untyped = bytes_without_type(&capture);
+    let requested = number(&capture, "/totals/requested_bytes");
+    assert!(
+        untyped * 1000 <= requested,
+        "{untyped} of {requested} bytes have no type"
+    );
     // Two runs of the compiler differ by some tenths of a percent, by what its collector frees of its pools.
     let (traced, profiled) = (
         number(&capture, "/totals/alloc_bytes"),

@@ -6,28 +6,15 @@ use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_ringbuf_output, macros::map, maps::RingBuf,
 };
 use tracer_common::limits::{DEFAULT_RING_BYTES, MAX_FRAMES};
-use tracer_common::record::{
-    AllocRecord, KIND_STACK, ResumeRecord, STACK_HEADER_BYTES, StackRecord,
-};
+use tracer_common::record::{KIND_STACK, STACK_HEADER_BYTES, StackRecord};
 
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(DEFAULT_RING_BYTES, 0);
 
-/// Sends one allocation; false if the ring is full.
+/// Sends a record of fixed size; false if the ring is full.
 #[inline(always)]
-pub fn allocation(record: AllocRecord) -> bool {
-    let Some(mut entry) = EVENTS.reserve::<AllocRecord>(0) else {
-        return false;
-    };
-    entry.write(record);
-    entry.submit(BPF_RB_NO_WAKEUP as u64);
-    true
-}
-
-/// Sends that a goroutine goes on; false if the ring is full.
-#[inline(always)]
-pub fn resumption(record: ResumeRecord) -> bool {
-    let Some(mut entry) = EVENTS.reserve::<ResumeRecord>(0) else {
+pub fn record<T: 'static>(record: T) -> bool {
+    let Some(mut entry) = EVENTS.reserve::<T>(0) else {
         return false;
     };
     entry.write(record);

@@ -19,8 +19,8 @@ const FRAME_RECORD: u64 = 16;
 ///
 /// The steps of the walk are calls of one function by the kernel's `bpf_loop` (5.17), and all that a step decides on is
 /// in the slot, behind volatile accesses: the verifier forgets what is in map memory, so that all steps are alike to it
-/// and it checks the function about once. As a loop with its state in registers the walk takes 400,000 instructions of
-/// verification, half a second for every attach, and kernel 6.1 gives up after a million.
+/// and it checks the function about once: 9,700 instructions on kernel 6.18. As a plain loop the walk takes 400,000 with
+/// its state in registers and 110,000 with it in the slot, and kernel 6.1 gives up on the latter after a million.
 #[inline(always)]
 pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
     read_chunk(slot, regs.stack_pointer);

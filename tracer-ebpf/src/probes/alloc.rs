@@ -55,7 +55,7 @@ fn record(ctx: &ProbeContext) {
     };
     let (time, timed) = timestamp();
     let flags = timed | tiny::flag(&regs, cookie.tiny());
-    let sent = emit::allocation(AllocRecord {
+    let sent = emit::record(AllocRecord {
         header: RecordHeader {
             kind: KIND_ALLOC,
             row: cookie.row(),

@@ -23,7 +23,7 @@ fn record(ctx: &ProbeContext) {
     count(Counter::Resumes);
     let regs = Registers::read(ctx);
     let shared = tiny::shared_sizes(&regs);
-    let sent = emit::resumption(ResumeRecord {
+    let sent = emit::record(ResumeRecord {
         header: RecordHeader {
             kind: KIND_RESUME,
             row: 0,

@@ -11,7 +11,7 @@ use crate::target::{FileOffset, Function, GoBinary, VirtualAddress};
 use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind};
 use std::collections::BTreeMap;
 
-/// Bytes of a function to search; the longest, `mallocgc` with everything inlined, has 6,000.
+/// Bytes of a function to search; the longest seen, `mallocgc` of a profile-guided 1.27 build, has 4,985.
 const SEARCHED_BYTES: usize = 16_384;
 const ASSIST: &str = "runtime.gcAssistAlloc";
 /// Assists if the goroutine has used up its credit.

@@ -8,7 +8,7 @@ use crate::target::{GoBinary, VirtualAddress};
 use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess};
 use iced_x86::{FlowControl, Register};
 
-/// Longest caller that is looked at, in bytes: nearly all functions are shorter. Takes below a millisecond.
+/// Longest caller that is looked at, in bytes: its code is decoded for every call in it.
 const MAX_CODE: u64 = 1 << 15;
 
 /// The functions of the runtime that take the type of the elements of a slice.
