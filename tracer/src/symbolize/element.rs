@@ -8,8 +8,9 @@ use crate::target::{GoBinary, VirtualAddress};
 use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess};
 use iced_x86::{FlowControl, Register};
 
-/// Longest caller that is looked at, in bytes: its code is decoded for every call in it.
-const MAX_CODE: u64 = 1 << 15;
+/// Most code that is looked at in a capture, in bytes, so that no binary makes it take minutes: a caller's whole code is
+/// decoded for every call in it.
+pub(super) const MAX_CODE: u64 = 1 << 28;
 
 /// The functions of the runtime that take the type of the elements of a slice.
 pub(super) const GROW_OR_COPY: &[&str] = &[
@@ -31,16 +32,16 @@ pub(super) fn register(function: &str, go_minor: u16) -> Register {
     }
 }
 
-/// The descriptor that the call before `return_address` has in `register`.
+/// The descriptor that the call before `return_address` has in `register`. Takes the code it looks at off `code_left`,
+/// and looks at no more.
 pub(super) fn passed(
     binary: &GoBinary,
     return_address: VirtualAddress,
     register: Register,
+    code_left: &mut u64,
 ) -> Option<VirtualAddress> {
     let function = binary.function_at(VirtualAddress(return_address.0.checked_sub(1)?))?;
-    if function.size > MAX_CODE {
-        return None;
-    }
+    *code_left = code_left.checked_sub(function.size)?;
     let code = binary.code(function.address, usize::try_from(function.size).ok()?)?;
     constant(code, function.address, return_address, register)
 }

@@ -87,6 +87,8 @@ pub struct Symbolizer {
     names: Names,
     frames: HashMap<VirtualAddress, Result<Arc<[Frame]>, Unnamed>>,
     types: HashMap<VirtualAddress, Result<Arc<GoType>, UnknownType>>,
+    /// Bytes of code that may still be searched for the types of elements.
+    code_left: u64,
 }
 
 /// Debug information that is loaded when an address first needs it.
@@ -116,6 +118,7 @@ impl Symbolizer {
             names: Names::default(),
             frames: HashMap::new(),
             types: HashMap::new(),
+            code_left: element::MAX_CODE,
         }
     }
 
@@ -171,7 +174,8 @@ impl Symbolizer {
     fn element_type(&mut self, function: &str, return_address: RuntimePc) -> Option<Arc<GoType>> {
         let register = element::register(function, self.binary.go_version().minor);
         let return_address = self.bias.to_link_time(return_address);
-        let descriptor = element::passed(&self.binary, return_address, register)?;
+        let descriptor =
+            element::passed(&self.binary, return_address, register, &mut self.code_left)?;
         let go_type = self.binary.types().read(descriptor).ok()?;
         // In Go 1.19 generic code has descriptors of what its instantiations have in common.
         let is_shape = go_type.name.contains("go.shape.");

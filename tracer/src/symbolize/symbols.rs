@@ -9,9 +9,6 @@ use crate::target::{GoType, RuntimePc};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Most calls whose code is looked at for the type of a slice's elements, so that no binary makes it take minutes.
-const MAX_ELEMENTS: usize = 10_000;
-
 /// Resolved names. Grows with what a capture sees.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
@@ -63,9 +60,7 @@ impl Symbols {
             return;
         };
         let callee = frames.last().map(|frame| &*frame.function);
-        if let Some(callee) = callee.filter(|callee| GROW_OR_COPY.contains(callee))
-            && self.elements.len() < MAX_ELEMENTS
-        {
+        if let Some(callee) = callee.filter(|callee| GROW_OR_COPY.contains(callee)) {
             let element = symbolizer.element_type(callee, RuntimePc(return_address));
             self.elements.insert(return_address, element);
         }
