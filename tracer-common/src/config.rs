@@ -1,4 +1,7 @@
-//! What user space sets in the kernel half: names of programs, maps and globals, and the attach cookie.
+//! What user space sets in the kernel half: names of programs, maps and globals, the state of a row, and the attach
+//! cookie.
+
+use crate::record::{MAX_DISTANCE_LOG2, MAX_WINDOW};
 
 /// Program that records an allocation: size in the first, type in the second argument register.
 pub const PROGRAM_ALLOC: &str = "alloc";
@@ -11,10 +14,12 @@ pub const PROGRAM_RESUME: &str = "resume";
 
 /// Ring buffer of records.
 pub const MAP_EVENTS: &str = "EVENTS";
-/// Per-CPU array with one element: an array of [`crate::counter::COUNTERS`] `u64`.
+/// Per-CPU array with one element: an array of [`crate::counter::SLOTS`] `u64`.
 pub const MAP_COUNTERS: &str = "COUNTERS";
 /// Array of one `u32`: [`RECORDING_ON`] or [`RECORDING_OFF`].
 pub const MAP_RECORDING: &str = "RECORDING";
+/// Array of a [`RowState`] for each row of the plan.
+pub const MAP_ROWS: &str = "ROWS";
 
 /// Programs record.
 pub const RECORDING_ON: u32 = 1;
@@ -39,6 +44,48 @@ pub const GLOBAL_P_MCACHE: &str = "P_MCACHE";
 pub const GLOBAL_MCACHE_TINY: &str = "MCACHE_TINY";
 /// Global `u64`: address of the variable `runtime.mcache0`, 0 if it is not known.
 pub const GLOBAL_MCACHE0: &str = "MCACHE0";
+
+/// Whether a row of the plan records now, and which of its allocations. The initial state is off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct RowState(pub u32);
+
+impl RowState {
+    const ON: u32 = 1;
+    const DISTANCE: u32 = 8;
+    const WINDOW: u32 = 16;
+
+    /// Not recording.
+    pub const OFF: RowState = RowState(0);
+
+    /// Records each allocation.
+    pub const EXACT: RowState = RowState(Self::ON);
+
+    /// Records one allocation in about 2^`distance_log2` bytes; 0 for each.
+    pub const fn sampling(distance_log2: u8) -> Self {
+        RowState(Self::ON | ((distance_log2 & MAX_DISTANCE_LOG2) as u32) << Self::DISTANCE)
+    }
+
+    /// Records each allocation, as part of a window with this number, 1 to [`MAX_WINDOW`].
+    pub const fn window(number: u8) -> Self {
+        RowState(Self::ON | ((number & MAX_WINDOW) as u32) << Self::WINDOW)
+    }
+
+    /// Whether it records at all.
+    pub const fn is_on(self) -> bool {
+        self.0 & Self::ON != 0
+    }
+
+    /// Logarithm of the sampling distance in bytes.
+    pub const fn distance_log2(self) -> u8 {
+        (self.0 >> Self::DISTANCE) as u8 & MAX_DISTANCE_LOG2
+    }
+
+    /// Number of the window, 0 for none.
+    pub const fn window_number(self) -> u8 {
+        (self.0 >> Self::WINDOW) as u8 & MAX_WINDOW
+    }
+}
 
 /// What a probe's attach cookie says about its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,13 @@
 //! The closed list of kernel counters, one slot of a per-CPU array for each.
 
-/// What the kernel programs count. `Hits` = records delivered + every counter that [`Counter::is_loss`].
+use crate::limits::MAX_ROWS;
+
+/// What the kernel programs count. `Hits` = records delivered + `SampledOut` + every counter that [`Counter::is_loss`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Counter {
-    /// Allocations that a probe saw and that pass the filters.
+    /// Allocations that a probe saw and that pass the filters. Counted per row of the plan, in the slots from
+    /// [`ROW_HITS`]; this slot stays 0.
     Hits = 0,
     /// Calls of an allocation function that allocate nothing (size 0), or that a filter left out.
     Filtered = 1,
@@ -20,10 +23,18 @@ pub enum Counter {
     Resumes = 6,
     /// The same, not sent because the ring was full: the bytes of one tiny object may be wrong by a block.
     ResumeRingFull = 7,
+    /// Allocations that the sampling distance left out: others stand for them.
+    SampledOut = 8,
+    /// Allocations seen by probes whose row was switched off, between two windows.
+    Paused = 9,
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 8;
+pub const COUNTERS: usize = 10;
+/// First of [`MAX_ROWS`] slots with the hits of each row of the plan.
+pub const ROW_HITS: usize = COUNTERS;
+/// Number of slots.
+pub const SLOTS: usize = COUNTERS + MAX_ROWS;
 
 impl Counter {
     /// All counters, in slot order.
@@ -36,6 +47,8 @@ impl Counter {
         Counter::StackUnreadable,
         Counter::Resumes,
         Counter::ResumeRingFull,
+        Counter::SampledOut,
+        Counter::Paused,
     ];
 
     /// Position in the counter array.
@@ -59,6 +72,8 @@ impl Counter {
             Counter::StackUnreadable => "stack_unreadable",
             Counter::Resumes => "resumes",
             Counter::ResumeRingFull => "resume_ring_full",
+            Counter::SampledOut => "sampled_out",
+            Counter::Paused => "paused",
         }
     }
 }

@@ -24,6 +24,17 @@ pub const FLAG_TINY_NEW: u16 = 1 << 3;
 /// [`RecordHeader::flags`] of an allocation: a tiny object that fits into the current block.
 pub const FLAG_TINY_SHARED: u16 = 1 << 4;
 
+/// [`RecordHeader::flags`] of an allocation: five bits from here are the logarithm of its weight, that is how many
+/// allocations of its size it stands for.
+pub const FLAG_WEIGHT_SHIFT: u32 = 5;
+/// Largest logarithm of a sampling distance, hence of a weight: what five bits hold.
+pub const MAX_DISTANCE_LOG2: u8 = 31;
+/// [`RecordHeader::flags`] of an allocation: six bits from here are the number of the window it was recorded in, 0 for
+/// none.
+pub const FLAG_WINDOW_SHIFT: u32 = 10;
+/// Largest number of a window: what six bits hold.
+pub const MAX_WINDOW: u8 = 63;
+
 /// Units of [`RecordHeader::time`]: nanoseconds are shifted right by this, so that 32 bits last 73 minutes.
 pub const TIME_SHIFT: u32 = 10;
 

@@ -2,16 +2,28 @@
 
 use crate::atomic;
 use aya_ebpf::{macros::map, maps::PerCpuArray};
-use tracer_common::counter::{COUNTERS, Counter};
+use tracer_common::counter::{Counter, ROW_HITS, SLOTS};
 
 #[map(name = "COUNTERS")]
-static COUNTERS_MAP: PerCpuArray<[u64; COUNTERS]> = PerCpuArray::with_max_entries(1, 0);
+static COUNTERS_MAP: PerCpuArray<[u64; SLOTS]> = PerCpuArray::with_max_entries(1, 0);
 
-/// Adds one. Atomic although the slot belongs to this CPU: a preempted program may be between load and store.
+/// Adds one.
 #[inline(always)]
 pub fn count(counter: Counter) {
+    add_one(counter.slot());
+}
+
+/// Counts a hit of a row.
+#[inline(always)]
+pub fn hit(row: u8) {
+    add_one(ROW_HITS + row as usize);
+}
+
+/// Atomic although the slot belongs to this CPU: a preempted program may be between load and store.
+#[inline(always)]
+fn add_one(slot: usize) {
     if let Some(counters) = COUNTERS_MAP.get_ptr_mut(0) {
-        // SAFETY: the pointer is to a live map value of COUNTERS words, and `slot` is below COUNTERS by construction.
-        unsafe { atomic::add(&raw mut (*counters)[counter.slot()], 1) };
+        // SAFETY: the pointer is to a live map value of SLOTS words, and both callers give a slot below SLOTS.
+        unsafe { atomic::add(&raw mut (*counters)[slot], 1) };
     }
 }

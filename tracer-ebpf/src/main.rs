@@ -15,6 +15,7 @@ mod dispatch;
 mod emit;
 mod intern;
 mod probes;
+mod sampling;
 mod scratch;
 mod settings;
 mod stack;

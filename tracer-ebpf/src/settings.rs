@@ -1,8 +1,8 @@
-//! What user space sets: constants before the load, and the switch that starts and stops recording.
+//! What user space sets: constants before the load, and the switches that start and stop recording.
 
 use aya_ebpf::{Global, macros::map, maps::Array};
-use tracer_common::config::RECORDING_OFF;
-use tracer_common::limits::MAX_FRAMES;
+use tracer_common::config::{RECORDING_OFF, RowState};
+use tracer_common::limits::{MAX_FRAMES, MAX_ROWS};
 
 #[unsafe(no_mangle)]
 static HASH_SEED: Global<u64> = Global::new(0);
@@ -26,12 +26,21 @@ static MCACHE0: Global<u64> = Global::new(0);
 #[map]
 static RECORDING: Array<u32> = Array::with_max_entries(1, 0);
 
+#[map]
+static ROWS: Array<RowState> = Array::with_max_entries(MAX_ROWS as u32, 0);
+
 /// Whether programs record. Probes stay attached for seconds after a capture has ended, and fire before it starts.
 #[inline(always)]
 pub fn recording() -> bool {
     RECORDING
         .get(0)
         .is_some_and(|state| *state != RECORDING_OFF)
+}
+
+/// What a row of the plan records now.
+#[inline(always)]
+pub fn row(row: u8) -> RowState {
+    ROWS.get(row as u32).copied().unwrap_or(RowState::OFF)
 }
 
 /// Allocations of fewer bytes are left out; at least 1.

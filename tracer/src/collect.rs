@@ -2,7 +2,7 @@
 //!
 //! It drains, decodes and aggregates, and answers questions in between; it shares no lock with anybody.
 
-use crate::aggregate::{Aggregator, Sums, Totals};
+use crate::aggregate::{Aggregator, Sums, Totals, Weight};
 use crate::decode::decode;
 use crate::stream::Source;
 use std::io;
@@ -27,9 +27,36 @@ pub struct Collector {
 pub struct CollectorDied;
 
 enum Question {
-    Sums(oneshot::Sender<Sums>),
+    Tally(oneshot::Sender<Tally>),
     Totals(oneshot::Sender<Box<Totals>>),
+    Weigh(Weight),
+    SetExact(bool),
     Finish,
+}
+
+/// How far the collector has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Sums over all allocations, those in windows whose weight is not known yet excepted.
+    pub sums: Sums,
+    /// Records of allocations that arrived.
+    pub delivered: u64,
+}
+
+/// Tells the collecting thread how to count, from another thread. Messages to a thread that has ended are lost.
+#[derive(Clone, Debug)]
+pub struct Remote(Sender<Question>);
+
+impl Remote {
+    /// See [`Aggregator::weigh`].
+    pub fn weigh(&self, weight: Weight) {
+        drop(self.0.send(Question::Weigh(weight)));
+    }
+
+    /// See [`Aggregator::set_exact`].
+    pub fn set_exact(&self, exact: bool) {
+        drop(self.0.send(Question::SetExact(exact)));
+    }
 }
 
 impl Collector {
@@ -49,8 +76,13 @@ impl Collector {
     ///
     /// # Errors
     /// The thread is gone.
-    pub async fn sums(&self) -> Result<Sums, CollectorDied> {
-        self.ask(Question::Sums).await
+    pub async fn tally(&self) -> Result<Tally, CollectorDied> {
+        self.ask(Question::Tally).await
+    }
+
+    /// A way to steer it from another thread.
+    pub fn remote(&self) -> Remote {
+        Remote(self.questions.clone())
     }
 
     /// A copy of the totals so far.
@@ -102,14 +134,30 @@ fn collect(
                 .map_err(|error| error == RecvTimeoutError::Disconnected)
         };
         match question {
-            Ok(Question::Sums(reply)) => answer(reply, aggregator.totals().sums),
+            Ok(Question::Tally(reply)) => answer(reply, tally(aggregator.totals())),
             Ok(Question::Totals(reply)) => answer(reply, Box::new(aggregator.totals().clone())),
+            Ok(Question::Weigh(weight)) => {
+                drain_all(source, &mut aggregator);
+                aggregator.weigh(&weight);
+            }
+            Ok(Question::SetExact(exact)) => aggregator.set_exact(exact),
             Ok(Question::Finish) | Err(true) => break,
             Err(false) => {}
         }
     }
-    while drain(source, &mut aggregator) > 0 {}
+    drain_all(source, &mut aggregator);
     aggregator.into_totals()
+}
+
+fn drain_all(source: &mut impl Source, aggregator: &mut Aggregator) {
+    while drain(source, aggregator) > 0 {}
+}
+
+fn tally(totals: &Totals) -> Tally {
+    Tally {
+        sums: totals.sums,
+        delivered: totals.delivered,
+    }
 }
 
 fn drain(source: &mut impl Source, aggregator: &mut Aggregator) -> usize {
@@ -144,7 +192,7 @@ mod tests {
     #[tokio::test]
     async fn totals_can_be_asked_for_while_it_runs() {
         let collector = started(vec![encoded::stack(1, &[7]), encoded::alloc(0, 1, 8, 0)]);
-        while collector.sums().await.unwrap().allocs == 0 {}
+        while collector.tally().await.unwrap().delivered == 0 {}
         let totals = collector.totals().await.unwrap();
         assert_eq!((totals.stacks.len(), totals.frames.len()), (1, 1));
         assert_eq!(collector.finish().unwrap().sums, totals.sums);

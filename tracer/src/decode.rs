@@ -6,8 +6,8 @@ use std::mem::{offset_of, size_of};
 use tracer_common::limits::MAX_FRAMES;
 use tracer_common::record::{
     AllocRecord, FLAG_TIMED, FLAG_TINY_NEW, FLAG_TINY_SHARED, FLAG_TRUNCATED, FLAG_UNREADABLE,
-    KIND_ALLOC, KIND_RESUME, KIND_STACK, RecordHeader, ResumeRecord, STACK_HEADER_BYTES,
-    StackRecord,
+    FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, KIND_RESUME, KIND_STACK, MAX_DISTANCE_LOG2,
+    MAX_WINDOW, RecordHeader, ResumeRecord, STACK_HEADER_BYTES, StackRecord,
 };
 
 /// Identity of a stack within one capture.
@@ -42,6 +42,10 @@ pub struct Alloc {
     pub time: Option<u32>,
     /// Where a pointer-free object of fewer than 16 bytes goes; `None` for others, and if it could not be read.
     pub tiny: Option<TinyBlock>,
+    /// How many allocations of its size it stands for: 1 unless allocations are sampled.
+    pub weight: u64,
+    /// Number of the window it was recorded in, 0 for none.
+    pub window: u8,
 }
 
 /// Where the tiny allocator puts an object.
@@ -150,6 +154,8 @@ fn alloc(bytes: &[u8]) -> Option<Alloc> {
             FLAG_TINY_SHARED => Some(TinyBlock::Shared),
             _ => None,
         },
+        weight: 1 << (flags >> FLAG_WEIGHT_SHIFT & u16::from(MAX_DISTANCE_LOG2)),
+        window: (flags >> FLAG_WINDOW_SHIFT) as u8 & MAX_WINDOW,
     })
 }
 

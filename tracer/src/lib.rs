@@ -27,6 +27,7 @@ pub mod aggregate;
 pub mod cli;
 pub mod collect;
 pub mod decode;
+pub mod governor;
 #[cfg(test)]
 mod hostile;
 pub mod kernel;

@@ -67,10 +67,23 @@ pub struct Window {
     pub start_unix_ns: u64,
     /// Length of recording in nanoseconds.
     pub duration_ns: u64,
-    /// `exact`: every allocation was probed.
+    /// `exact`: every allocation was recorded; `auto`: as many as the budget allowed, see `mode_steps`.
     pub mode: String,
+    /// What was recorded when, oldest first; empty in captures of versions that knew one mode only.
+    pub mode_steps: Vec<ModeStep>,
     /// Why the capture ended.
     pub ended_by: EndedBy,
+}
+
+/// A change of what was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModeStep {
+    /// Nanoseconds since the start of recording.
+    pub at_ns: u64,
+    /// `exact`, `sampling` or `windows`.
+    pub mode: String,
+    /// Why, and what that means here, for people.
+    pub reason: String,
 }
 
 /// Why a capture ended.
@@ -96,6 +109,17 @@ pub struct Figures {
     pub alloc_bytes: Option<u64>,
     /// Bytes asked for.
     pub requested_bytes: u64,
+    /// Set if some allocations were not recorded, so that these figures are estimates.
+    pub estimate: Option<Estimate>,
+}
+
+/// How good an estimate is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Estimate {
+    /// Standard error of [`Figures::allocs`]; `None` if there is too little to tell.
+    pub allocs_error: Option<u64>,
+    /// Standard error of [`Figures::alloc_bytes`].
+    pub alloc_bytes_error: Option<u64>,
 }
 
 /// What the figures cover and what is missing from them.
@@ -105,6 +129,8 @@ pub struct Completeness {
     pub hits: u64,
     /// Allocations that reached the report.
     pub delivered: u64,
+    /// Allocations that the sampling distance left out: others stand for them.
+    pub sampled_out: u64,
     /// Allocations lost, by cause; causes that did not occur are listed with 0.
     pub lost: Vec<(String, u64)>,
     /// Distinct program counters without a name.
@@ -138,6 +164,8 @@ pub struct Overhead {
     pub hits_per_s: f64,
     /// CPU time spent in probes, percent of one CPU.
     pub target_cpu_pct: Option<f64>,
+    /// The same, percent of the CPU time that the target used.
+    pub target_share_pct: Option<f64>,
     /// CPU time of the agent, percent of one CPU.
     pub agent_cpu_pct: Option<f64>,
     /// Peak resident memory of the agent in bytes.
@@ -260,6 +288,7 @@ impl TypeFigures {
             allocs: self.allocs,
             alloc_bytes: self.alloc_bytes,
             requested_bytes: self.bytes,
+            estimate: None,
         }
     }
 

@@ -4,8 +4,8 @@
 //! Every leaf takes the size in its first and the type in its second argument.
 
 use crate::args::Registers;
-use crate::counters::count;
-use crate::{dispatch, emit, intern, scratch, settings, stack, tiny};
+use crate::counters::{count, hit};
+use crate::{dispatch, emit, intern, sampling, scratch, settings, stack, tiny};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::{bpf_get_attach_cookie, generated::bpf_ktime_get_ns};
 use aya_ebpf::macros::uprobe;
@@ -14,7 +14,8 @@ use aya_log_ebpf::debug;
 use tracer_common::config::Cookie;
 use tracer_common::counter::Counter;
 use tracer_common::record::{
-    AllocRecord, FLAG_TIMED, FLAG_UNREADABLE, KIND_ALLOC, RecordHeader, TIME_SHIFT,
+    AllocRecord, FLAG_TIMED, FLAG_UNREADABLE, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC,
+    RecordHeader, TIME_SHIFT,
 };
 
 #[uprobe]
@@ -48,13 +49,24 @@ fn record(ctx: &ProbeContext) {
     if size < settings::min_size() {
         return count(Counter::Filtered);
     }
-    count(Counter::Hits);
     let cookie = cookie(ctx);
+    let state = settings::row(cookie.row());
+    if !state.is_on() {
+        return count(Counter::Paused);
+    }
+    hit(cookie.row());
+    let weight = sampling::weight_log2(size, state.distance_log2());
+    if !sampling::chosen(weight) {
+        return count(Counter::SampledOut);
+    }
     let Some(stack) = interned_stack(ctx, &regs, cookie) else {
         return count(Counter::LostScratchBusy);
     };
     let (time, timed) = timestamp();
-    let flags = timed | tiny::flag(&regs, cookie.tiny());
+    let flags = timed
+        | tiny::flag(&regs, cookie.tiny())
+        | (weight as u16) << FLAG_WEIGHT_SHIFT
+        | (state.window_number() as u16) << FLAG_WINDOW_SHIFT;
     let sent = emit::record(AllocRecord {
         header: RecordHeader {
             kind: KIND_ALLOC,

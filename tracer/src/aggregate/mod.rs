@@ -3,23 +3,28 @@
 //! Holds no names: a stack is a [`StackId`], a type an address. Sites come later, when `report` joins the sums with
 //! symbols. Every bound is a constant here; what exceeds one is counted, never dropped silently.
 
+mod estimate;
 mod fold;
 mod resume;
 mod rounding;
 mod sizes;
 mod types;
+mod windows;
 
+pub use estimate::{GROUPS, Progress, StandardError, Uncertainty};
 pub use fold::CodeFacts;
 use fold::Folded;
 use resume::{Correction, LastTiny};
 pub use rounding::{Rounding, Rules, TINY_BLOCK, TypeFacts};
 pub use sizes::{Sizes, SizesView};
 pub use types::{TypeTotals, Types};
+pub use windows::{Weight, WindowId};
 
 use crate::decode::{Alloc, Record, StackDefinition, StackId};
 use crate::plan::Yields;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use windows::{Observed, Windows};
 
 /// Most distinct stacks that are kept whole: a service has hundreds to thousands. A program that recurses over its data,
 /// such as a compiler, has millions; those beyond the bound are folded (see `fold`).
@@ -50,7 +55,7 @@ impl Hasher for Identity {
     }
 }
 
-/// Sums of allocations.
+/// Sums of allocations, or estimates of them where allocations were sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Allocations.
@@ -64,12 +69,14 @@ pub struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, size: u64, rounded: Option<u64>) {
-        self.allocs += 1;
-        self.requested_bytes = self.requested_bytes.saturating_add(size);
+    /// Adds `count` allocations alike.
+    fn add(&mut self, size: u64, rounded: Option<u64>, count: u64) {
+        let times = |bytes: u64| bytes.saturating_mul(count);
+        self.allocs = self.allocs.saturating_add(count);
+        self.requested_bytes = self.requested_bytes.saturating_add(times(size));
         match rounded {
-            Some(bytes) => self.alloc_bytes = self.alloc_bytes.saturating_add(bytes),
-            None => self.unrounded += 1,
+            Some(bytes) => self.alloc_bytes = self.alloc_bytes.saturating_add(times(bytes)),
+            None => self.unrounded = self.unrounded.saturating_add(count),
         }
     }
 
@@ -111,6 +118,8 @@ pub struct StackTotals {
     pub sizes: Sizes,
     /// Sums per Go type.
     pub types: Types,
+    /// How uncertain all this is; `None` if every allocation was counted.
+    pub uncertainty: Option<Box<Uncertainty>>,
 }
 
 /// The frames of a stack.
@@ -131,6 +140,10 @@ pub struct Totals {
     pub stacks: StackMap<StackTotals>,
     /// Frames per stack; may lack some that the kernel could not send, and have some without totals.
     pub frames: StackMap<Frames>,
+    /// Records of allocations that arrived.
+    pub delivered: u64,
+    /// What the windows of each row stand for.
+    pub progress: Progress,
     /// Allocations beyond all bounds on stacks: in `sums`, at no stack.
     pub overflowed: u64,
     /// Records that could not be decoded.
@@ -144,6 +157,9 @@ pub struct Aggregator {
     rounding: Rounding,
     folded: Folded,
     last_tiny: LastTiny,
+    /// Whether each allocation is recorded, so that a resumption belongs to the one before it.
+    exact: bool,
+    windows: Windows,
     histograms_left: usize,
 }
 
@@ -156,6 +172,8 @@ impl Aggregator {
             rounding,
             folded: Folded::new(code),
             last_tiny: LastTiny::new(yields),
+            exact: true,
+            windows: Windows::default(),
             histograms_left: MAX_HISTOGRAMS,
         }
     }
@@ -175,6 +193,8 @@ impl Aggregator {
         match record {
             Ok(Record::Alloc(alloc)) => self.alloc(&alloc),
             Ok(Record::Stack(definition)) => self.define(&definition),
+            // With allocations left out, it may be that of one which was not recorded.
+            Ok(Record::Resume(_)) if !self.exact => {}
             Ok(Record::Resume(resume)) => {
                 let correction = self.last_tiny.resume(&resume);
                 self.correct(correction);
@@ -193,21 +213,67 @@ impl Aggregator {
         self.totals
     }
 
+    /// From now on each allocation is recorded, or only some are.
+    pub fn set_exact(&mut self, exact: bool) {
+        self.exact = exact;
+        self.last_tiny.forget();
+    }
+
+    /// Adds what was recorded in a window, as often as its weight says. All its records must have been applied.
+    pub fn weigh(&mut self, weight: &Weight) {
+        self.totals.progress.add(weight);
+        for (observed, times) in self.windows.take(weight) {
+            self.add(&observed, times);
+            let Some(stack) = self.totals.stacks.get_mut(&observed.stack) else {
+                continue;
+            };
+            let uncertainty = stack.uncertainty.get_or_insert_default();
+            uncertainty.add_window(weight, observed.count, observed.rounded);
+        }
+    }
+
     fn alloc(&mut self, alloc: &Alloc) {
         let rounded = self.rounding.rounded(alloc);
-        let id = self.folded.resolve(alloc.stack);
-        let correction = self.last_tiny.remember(alloc, id, rounded);
-        self.correct(correction);
-        let totals = &mut self.totals;
-        totals.sums.add(alloc.size, rounded);
-        if totals.stacks.len() >= MAX_STACKS + fold::MAX_FOLDS && !totals.stacks.contains_key(&id) {
-            totals.overflowed += 1;
+        let stack = self.folded.resolve(alloc.stack);
+        self.totals.delivered += 1;
+        let observed = Observed {
+            stack,
+            size: alloc.size,
+            type_pointer: alloc.type_pointer,
+            rounded,
+            count: 1,
+        };
+        if alloc.window != 0 {
+            self.windows.observe(WindowId::of(alloc), observed);
             return;
         }
-        let stack = totals.stacks.entry(id).or_default();
-        stack.sums.add(alloc.size, rounded);
-        stack.sizes.add(alloc.size, &mut self.histograms_left);
-        stack.types.add(alloc.type_pointer, alloc.size, rounded);
+        if self.exact {
+            let correction = self.last_tiny.remember(alloc, stack, rounded);
+            self.correct(correction);
+        }
+        self.add(&observed, alloc.weight);
+        if alloc.weight > 1
+            && let Some(totals) = self.totals.stacks.get_mut(&stack)
+        {
+            let uncertainty = totals.uncertainty.get_or_insert_default();
+            uncertainty.add_sample(alloc.weight, rounded);
+        }
+    }
+
+    /// Counts `times` allocations like `observed`.
+    fn add(&mut self, observed: &Observed, times: u64) {
+        let &Observed { size, rounded, .. } = observed;
+        let totals = &mut self.totals;
+        totals.sums.add(size, rounded, times);
+        let bound = MAX_STACKS + fold::MAX_FOLDS;
+        if totals.stacks.len() >= bound && !totals.stacks.contains_key(&observed.stack) {
+            totals.overflowed = totals.overflowed.saturating_add(times);
+            return;
+        }
+        let stack = totals.stacks.entry(observed.stack).or_default();
+        stack.sums.add(size, rounded, times);
+        stack.sizes.add(size, times, &mut self.histograms_left);
+        stack.types.add(observed.type_pointer, size, rounded, times);
     }
 
     fn correct(&mut self, correction: Option<Correction>) {

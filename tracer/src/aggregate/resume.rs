@@ -100,6 +100,11 @@ impl LastTiny {
         last.correct(if shared { 0 } else { TINY_BLOCK })
     }
 
+    /// Forgets all of them.
+    pub(super) fn forget(&mut self) {
+        self.places.fill(None);
+    }
+
     fn place(&mut self, goroutine: u64) -> Option<&mut Option<Tiny>> {
         // Fibonacci hashing: addresses of `g` differ in their middle bits.
         let hash = goroutine.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50;
@@ -135,6 +140,8 @@ mod tests {
             goroutine,
             time: None,
             tiny,
+            weight: 1,
+            window: 0,
         }
     }
 

@@ -174,6 +174,8 @@ mod tests {
             goroutine: 0,
             time: None,
             tiny,
+            weight: 1,
+            window: 0,
         };
         Rounding::new(rules, Box::new(Odd)).rounded(&alloc)
     }
@@ -261,6 +263,8 @@ mod tests {
             goroutine: 0,
             time: None,
             tiny: None,
+            weight: 1,
+            window: 0,
         };
         assert_eq!(Rounding::for_tests().rounded(&alloc), None);
     }

@@ -27,24 +27,24 @@ pub struct SizesView {
 }
 
 impl Sizes {
-    /// Adds a size. A new histogram is taken from `histograms_left`; when that is used up, sizes beyond the exact ones
+    /// Adds a size `times` times. A new histogram is taken from `histograms_left`; when that is used up, sizes beyond the exact ones
     /// are only counted.
-    pub fn add(&mut self, size: u64, histograms_left: &mut usize) {
+    pub fn add(&mut self, size: u64, times: u64, histograms_left: &mut usize) {
         if let Some(histogram) = &mut self.histogram {
-            histogram.saturating_record(size);
+            histogram.saturating_record_n(size, times);
             return;
         }
         if let Some((_, count)) = self.exact.iter_mut().find(|(known, _)| *known == size) {
-            *count += 1;
+            *count = count.saturating_add(times);
         } else if self.exact.len() < MAX_EXACT {
             // Most stacks ask for one size, and there are many stacks.
             self.exact.reserve_exact(1);
-            self.exact.push((size, 1));
+            self.exact.push((size, times));
         } else if *histograms_left > 0 && self.upgrade() {
             *histograms_left -= 1;
-            self.add(size, histograms_left);
+            self.add(size, times, histograms_left);
         } else {
-            self.unbinned += 1;
+            self.unbinned = self.unbinned.saturating_add(times);
         }
     }
 
@@ -120,7 +120,7 @@ mod tests {
         let mut left = 1;
         sizes
             .into_iter()
-            .for_each(|size| result.add(size, &mut left));
+            .for_each(|size| result.add(size, 1, &mut left));
         result
     }
 
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn without_a_histogram_left_sizes_are_counted() {
         let mut sizes = Sizes::default();
-        (0..20).for_each(|size| sizes.add(size, &mut 0));
+        (0..20).for_each(|size| sizes.add(size, 1, &mut 0));
         let view = view(&sizes);
         assert_eq!((view.buckets.len(), view.unbinned), (MAX_EXACT, 4));
     }

@@ -22,22 +22,22 @@ pub struct Types {
 }
 
 impl Types {
-    /// Adds an allocation.
-    pub fn add(&mut self, type_pointer: u64, size: u64, rounded: Option<u64>) {
+    /// Adds `times` allocations alike.
+    pub fn add(&mut self, type_pointer: u64, size: u64, rounded: Option<u64>, times: u64) {
         if let Some(known) = self
             .known
             .iter_mut()
             .find(|known| known.type_pointer == type_pointer)
         {
-            known.sums.add(size, rounded);
+            known.sums.add(size, rounded, times);
         } else if self.known.len() < MAX_TYPES {
             let mut sums = Sums::default();
-            sums.add(size, rounded);
+            sums.add(size, rounded, times);
             // Most stacks allocate one type, and there are many stacks.
             self.known.reserve_exact(1);
             self.known.push(TypeTotals { type_pointer, sums });
         } else {
-            self.others.add(size, rounded);
+            self.others.add(size, rounded, times);
         }
     }
 
@@ -72,9 +72,9 @@ mod tests {
     fn types_beyond_the_bound_share_one_entry() {
         let mut types = Types::default();
         for type_pointer in 0..40 {
-            types.add(type_pointer, 8, Some(8));
+            types.add(type_pointer, 8, Some(8), 1);
         }
-        types.add(3, 8, Some(8));
+        types.add(3, 8, Some(8), 1);
         assert_eq!(types.iter().count(), MAX_TYPES);
         assert_eq!(
             types

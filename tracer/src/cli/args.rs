@@ -119,6 +119,12 @@ pub(super) struct Target {
 /// How to trace.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Tracing {
+    /// How much to record
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = Mode::Auto)]
+    pub(super) mode: Mode,
+    /// CPU time that probes may take in mode auto, in percent of what the target uses
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5%")]
+    pub(super) max_overhead: f64,
     /// Leave out allocations of fewer bytes
     #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "0")]
     pub(super) min_size: u64,
@@ -128,6 +134,15 @@ pub(super) struct Tracing {
     /// Size of the event ring, a power of two
     #[arg(long, value_name = "BYTES", value_parser = ring_bytes, default_value_t = DEFAULT_RING_BYTES, hide_default_value = true)]
     pub(super) ring_size: u32,
+}
+
+/// How much to record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    /// Each allocation while that fits into --max-overhead, else as many as fit: figures are estimates then
+    Auto,
+    /// Each allocation, whatever it costs: figures equal the runtime's own
+    Exact,
 }
 
 /// What to show.
@@ -308,6 +323,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A share, 0 to 1.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let share = number.parse::<f64>().map(|percent| percent / 100.0);
+    share
+        .ok()
+        .filter(|share| (0.001..=0.9).contains(share))
+        .ok_or_else(|| "must be from 0.1% to 90%".to_owned())
+}
+
 fn bytes(text: &str) -> Result<u64, String> {
     text.parse::<ByteSize>()
         .map(|size| size.as_u64())
@@ -342,6 +367,11 @@ mod tests {
         check(&["-4"], false);
         check(&["1", "--duration", "0s"], false);
         check(&["1", "--duration", "soon"], false);
+        check(&["1", "--mode", "exact"], true);
+        check(&["1", "--mode", "guess"], false);
+        check(&["1", "--max-overhead", "2.5%"], true);
+        check(&["1", "--max-overhead", "0"], false);
+        check(&["1", "--max-overhead", "100%"], false);
         check(&["1", "--min-size", "4KiB"], true);
         check(&["1", "--ring-size", "1MiB"], true);
         check(&["1", "--ring-size", "1000"], false);

@@ -43,7 +43,7 @@ impl Display {
             Display::Ndjson(stream) => stream.start(
                 session.target(),
                 session.start_unix_ns(),
-                "exact",
+                session.mode().name(),
                 &mut stdout().lock(),
             ),
         }
@@ -97,7 +97,7 @@ async fn show(
             .and_then(|()| display.end(report, groups));
     }
     let written = closed_pipe_is_fine(written);
-    detach_in_background(ended.attached);
+    ended.attached.map(detach_in_background);
     written
 }
 

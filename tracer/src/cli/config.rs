@@ -1,7 +1,7 @@
 //! What was meant: typed arguments turned into the requests of the stages.
 
 use super::args;
-use crate::session::Request;
+use crate::session::{Mode, Request};
 use std::time::Duration;
 
 /// Points of the timeline that a recording of known length aims at.
@@ -40,6 +40,12 @@ fn request(
     interval: Duration,
 ) -> Request {
     Request {
+        mode: match tracing.mode {
+            args::Mode::Exact => Mode::Exact,
+            args::Mode::Auto => Mode::Auto {
+                max_overhead: tracing.max_overhead,
+            },
+        },
         min_size: tracing.min_size,
         stack_depth: tracing.stack_depth,
         ring_bytes: tracing.ring_size,

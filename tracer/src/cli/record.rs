@@ -19,7 +19,7 @@ pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
         attach::announce(&session);
         let ended = capture(session).await?;
         let written = sinks.write(&ended.report);
-        detach_in_background(ended.attached);
+        ended.attached.map(detach_in_background);
         written
     })
 }

@@ -24,7 +24,7 @@ pub(super) fn run(args: &Run, global: &Global) -> anyhow::Result<u8> {
         // The program has ended; its exit code is the answer even if the report cannot be written.
         let code = launched.wait()?;
         let written = sinks.write(&ended.report);
-        detach_in_background(ended.attached);
+        ended.attached.map(detach_in_background);
         written.map(|()| code)
     })
 }

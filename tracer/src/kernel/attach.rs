@@ -1,34 +1,122 @@
-//! Puts a plan's probes into the target, and switches recording on and off.
+//! Puts a plan's probes into the target, takes single ones out and in again, and switches recording on and off.
 
+use super::calibrate::{self, HitCost};
 use super::counters::{self, Counters};
 use super::load::{Settings, load, uprobe};
+use super::probe::{self, Probe};
 use super::{KernelError, log};
-use crate::plan::{Dispatch, PlanRow, Pointers, ProbePlan};
+use crate::plan::ProbePlan;
 use crate::stream::RingSource;
 use crate::target::{FileOffset, Process};
 use aya::Ebpf;
 use aya::maps::{Array, MapData, RingBuf};
-use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
+use aya::programs::uprobe::{
+    UProbeAttachLocation, UProbeAttachPoint, UProbeLink, UProbeLinkId, UProbeScope,
+};
 use std::fmt;
+use std::fs::File;
 use std::num::NonZeroU32;
-use tracer_common::config::{self, Cookie, Tiny};
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
+use tracer_common::config::{self, Cookie, RowState};
 
 /// Probes that are in the target. Dropping it detaches them, which takes about 0.1 s each: see
 /// [`super::detach_in_background`].
 #[derive(Debug)]
 pub struct Attached {
     ebpf: Ebpf,
-    probes: usize,
-    recording: Recording,
+    place: Place,
+    rows: Vec<Row>,
+    yield_points: usize,
+    switches: Switches,
+    hit_cost: Option<HitCost>,
+    /// Counters before the first record: what calibration counted.
+    baseline: Counters,
     _log: Option<log::Reader>,
 }
 
-/// The switch that every program tests first.
-struct Recording(Array<MapData, u32>);
+/// A row of the plan.
+#[derive(Debug)]
+struct Row {
+    probe: Probe,
+    /// `None` while it is taken out.
+    link: Option<UProbeLinkId>,
+}
 
-impl fmt::Debug for Recording {
+/// A probe that is no longer recording. Dropping it takes it out of the target: at once if no other is on its way out,
+/// but the call returns only after about 0.1 s, when no program runs any more that it started.
+#[derive(Debug)]
+#[must_use = "dropping it waits for the kernel"]
+pub struct Detaching {
+    _link: UProbeLink,
+}
+
+/// Whose instructions are probed.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The running file, held open: its path in this process leads to it even if it was deleted, replaced or lies in
+    /// another mount namespace, and to no other one when the process id is used again.
+    file: File,
+    scope: UProbeScope,
+}
+
+impl Place {
+    pub(super) fn new(file: File, pid: NonZeroU32) -> Self {
+        Place {
+            file,
+            scope: UProbeScope::OneProcess(pid),
+        }
+    }
+
+    /// Attaches `program` at an offset of the file.
+    pub(super) fn attach(
+        &self,
+        ebpf: &mut Ebpf,
+        program: &'static str,
+        offset: FileOffset,
+        cookie: Cookie,
+    ) -> Result<Result<UProbeLinkId, aya::programs::ProgramError>, KernelError> {
+        let point = UProbeAttachPoint {
+            location: UProbeAttachLocation::AbsoluteOffset(offset.0),
+            cookie: Some(cookie.0),
+        };
+        let path = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+        Ok(uprobe(ebpf, program)?.attach(point, path, self.scope))
+    }
+}
+
+/// The switches that the programs test first.
+pub(super) struct Switches {
+    recording: Array<MapData, u32>,
+    rows: Array<MapData, u32>,
+}
+
+impl fmt::Debug for Switches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Recording")
+        f.write_str("Switches")
+    }
+}
+
+impl Switches {
+    fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        let mut array = |name| {
+            let map = ebpf.take_map(name).ok_or(KernelError::Incomplete(name))?;
+            Array::try_from(map).map_err(|source| map_error(name, source))
+        };
+        Ok(Switches {
+            recording: array(config::MAP_RECORDING)?,
+            rows: array(config::MAP_ROWS)?,
+        })
+    }
+
+    pub(super) fn set_recording(&mut self, state: u32) -> Result<(), KernelError> {
+        let written = self.recording.set(0, state, 0);
+        written.map_err(|source| map_error(config::MAP_RECORDING, source))
+    }
+
+    pub(super) fn set_row(&mut self, row: u8, state: RowState) -> Result<(), KernelError> {
+        let written = self.rows.set(u32::from(row), state.0, 0);
+        written.map_err(|source| map_error(config::MAP_ROWS, source))
     }
 }
 
@@ -48,105 +136,77 @@ pub fn attach(
     } else {
         None
     };
-    let recording = Array::try_from(take_map(&mut ebpf, config::MAP_RECORDING)?)
-        .map_err(|source| map_error(config::MAP_RECORDING, source))?;
-    let events = RingBuf::try_from(take_map(&mut ebpf, config::MAP_EVENTS)?)
-        .map_err(|source| map_error(config::MAP_EVENTS, source))?;
-    let probes = probes(plan, settings);
-    attach_all(&mut ebpf, process, &probes)?;
-    Ok((
-        Attached {
-            ebpf,
-            probes: probes.len(),
-            recording: Recording(recording),
-            _log: log,
-        },
-        RingSource::new(events),
-    ))
-}
-
-/// A probe to attach.
-struct Probe<'a> {
-    program: &'static str,
-    cookie: Cookie,
-    offset: FileOffset,
-    function: &'a str,
-}
-
-/// The probes of a plan: of its rows, and of the places where goroutines go on, unless some tiny objects are left out
-/// and have no record to correct.
-fn probes<'a>(plan: &'a ProbePlan, settings: &Settings) -> Vec<Probe<'a>> {
-    let rows = (0..=u8::MAX).zip(&plan.rows).map(|(number, row)| {
-        let (program, cookie) = program_of(number, row);
-        Probe {
-            program,
-            cookie,
-            offset: row.offset,
-            function: &row.function,
-        }
-    });
-    let points = plan.yield_points.iter().map(|point| Probe {
-        program: config::PROGRAM_RESUME,
-        cookie: Cookie(0),
-        offset: point.offset,
-        function: &point.function,
-    });
-    rows.chain(points.filter(|_| !settings.leaves_out_tiny()))
-        .collect()
-}
-
-/// The program for a row of the plan, and what it is told of its place.
-fn program_of(number: u8, row: &PlanRow) -> (&'static str, Cookie) {
-    let tiny = match row.pointers {
-        Pointers::Tiny => Tiny::Always,
-        Pointers::ByType => Tiny::ByType,
-        Pointers::Never | Pointers::WithoutHeader | Pointers::WithHeader | Pointers::Large => {
-            Tiny::Never
-        }
-    };
-    let cookie = Cookie::new(number, row.site.frame_set_up, tiny);
-    match row.dispatch {
-        None => (config::PROGRAM_ALLOC, cookie),
-        Some(Dispatch { mask, specialised }) => (
-            config::PROGRAM_ALLOC_DISPATCHED,
-            cookie.dispatching(mask, specialised),
-        ),
-    }
-}
-
-fn attach_all(ebpf: &mut Ebpf, process: &Process, probes: &[Probe<'_>]) -> Result<(), KernelError> {
-    let pid = process.pid();
-    let gone = || KernelError::TargetExited { pid };
-    let scope = UProbeScope::OneProcess(NonZeroU32::new(pid.unsigned_abs()).ok_or_else(gone)?);
-    // The link leads to the running file even if it was deleted, replaced or lies in another mount namespace.
+    let mut switches = Switches::take(&mut ebpf)?;
+    let events = ebpf
+        .take_map(config::MAP_EVENTS)
+        .ok_or(KernelError::Incomplete(config::MAP_EVENTS))?;
+    let events =
+        RingBuf::try_from(events).map_err(|source| map_error(config::MAP_EVENTS, source))?;
+    let mut source = RingSource::new(events);
+    let hit_cost = calibrate::measure(&mut ebpf, &mut switches, &mut source, plan.rows.len());
+    let gone = || KernelError::TargetExited { pid: process.pid() };
+    let pid = NonZeroU32::new(process.pid().unsigned_abs()).ok_or_else(gone)?;
     let exe = process.exe_path();
-    for probe in probes {
-        let point = UProbeAttachPoint {
-            location: UProbeAttachLocation::AbsoluteOffset(probe.offset.0),
-            cookie: Some(probe.cookie.0),
-        };
-        if let Err(source) = uprobe(ebpf, probe.program)?.attach(point, &exe, scope) {
-            if !process.is_alive() {
-                return Err(gone());
-            }
-            return Err(KernelError::Attach {
-                function: probe.function.to_owned(),
-                exe: exe.display().to_string(),
-                source: Box::new(source),
-            });
-        }
-    }
+    let file = File::open(&exe).map_err(|source| KernelError::Executable {
+        exe: exe.display().to_string(),
+        source,
+    })?;
+    let mut attached = Attached {
+        baseline: counters::read(&ebpf)?,
+        ebpf,
+        place: Place::new(file, pid),
+        rows: Vec::new(),
+        yield_points: 0,
+        switches,
+        hit_cost,
+        _log: log,
+    };
+    attached
+        .attach_all(plan, settings)
+        .map_err(|error| if process.is_alive() { error } else { gone() })?;
     if process.is_alive() {
-        Ok(())
+        Ok((attached, source))
     } else {
         Err(gone())
     }
 }
 
 impl Attached {
+    fn attach_all(&mut self, plan: &ProbePlan, settings: &Settings) -> Result<(), KernelError> {
+        for (number, probe) in (0..=u8::MAX).zip(probe::of_rows(plan)) {
+            let link = Some(self.attach_probe(&probe)?);
+            self.rows.push(Row { probe, link });
+            self.switches.set_row(number, RowState::EXACT)?;
+        }
+        for probe in probe::of_yield_points(plan, settings) {
+            self.attach_probe(&probe)?;
+            self.yield_points += 1;
+        }
+        Ok(())
+    }
+
+    fn attach_probe(&mut self, probe: &Probe) -> Result<UProbeLinkId, KernelError> {
+        let Probe {
+            program,
+            cookie,
+            offset,
+            ref function,
+        } = *probe;
+        let link = self.place.attach(&mut self.ebpf, program, offset, cookie)?;
+        link.map_err(|source| KernelError::Attach {
+            function: function.clone(),
+            source: Box::new(source),
+        })
+    }
+
     /// Number of probes.
     pub fn probes(&self) -> usize {
-        self.probes
+        self.rows.len() + self.yield_points
+    }
+
+    /// What a hit costs on this host; `None` if it could not be measured.
+    pub fn hit_cost(&self) -> Option<HitCost> {
+        self.hit_cost
     }
 
     /// Switches recording on.
@@ -154,7 +214,7 @@ impl Attached {
     /// # Errors
     /// The kernel refuses to write the map.
     pub fn start(&mut self) -> Result<(), KernelError> {
-        self.set_recording(config::RECORDING_ON)
+        self.switches.set_recording(config::RECORDING_ON)
     }
 
     /// Switches recording off: from now on a hit costs the bare trap.
@@ -162,7 +222,41 @@ impl Attached {
     /// # Errors
     /// The kernel refuses to write the map.
     pub fn stop(&mut self) -> Result<(), KernelError> {
-        self.set_recording(config::RECORDING_OFF)
+        self.switches.set_recording(config::RECORDING_OFF)
+    }
+
+    /// Says what a row of the plan records from now on.
+    ///
+    /// # Errors
+    /// The kernel refuses to write the map.
+    pub fn set_row(&mut self, row: u8, state: RowState) -> Result<(), KernelError> {
+        self.switches.set_row(row, state)
+    }
+
+    /// Gives out the probe of a row, to be taken out of the target by dropping it; `None` if it is out already.
+    pub fn detach_row(&mut self, row: u8) -> Option<Detaching> {
+        let row = self.rows.get_mut(usize::from(row))?;
+        let link = row.link.take()?;
+        let program = uprobe(&mut self.ebpf, row.probe.program).ok()?;
+        let _link = program.take_link(link).ok()?;
+        Some(Detaching { _link })
+    }
+
+    /// Puts the probe of a row back into the target, unless it is there.
+    ///
+    /// # Errors
+    /// The kernel refuses: the target may have exited.
+    pub fn attach_row(&mut self, row: u8) -> Result<(), KernelError> {
+        let number = usize::from(row);
+        let Some(probe) = self.rows.get(number).filter(|row| row.link.is_none()) else {
+            return Ok(());
+        };
+        let probe = probe.probe.clone();
+        let link = self.attach_probe(&probe)?;
+        if let Some(row) = self.rows.get_mut(number) {
+            row.link = Some(link);
+        }
+        Ok(())
     }
 
     /// Reads the kernel's counters.
@@ -170,19 +264,8 @@ impl Attached {
     /// # Errors
     /// The kernel refuses to read the map.
     pub fn counters(&self) -> Result<Counters, KernelError> {
-        counters::read(&self.ebpf)
+        Ok(counters::read(&self.ebpf)?.since(&self.baseline))
     }
-
-    fn set_recording(&mut self, state: u32) -> Result<(), KernelError> {
-        self.recording
-            .0
-            .set(0, state, 0)
-            .map_err(|source| map_error(config::MAP_RECORDING, source))
-    }
-}
-
-fn take_map(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, KernelError> {
-    ebpf.take_map(name).ok_or(KernelError::Incomplete(name))
 }
 
 pub(super) fn map_error(map: &'static str, source: aya::maps::MapError) -> KernelError {

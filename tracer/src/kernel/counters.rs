@@ -5,16 +5,45 @@ use super::attach::map_error;
 use aya::Ebpf;
 use aya::maps::PerCpuArray;
 use tracer_common::config::MAP_COUNTERS;
-use tracer_common::counter::{COUNTERS, Counter};
+use tracer_common::counter::{COUNTERS, Counter, SLOTS};
 
 /// What the kernel programs have counted so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters([u64; COUNTERS]);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counters([u64; SLOTS]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters([0; SLOTS])
+    }
+}
 
 impl Counters {
     /// One counter.
     pub fn get(&self, counter: Counter) -> u64 {
-        self.0.get(counter.slot()).copied().unwrap_or(0)
+        match counter {
+            Counter::Hits => self.row_hits().iter().sum(),
+            _ => self.0.get(counter.slot()).copied().unwrap_or(0),
+        }
+    }
+
+    /// Hits of each row of the plan.
+    pub fn row_hits(&self) -> &[u64] {
+        self.0.get(COUNTERS..).unwrap_or_default()
+    }
+
+    /// What was counted since `earlier`, which must be an earlier state of these counters.
+    pub fn since(&self, earlier: &Counters) -> Counters {
+        let mut difference = self.clone();
+        for (slot, before) in difference.0.iter_mut().zip(&earlier.0) {
+            *slot = slot.saturating_sub(*before);
+        }
+        difference
+    }
+
+    /// Records of allocations that were sent, or should have been.
+    pub fn expected(&self) -> u64 {
+        let sampled_out = self.get(Counter::SampledOut);
+        self.get(Counter::Hits).saturating_sub(sampled_out)
     }
 
     /// Every cause of loss with its count.
@@ -35,7 +64,11 @@ impl Counters {
     pub(crate) fn of(values: &[(Counter, u64)]) -> Self {
         let mut counters = Counters::default();
         for (counter, value) in values {
-            counters.0[counter.slot()] = *value;
+            let slot = match counter {
+                Counter::Hits => COUNTERS,
+                other => other.slot(),
+            };
+            counters.0[slot] = *value;
         }
         counters
     }
@@ -46,7 +79,7 @@ pub(super) fn read(ebpf: &Ebpf) -> Result<Counters, KernelError> {
     let map = ebpf
         .map(MAP_COUNTERS)
         .ok_or(KernelError::Incomplete(MAP_COUNTERS))?;
-    let per_cpu: PerCpuArray<_, [u64; COUNTERS]> = PerCpuArray::try_from(map).map_err(failed)?;
+    let per_cpu: PerCpuArray<_, [u64; SLOTS]> = PerCpuArray::try_from(map).map_err(failed)?;
     let mut sums = Counters::default();
     for values in per_cpu.get(&0, 0).map_err(failed)?.iter() {
         for (sum, value) in sums.0.iter_mut().zip(values) {

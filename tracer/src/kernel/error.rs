@@ -79,15 +79,22 @@ pub enum KernelError {
         source: Box<aya::maps::MapError>,
     },
     /// A probe could not be attached.
-    #[error("cannot attach a probe to {function} in {exe}")]
+    #[error("cannot attach a probe to {function}")]
     Attach {
         /// The function.
         function: String,
-        /// The executable.
-        exe: String,
         /// The answer.
         #[source]
         source: Box<aya::programs::ProgramError>,
+    },
+    /// The target's executable could not be opened.
+    #[error("cannot open {exe} to attach probes to it")]
+    Executable {
+        /// Path of the link to it.
+        exe: String,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
     },
     /// The target exited while probes were being attached.
     #[error("process {pid} exited while probes were being attached; nothing stays behind")]

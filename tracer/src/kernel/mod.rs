@@ -3,6 +3,7 @@
 //! The only place besides `stream` that names aya. Hides program and map handles: the session gets an [`Attached`].
 
 mod attach;
+mod calibrate;
 mod counters;
 mod detach;
 mod error;
@@ -10,8 +11,10 @@ mod load;
 mod log;
 mod object;
 mod preflight;
+mod probe;
 
-pub use attach::{Attached, attach};
+pub use attach::{Attached, Detaching, attach};
+pub use calibrate::HitCost;
 pub use counters::Counters;
 pub use detach::detach_in_background;
 pub use error::{Feature, KernelError};

@@ -180,6 +180,9 @@ enum Event<'a> {
         alloc_bytes: Option<u64>,
         /// Bytes asked for.
         requested_bytes: u64,
+        /// Whether some allocations of the capture were not recorded, so that the figures are estimates; left out if not.
+        #[serde(skip_serializing_if = "is_false")]
+        estimated: bool,
         /// Allocations that the probes saw.
         hits: u64,
         /// Allocations lost.
@@ -207,6 +210,13 @@ struct PartFigures {
     allocs: u64,
     alloc_bytes: Option<u64>,
     requested_bytes: u64,
+    /// Whether some allocations were not recorded, so that the figures are estimates; left out if not.
+    #[serde(skip_serializing_if = "is_false")]
+    estimated: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl<'a> Event<'a> {
@@ -232,6 +242,7 @@ impl<'a> Event<'a> {
             allocs: figures.allocs,
             alloc_bytes: figures.alloc_bytes,
             requested_bytes: figures.requested_bytes,
+            estimated: figures.estimate.is_some(),
         };
         let sites = interval.sites.iter();
         let groups = |groups: &IntervalGroups<'_>| {
@@ -244,6 +255,7 @@ impl<'a> Event<'a> {
             allocs: interval.figures.allocs,
             alloc_bytes: interval.figures.alloc_bytes,
             requested_bytes: interval.figures.requested_bytes,
+            estimated: interval.figures.estimate.is_some(),
             hits: interval.hits,
             lost: interval.lost,
             rss_bytes: interval.rss_bytes,

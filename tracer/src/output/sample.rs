@@ -1,7 +1,7 @@
 //! Reports to test outputs with: one as it usually is, one empty, one as nasty as a hostile binary makes it.
 
 use crate::report::{
-    Completeness, EndedBy, Figures, Frame, Overhead, Report, Site, SizeSummary, Stack,
+    Completeness, EndedBy, Estimate, Figures, Frame, Overhead, Report, Site, SizeSummary, Stack,
     StackFigures, Target, TimelinePoint, TypeFigures, Window,
 };
 
@@ -22,6 +22,7 @@ fn figures(allocs: u64, alloc_bytes: u64, requested_bytes: u64) -> Figures {
         allocs,
         alloc_bytes: Some(alloc_bytes),
         requested_bytes,
+        estimate: None,
     }
 }
 
@@ -60,12 +61,14 @@ pub(crate) fn report() -> Report {
             start_unix_ns: 1_790_000_000_123_456_789,
             duration_ns: 10_000_000_000,
             mode: "exact".into(),
+            mode_steps: vec![],
             ended_by: EndedBy::Duration,
         },
         totals: figures(6_434_607, 1_187_416_448, 1_091_634_600),
         completeness: Completeness {
             hits: 6_434_607,
             delivered: 6_434_607,
+            sampled_out: 0,
             lost: vec![("ring_full".into(), 0), ("no_scratch".into(), 0)],
             unknown_pcs: 0,
             truncated_stacks: 0,
@@ -78,6 +81,7 @@ pub(crate) fn report() -> Report {
             ns_per_hit: Some(912.3),
             hits_per_s: 643_460.7,
             target_cpu_pct: Some(58.7),
+            target_share_pct: Some(39.1),
             agent_cpu_pct: Some(3.1),
             agent_rss_bytes: Some(45_088_768),
         },
@@ -261,6 +265,7 @@ pub(super) fn empty() -> Report {
             allocs: 0,
             alloc_bytes: Some(0),
             requested_bytes: 0,
+            estimate: None,
         },
         completeness: Completeness {
             hits: 0,
@@ -298,10 +303,15 @@ pub(crate) fn nasty() -> Report {
         allocs: u64::MAX,
         alloc_bytes: None,
         requested_bytes: u64::MAX,
+        estimate: Some(Estimate {
+            allocs_error: Some(u64::MAX),
+            alloc_bytes_error: None,
+        }),
     };
     report.completeness = Completeness {
         hits: u64::MAX,
         delivered: u64::MAX / 3,
+        sampled_out: u64::MAX / 2,
         lost: vec![
             ("ring_full".into(), u64::MAX / 3),
             ("x".repeat(200), 9),
@@ -325,6 +335,7 @@ pub(crate) fn nasty() -> Report {
             allocs: u64::MAX,
             alloc_bytes: None,
             requested_bytes: u64::MAX / 2,
+            estimate: None,
         };
         site.size.max = u64::MAX;
         site.types = (0..5)

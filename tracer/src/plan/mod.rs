@@ -40,7 +40,7 @@ pub struct ProbePlan {
     pub tiny: TinyLayout,
     /// Where the runtime keeps the pointer to the `mcache` of the time before there are Ps; only `tracer run` sees it.
     pub mcache0: Option<VirtualAddress>,
-    /// Where the runtime counts all bytes it has ever allocated; looked for only if the coverage must be measured.
+    /// Where the runtime counts all bytes it has ever allocated; `None` if it cannot be found.
     pub total_alloc: Option<VirtualAddress>,
     /// Whether the rows are known to be the target's whole leaf set.
     pub coverage: Coverage,
@@ -191,9 +191,7 @@ pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
         headers: set.headers,
         tiny: layout::tiny(version.minor),
         mcache0: layout::mcache0(binary),
-        total_alloc: (coverage != Coverage::Complete)
-            .then(|| layout::total_alloc(binary, version.minor))
-            .flatten(),
+        total_alloc: layout::total_alloc(binary, version.minor),
         coverage,
     })
 }

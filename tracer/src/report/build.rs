@@ -1,8 +1,10 @@
 //! Joins the sums of a capture with the names of its stacks and types.
 
 use super::sites;
-use super::{Completeness, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint, Window};
-use crate::aggregate::{Sums, TINY_BLOCK, Totals};
+use super::{
+    Completeness, Estimate, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint, Window,
+};
+use crate::aggregate::{StackTotals, Sums, TINY_BLOCK, Totals};
 use crate::kernel::Counters;
 use crate::symbolize::Symbols;
 use std::collections::HashMap;
@@ -18,8 +20,9 @@ pub struct Capture<'a> {
     /// What was collected.
     pub totals: &'a Totals,
     /// What the kernel counted.
-    pub counters: Counters,
-    /// Share of the target's allocations that pass the probes; `None` if it cannot be known.
+    pub counters: &'a Counters,
+    /// Share of the target's allocations that pass the probes or that those recorded stand for; `None` if it cannot be
+    /// known.
     pub probed_share: Option<f64>,
     /// Names of the stacks and types in `totals`.
     pub symbols: &'a Symbols,
@@ -50,11 +53,11 @@ pub fn build(capture: Capture<'_>) -> Report {
     } else {
         0.0
     };
-    let completeness = completeness(totals, &counters, probed_share, symbols);
+    let completeness = completeness(totals, counters, probed_share, symbols);
     Report {
         target,
         window,
-        totals: figures(&totals.sums),
+        totals: figures(&totals.sums, estimate(totals, totals.stacks.values())),
         completeness,
         overhead: Overhead {
             hits_per_s,
@@ -68,12 +71,39 @@ pub fn build(capture: Capture<'_>) -> Report {
 }
 
 /// Sums as a report shows them.
-pub(super) fn figures(sums: &Sums) -> Figures {
+fn figures(sums: &Sums, estimate: Option<Estimate>) -> Figures {
     Figures {
         allocs: sums.allocs,
         alloc_bytes: sums.known_alloc_bytes(),
         requested_bytes: sums.requested_bytes,
+        estimate,
     }
+}
+
+/// Figures of these stacks together.
+pub(super) fn figures_of<'a>(
+    totals: &Totals,
+    stacks: impl Iterator<Item = &'a StackTotals> + Clone,
+) -> Figures {
+    let mut sums = Sums::default();
+    stacks.clone().for_each(|stack| sums.merge(&stack.sums));
+    figures(&sums, estimate(totals, stacks))
+}
+
+/// How good the figures of these stacks together are; `None` if each of their allocations was recorded.
+fn estimate<'a>(
+    totals: &Totals,
+    stacks: impl Iterator<Item = &'a StackTotals>,
+) -> Option<Estimate> {
+    let mut uncertain = stacks
+        .filter_map(|stack| stack.uncertainty.as_deref())
+        .peekable();
+    uncertain.peek()?;
+    let error = totals.progress.standard_error(uncertain);
+    Some(Estimate {
+        allocs_error: error.map(|error| error.allocs.round() as u64),
+        alloc_bytes_error: error.map(|error| error.alloc_bytes.round() as u64),
+    })
 }
 
 fn completeness(
@@ -83,7 +113,7 @@ fn completeness(
     symbols: &Symbols,
 ) -> Completeness {
     let hits = counters.get(Counter::Hits);
-    let delivered = totals.sums.allocs;
+    let delivered = totals.delivered;
     let mut lost: Vec<(String, u64)> = counters
         .losses()
         .map(|(counter, count)| (counter.name().to_owned(), count))
@@ -98,15 +128,19 @@ fn completeness(
             Some(_) => {}
         }
     }
-    let at_a_site = delivered
+    let allocs = totals.sums.allocs;
+    let at_a_site = allocs
         .saturating_sub(undefined_stacks)
         .saturating_sub(totals.overflowed);
+    let sampled_out = counters.get(Counter::SampledOut);
+    let arrived = (delivered + sampled_out) as f64 / hits as f64;
     let coverage = probed_share
-        .filter(|_| hits > 0)
-        .map(|share| share * at_a_site as f64 / hits as f64);
+        .filter(|_| hits > 0 && allocs > 0)
+        .map(|share| share * arrived * at_a_site as f64 / allocs as f64);
     Completeness {
         hits,
         delivered,
+        sampled_out,
         lost,
         unknown_pcs: symbols.unknown_pcs(),
         truncated_stacks,

@@ -3,7 +3,7 @@
 //! Every allocation that is at a site is in exactly one group, so that groups add up to what sites add up to. Hides how
 //! the figures of sites are split and put together again.
 
-use super::{Figures, Frame, Report, Site, SizeSummary, Stack, TypeFigures};
+use super::{Estimate, Figures, Frame, Report, Site, SizeSummary, Stack, TypeFigures};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -180,7 +180,10 @@ fn split(site: &Site, by: GroupBy) -> Vec<Part<'_>> {
             let named = site.types.iter().map(|of_type| {
                 part(
                     of_type.name.clone(),
-                    of_type.figures(),
+                    Figures {
+                        estimate: site.figures.estimate.map(|_| Estimate::default()),
+                        ..of_type.figures()
+                    },
                     of_type.pointer_bytes,
                 )
             });
@@ -202,6 +205,7 @@ fn untold(site: &Site) -> Option<Figures> {
             .figures
             .requested_bytes
             .saturating_sub(told.requested_bytes),
+        estimate: site.figures.estimate.map(|_| Estimate::default()),
     })
 }
 
@@ -244,6 +248,7 @@ fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
         allocs: 0,
         alloc_bytes: Some(0),
         requested_bytes: 0,
+        estimate: None,
     };
     figures.fold(nothing, |a, b| Figures {
         allocs: a.allocs.saturating_add(b.allocs),
@@ -252,6 +257,11 @@ fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
             .zip(b.alloc_bytes)
             .map(|(a, b)| a.saturating_add(b)),
         requested_bytes: a.requested_bytes.saturating_add(b.requested_bytes),
+        estimate: match (a.estimate, b.estimate) {
+            // Errors of two sites need not be independent: what they have together is not known here.
+            (Some(_), Some(_)) => Some(Estimate::default()),
+            (a, b) => a.or(b),
+        },
     })
 }
 

@@ -4,10 +4,10 @@
 //! inlined function to the one that holds the code. Two program counters with equal logical frames are one site; a
 //! function inlined into two callers is two.
 
-use super::build::figures;
+use super::build::figures_of;
 use super::types;
 use super::{Frame, Site, SizeSummary, SortBy, StackFigures};
-use crate::aggregate::{SizesView, StackTotals, Sums, Totals};
+use crate::aggregate::{SizesView, StackTotals, Totals};
 use crate::decode::StackId;
 use crate::symbolize::Symbols;
 use std::cmp::Reverse;
@@ -37,7 +37,7 @@ pub(super) fn build(totals: &Totals, symbols: &Symbols) -> Vec<Site> {
     }
     let mut sites: Vec<Site> = places
         .into_iter()
-        .map(|(frames, endings)| site(frames, endings, symbols))
+        .map(|(frames, endings)| site(frames, endings, totals, symbols))
         .collect();
     sites.sort_by(|a, b| {
         let rank = |site: &Site| SortBy::Bytes.rank(&site.figures);
@@ -71,15 +71,18 @@ fn place(pcs: &[u64], symbols: &Symbols) -> Vec<Frame> {
         .collect()
 }
 
-fn site(frames: Vec<Frame>, mut endings: Vec<Ending<'_>>, symbols: &Symbols) -> Site {
+fn site(
+    frames: Vec<Frame>,
+    mut endings: Vec<Ending<'_>>,
+    totals: &Totals,
+    symbols: &Symbols,
+) -> Site {
     endings.sort_unstable_by_key(|ending| (Reverse(ending.totals.sums.requested_bytes), ending.id));
     let stacks = || endings.iter().map(|ending| ending.totals);
-    let mut sums = Sums::default();
-    stacks().for_each(|stack| sums.merge(&stack.sums));
     let types = endings
         .iter()
         .map(|ending| (ending.pcs, &ending.totals.types));
-    let figures_of_all = figures(&sums);
+    let figures_of_all = figures_of(totals, stacks());
     let sizes = SizesView::merged(stacks().map(|stack| &stack.sizes));
     Site {
         id: 0,
@@ -91,7 +94,7 @@ fn site(frames: Vec<Frame>, mut endings: Vec<Ending<'_>>, symbols: &Symbols) -> 
             .iter()
             .map(|ending| StackFigures {
                 id: ending.id.0,
-                figures: figures(&ending.totals.sums),
+                figures: figures_of(totals, std::iter::once(ending.totals)),
             })
             .collect(),
     }

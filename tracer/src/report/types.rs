@@ -276,7 +276,7 @@ mod tests {
     fn rows(functions: &[&str], allocs: &[(u64, u64)]) -> Vec<TypeFigures> {
         let mut types = Types::default();
         for (type_pointer, size) in allocs {
-            types.add(*type_pointer, *size, Some(*size));
+            types.add(*type_pointer, *size, Some(*size), 1);
         }
         let pcs: Vec<u64> = (1..=functions.len() as u64 + 1).collect();
         figures(
@@ -306,7 +306,7 @@ mod tests {
             kind: Kind::Struct,
         };
         let mut types = Types::default();
-        types.add(0, 64, Some(64));
+        types.add(0, 64, Some(64), 1);
         let pcs = [1, 2, 3, 4, 5];
         // The call of growslice returns into main.f.
         for (return_address, expect) in [(4, "[]main.sample"), (5, "-")] {

@@ -1,7 +1,7 @@
 //! From one report to the next: what each site and group did in an interval, under an id that stays.
 
 use crate::output::interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite};
-use crate::report::{Figures, Frame, Grouped, Report, SortBy};
+use crate::report::{Estimate, Figures, Frame, Grouped, Report, SortBy};
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -32,6 +32,7 @@ const NOTHING: Figures = Figures {
     allocs: 0,
     alloc_bytes: Some(0),
     requested_bytes: 0,
+    estimate: None,
 };
 
 impl LiveView {
@@ -144,6 +145,8 @@ fn since(now: &Figures, earlier: &Figures) -> Figures {
             .zip(earlier.alloc_bytes)
             .map(|(now, earlier)| now.saturating_sub(earlier)),
         requested_bytes: now.requested_bytes.saturating_sub(earlier.requested_bytes),
+        // The error of a difference cannot be told from those of its ends.
+        estimate: now.estimate.map(|_| Estimate::default()),
     }
 }
 
@@ -159,6 +162,7 @@ mod tests {
             allocs,
             alloc_bytes: Some(bytes),
             requested_bytes: 0,
+            estimate: None,
         };
         let mut known = Known(HashMap::new());
         let bytes_of = |step: Option<(u32, Figures)>| step.and_then(|(_, shown)| shown.alloc_bytes);

@@ -6,10 +6,12 @@
 mod address;
 mod buildinfo;
 pub(crate) mod bytes;
+mod cpu_clock;
 pub(crate) mod elf;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod heap_counter;
 pub(crate) mod mapped_file;
 mod memory;
 mod moduledata;
@@ -23,8 +25,10 @@ use std::{collections::BTreeSet, path::Path, sync::OnceLock};
 
 pub use address::{FileOffset, LoadBias, RuntimePc, VirtualAddress};
 pub use buildinfo::{BuildInfo, GoVersion};
+pub use cpu_clock::CpuClock;
 pub use elf::Arch;
 pub use error::{BinaryError, TargetError, TargetErrorKind};
+pub use heap_counter::HeapCounter;
 pub use mapped_file::FileIdentity;
 pub use memory::Memory;
 pub use process::{ExeName, Process};

@@ -8,7 +8,6 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use rustix::{
@@ -179,18 +178,6 @@ impl Process {
         pages.checked_mul(procfs::page_size())
     }
 
-    /// The processor time of all its threads so far, in user and in kernel mode, to a hundredth of a
-    /// second.
-    #[must_use]
-    pub fn cpu_time(&self) -> Option<Duration> {
-        let stat = self.proc.stat().ok()?;
-        let ticks = stat.utime.checked_add(stat.stime)?;
-        let millis = ticks
-            .checked_mul(1000)?
-            .checked_div(procfs::ticks_per_second())?;
-        Some(Duration::from_millis(millis))
-    }
-
     /// How far the kernel moved `binary`, which must be what the process runs.
     ///
     /// # Errors
@@ -306,7 +293,6 @@ mod tests {
         assert!(!exe.deleted);
         assert_eq!(process.cmdline(), std::env::args().collect::<Vec<_>>());
         assert!(process.rss_bytes().unwrap() > 100_000);
-        assert!(process.cpu_time().unwrap() < Duration::from_secs(3600));
     }
 
     #[test]

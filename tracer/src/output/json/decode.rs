@@ -20,6 +20,7 @@ pub(super) fn report(capture: schema::Capture<'_>) -> Result<report::Report, Out
             allocs: capture.totals.allocs,
             alloc_bytes: capture.totals.alloc_bytes,
             requested_bytes: capture.totals.requested_bytes,
+            estimate: capture.totals.estimate.map(Into::into),
         },
         completeness: capture.completeness.into(),
         overhead: capture.overhead.into(),
@@ -87,6 +88,7 @@ impl From<schema::Window<'_>> for report::Window {
             start_unix_ns: window.start_unix_ns,
             duration_ns: window.duration_ns,
             mode: window.mode.into_owned(),
+            mode_steps: window.mode_steps.into_iter().map(Into::into).collect(),
             ended_by: match window.ended_by {
                 schema::EndedBy::Duration => report::EndedBy::Duration,
                 schema::EndedBy::Signal => report::EndedBy::Signal,
@@ -97,12 +99,32 @@ impl From<schema::Window<'_>> for report::Window {
     }
 }
 
+impl From<schema::ModeStep<'_>> for report::ModeStep {
+    fn from(step: schema::ModeStep<'_>) -> Self {
+        Self {
+            at_ns: step.at_ns,
+            mode: step.mode.into_owned(),
+            reason: step.reason.into_owned(),
+        }
+    }
+}
+
+impl From<schema::Estimate> for report::Estimate {
+    fn from(estimate: schema::Estimate) -> Self {
+        Self {
+            allocs_error: estimate.allocs_error,
+            alloc_bytes_error: estimate.alloc_bytes_error,
+        }
+    }
+}
+
 impl From<schema::Completeness<'_>> for report::Completeness {
     fn from(completeness: schema::Completeness<'_>) -> Self {
         let lost = completeness.lost.0.into_iter();
         Self {
             hits: completeness.hits,
             delivered: completeness.delivered,
+            sampled_out: completeness.sampled_out,
             lost: lost
                 .map(|(cause, count)| (cause.into_owned(), count))
                 .collect(),
@@ -122,6 +144,7 @@ impl From<schema::Overhead> for report::Overhead {
             ns_per_hit: overhead.ns_per_hit,
             hits_per_s: overhead.hits_per_s.0,
             target_cpu_pct: overhead.target_cpu_pct,
+            target_share_pct: overhead.target_share_pct,
             agent_cpu_pct: overhead.agent_cpu_pct,
             agent_rss_bytes: overhead.agent_rss_bytes,
         }
@@ -149,6 +172,7 @@ impl From<schema::Site<'_>> for report::Site {
                 allocs: site.allocs,
                 alloc_bytes: site.alloc_bytes,
                 requested_bytes: site.requested_bytes,
+                estimate: site.estimate.map(Into::into),
             },
             size: site.size.into(),
             types: site.types.into_iter().map(Into::into).collect(),
@@ -192,6 +216,7 @@ impl From<schema::SiteStack> for report::StackFigures {
                 allocs: stack.allocs,
                 alloc_bytes: stack.alloc_bytes,
                 requested_bytes: stack.requested_bytes,
+                estimate: stack.estimate.map(Into::into),
             },
         }
     }

@@ -54,7 +54,7 @@ impl<'a> From<&'a report::Window> for schema::Window<'a> {
             start_unix_ns: window.start_unix_ns,
             duration_ns: window.duration_ns,
             mode: window.mode.as_str().into(),
-            mode_steps: [],
+            mode_steps: window.mode_steps.iter().map(Into::into).collect(),
             ended_by: match window.ended_by {
                 report::EndedBy::Duration => schema::EndedBy::Duration,
                 report::EndedBy::Signal => schema::EndedBy::Signal,
@@ -65,12 +65,32 @@ impl<'a> From<&'a report::Window> for schema::Window<'a> {
     }
 }
 
+impl<'a> From<&'a report::ModeStep> for schema::ModeStep<'a> {
+    fn from(step: &'a report::ModeStep) -> Self {
+        Self {
+            at_ns: step.at_ns,
+            mode: step.mode.as_str().into(),
+            reason: step.reason.as_str().into(),
+        }
+    }
+}
+
+impl From<report::Estimate> for schema::Estimate {
+    fn from(estimate: report::Estimate) -> Self {
+        Self {
+            allocs_error: estimate.allocs_error,
+            alloc_bytes_error: estimate.alloc_bytes_error,
+        }
+    }
+}
+
 impl From<report::Figures> for schema::Totals {
     fn from(figures: report::Figures) -> Self {
         Self {
             allocs: figures.allocs,
             alloc_bytes: figures.alloc_bytes,
             requested_bytes: figures.requested_bytes,
+            estimate: figures.estimate.map(Into::into),
             map_writes: None,
             map_growths: None,
             faults_minor: None,
@@ -86,6 +106,7 @@ impl<'a> From<&'a report::Completeness> for schema::Completeness<'a> {
         Self {
             hits: completeness.hits,
             delivered: completeness.delivered,
+            sampled_out: completeness.sampled_out,
             lost: schema::OrderedMap(
                 lost.map(|(cause, count)| (cause.as_str().into(), *count))
                     .collect(),
@@ -106,6 +127,7 @@ impl From<&report::Overhead> for schema::Overhead {
             ns_per_hit: overhead.ns_per_hit,
             hits_per_s: schema::Float(overhead.hits_per_s),
             target_cpu_pct: overhead.target_cpu_pct,
+            target_share_pct: overhead.target_share_pct,
             agent_cpu_pct: overhead.agent_cpu_pct,
             agent_rss_bytes: overhead.agent_rss_bytes,
         }
@@ -132,6 +154,7 @@ impl<'a> From<&'a report::Site> for schema::Site<'a> {
             allocs: site.figures.allocs,
             alloc_bytes: site.figures.alloc_bytes,
             requested_bytes: site.figures.requested_bytes,
+            estimate: site.figures.estimate.map(Into::into),
             size: (&site.size).into(),
             types: site.types.iter().map(Into::into).collect(),
             faults: None,
@@ -176,6 +199,7 @@ impl From<&report::StackFigures> for schema::SiteStack {
             allocs: stack.figures.allocs,
             alloc_bytes: stack.figures.alloc_bytes,
             requested_bytes: stack.figures.requested_bytes,
+            estimate: stack.figures.estimate.map(Into::into),
         }
     }
 }
@@ -198,6 +222,7 @@ fn group_of(by: report::GroupBy, group: &report::Group) -> schema::Group<'_> {
         allocs: group.figures.allocs,
         alloc_bytes: group.figures.alloc_bytes,
         requested_bytes: group.figures.requested_bytes,
+        estimate: group.figures.estimate.map(Into::into),
         pointer_bytes: group.pointer_bytes,
         size: group.size.as_ref().map(Into::into),
         types: group.types.iter().map(Into::into).collect(),

@@ -59,9 +59,25 @@ pub(in crate::output) struct Window<'a> {
     pub(super) start_unix_ns: u64,
     pub(super) duration_ns: u64,
     pub(super) mode: Cow<'a, str>,
-    #[serde(skip_deserializing)]
-    pub(super) mode_steps: Unfilled,
+    /// Empty in captures of versions that knew one mode only.
+    #[serde(default)]
+    pub(super) mode_steps: Vec<ModeStep<'a>>,
     pub(super) ended_by: EndedBy,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ModeStep<'a> {
+    /// Since the start of recording.
+    pub(super) at_ns: u64,
+    pub(super) mode: Cow<'a, str>,
+    pub(super) reason: Cow<'a, str>,
+}
+
+/// Standard errors of figures that were estimated from some of the allocations.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Estimate {
+    pub(super) allocs_error: Option<u64>,
+    pub(super) alloc_bytes_error: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +95,8 @@ pub(in crate::output) struct Totals {
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
     pub(super) requested_bytes: u64,
+    /// `null` if each allocation was counted.
+    pub(super) estimate: Option<Estimate>,
     #[serde(skip_deserializing)]
     pub(super) map_writes: Unmeasured,
     #[serde(skip_deserializing)]
@@ -96,6 +114,9 @@ pub(in crate::output) struct Totals {
 pub(in crate::output) struct Completeness<'a> {
     pub(super) hits: u64,
     pub(super) delivered: u64,
+    /// Others stand for them.
+    #[serde(default)]
+    pub(super) sampled_out: u64,
     pub(super) lost: OrderedMap<Cow<'a, str>, u64>,
     pub(super) unknown_pcs: u64,
     pub(super) truncated_stacks: u64,
@@ -111,6 +132,8 @@ pub(in crate::output) struct Overhead {
     pub(super) ns_per_hit: Option<f64>,
     pub(super) hits_per_s: Float,
     pub(super) target_cpu_pct: Option<f64>,
+    /// Of the CPU time that the target used, not of one CPU.
+    pub(super) target_share_pct: Option<f64>,
     pub(super) agent_cpu_pct: Option<f64>,
     pub(super) agent_rss_bytes: Option<u64>,
 }
@@ -131,6 +154,8 @@ pub(super) struct Site<'a> {
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
     pub(super) requested_bytes: u64,
+    /// `null` if each allocation was counted.
+    pub(super) estimate: Option<Estimate>,
     pub(super) size: Size<'a>,
     pub(super) types: Vec<Type<'a>>,
     #[serde(skip_deserializing)]
@@ -173,6 +198,8 @@ pub(super) struct SiteStack {
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
     pub(super) requested_bytes: u64,
+    /// `null` if each allocation was counted.
+    pub(super) estimate: Option<Estimate>,
 }
 
 /// What allocations with something in common add up to.
@@ -185,6 +212,8 @@ pub(super) struct Group<'a> {
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
     pub(super) requested_bytes: u64,
+    /// `null` if each allocation was counted.
+    pub(super) estimate: Option<Estimate>,
     pub(super) pointer_bytes: Option<u64>,
     pub(super) size: Option<Size<'a>>,
     pub(super) types: Vec<Type<'a>>,

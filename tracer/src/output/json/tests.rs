@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{OutputError, read, write};
 use crate::output::{Format, render, sample, text::TextOptions};
-use crate::report::{GroupBy, Grouped, Report, SortBy, TimelinePoint};
+use crate::report::{Estimate, GroupBy, Grouped, ModeStep, Report, SortBy, TimelinePoint};
 
 fn written(report: &Report) -> Vec<u8> {
     let mut out = Vec::new();
@@ -97,17 +97,17 @@ fn the_document_follows_the_schema() {
     assert_eq!(
         document["totals"],
         json!({"allocs": 6_434_607, "alloc_bytes": 1_187_416_448, "requested_bytes": 1_091_634_600,
-               "map_writes": null, "map_growths": null, "faults_minor": null, "faults_major": null,
+               "estimate": null, "map_writes": null, "map_growths": null, "faults_minor": null, "faults_major": null,
                "gc_cycles": null})
     );
     assert_eq!(
         document["completeness"],
-        json!({"hits": 6_434_607, "delivered": 6_434_607, "lost": {"ring_full": 0, "no_scratch": 0},
+        json!({"hits": 6_434_607, "delivered": 6_434_607, "sampled_out": 0, "lost": {"ring_full": 0, "no_scratch": 0},
                "unknown_pcs": 0, "truncated_stacks": 0, "undefined_stacks": 0, "overflowed": 0, "unsure_bytes": 0, "coverage": 1.0})
     );
     assert_eq!(
         document["overhead"],
-        json!({"ns_per_hit": 912.3, "hits_per_s": 643_460.7, "target_cpu_pct": 58.7, "agent_cpu_pct": 3.1,
+        json!({"ns_per_hit": 912.3, "hits_per_s": 643_460.7, "target_cpu_pct": 58.7, "target_share_pct": 39.1, "agent_cpu_pct": 3.1,
                "agent_rss_bytes": 45_088_768})
     );
     let frame = json!({"function": "main.(*Cache).Put", "package": "main", "file": "/srv/shop/internal/cache/cache.go",
@@ -116,7 +116,7 @@ fn the_document_follows_the_schema() {
     assert_eq!(
         document["sites"][0],
         json!({"id": 1, "frames": [frame], "allocs": 5_200_000, "alloc_bytes": 871_366_656,
-               "requested_bytes": 790_400_000,
+               "requested_bytes": 790_400_000, "estimate": null,
                "size": {"min": 16, "p50": 96, "p90": 208, "p99": 1500, "max": 4096, "mean": 152.0,
                         "buckets": [[16, 1_000_000], [96, 3_000_000], [208, 1_150_000], [4096, 50_000]],
                         "unbinned": 0},
@@ -126,7 +126,7 @@ fn the_document_follows_the_schema() {
                           "bytes": 55_328_000, "pointer_bytes": 0}],
                "faults": null, "live": null, "gc_assist_ns": null,
                "stacks": [{"id": "9f3a000000000001", "allocs": 5_200_000, "alloc_bytes": 871_366_656,
-                           "requested_bytes": 790_400_000}]})
+                           "requested_bytes": 790_400_000, "estimate": null}]})
     );
     assert_eq!(document["sites"][2]["frames"], json!([]));
     assert_eq!(
@@ -164,7 +164,6 @@ fn parts_that_this_version_does_not_know_are_skipped() {
     document["maps"] = json!([{"site": 1, "type": "map[string]int"}]);
     document["gc"] = json!({"cycles": [{"start_ns": 1}]});
     document["totals"]["gc_cycles"] = json!(9);
-    document["window"]["mode_steps"] = json!([{"at_ns": 1}]);
     document["timeline"][0]
         .as_object_mut()
         .unwrap()
@@ -173,6 +172,47 @@ fn parts_that_this_version_does_not_know_are_skipped() {
     // `Value` sorts keys.
     let sorted = read_value(&value(&sample::report())).unwrap();
     assert_eq!(read_value(&document).unwrap(), sorted);
+}
+
+#[test]
+fn estimates_and_steps_come_back_as_they_were() {
+    let mut report = sample::report();
+    report.window.mode = "auto".into();
+    report.window.mode_steps = vec![ModeStep {
+        at_ns: 5,
+        mode: "windows".into(),
+        reason: "too many".into(),
+    }];
+    let estimate = Estimate {
+        allocs_error: Some(3),
+        alloc_bytes_error: None,
+    };
+    report.totals.estimate = Some(estimate);
+    report.sites[0].figures.estimate = Some(estimate);
+    report.sites[0].stacks[0].figures.estimate = Some(estimate);
+    report.completeness.sampled_out = 9;
+    assert_eq!(read(&mut written(&report).as_slice()).unwrap(), report);
+}
+
+#[test]
+fn captures_of_the_time_before_estimates_can_be_read() {
+    let mut document = value(&sample::report());
+    let parts = [
+        ("/window", "mode_steps"),
+        ("/totals", "estimate"),
+        ("/completeness", "sampled_out"),
+        ("/overhead", "target_share_pct"),
+        ("/sites/0", "estimate"),
+    ];
+    for (part, key) in parts {
+        let object = document.pointer_mut(part).unwrap();
+        object.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    let report = read_value(&document).unwrap();
+    assert_eq!(
+        (report.completeness.sampled_out, report.totals.estimate),
+        (0, None)
+    );
 }
 
 #[test]
@@ -376,7 +416,8 @@ fn groups_are_added_and_ignored_by_the_reader() {
     assert_eq!(
         document["groups"][0],
         json!({"by": "type", "name": "main.User", "allocs": 5_000_000, "alloc_bytes": 800_000_000,
-               "requested_bytes": 735_072_000, "pointer_bytes": 367_536_000, "size": null, "types": [],
+               "requested_bytes": 735_072_000, "estimate": null, "pointer_bytes": 367_536_000, "size": null,
+               "types": [],
                "sites": [{"id": 1, "allocs": 5_000_000, "alloc_bytes": 800_000_000,
                           "requested_bytes": 735_072_000}]})
     );

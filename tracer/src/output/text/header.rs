@@ -10,10 +10,15 @@ use super::{
     style::{BAD, CAUTION, FAINT, GOOD, PLAIN, STRONG},
     units,
 };
-use crate::report::{Completeness, EndedBy, Figures, Overhead, Report, Target, Window};
+use crate::report::{
+    Completeness, EndedBy, Estimate, Figures, ModeStep, Overhead, Report, Target, Window,
+};
 
 /// Columns for the words at the left.
 pub(super) const LABEL: usize = 11;
+
+/// Changes of the mode that are shown; all are in the JSON.
+const MOST_STEPS: usize = 6;
 
 /// Characters of a container id that people use.
 const CONTAINER_ID: usize = 12;
@@ -31,11 +36,53 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
         allocated(&report.totals, report.window.duration_ns),
     ));
     lines.extend(labelled("requested", requested(&report.totals)));
+    if let Some(estimate) = &report.totals.estimate {
+        let items = estimated(&report.totals, estimate);
+        lines.extend(labelled("estimated", items));
+    }
     lines.extend(labelled(
         "complete",
         complete(&report.completeness, columns),
     ));
     lines.extend(labelled("overhead", overhead(&report.overhead)));
+    lines.extend(steps(&report.window, columns));
+    lines
+}
+
+/// How good the totals are, where not each allocation was recorded.
+fn estimated(totals: &Figures, estimate: &Estimate) -> Vec<Item> {
+    let error = |error: Option<u64>, of: Option<u64>, what: &str| {
+        let relative = error
+            .zip(of)
+            .and_then(|(error, of)| units::share(error, of));
+        (format!("{what} ± {}", units::percent(relative)), CAUTION)
+    };
+    vec![
+        error(estimate.alloc_bytes_error, totals.alloc_bytes, "bytes"),
+        error(estimate.allocs_error, Some(totals.allocs), "allocations"),
+        (
+            "standard error, from those that were recorded".to_owned(),
+            PLAIN,
+        ),
+    ]
+}
+
+/// What was recorded when: the first steps and the last one.
+fn steps(window: &Window, columns: usize) -> Vec<Line> {
+    let shown = |step: &ModeStep| {
+        let items = [(step.mode.clone(), CAUTION), (step.reason.clone(), PLAIN)];
+        let at = format!("at {}", units::duration(step.at_ns));
+        wrap(Line::starting(&at, FAINT), LABEL, &items, columns)
+    };
+    let steps = &window.mode_steps;
+    if steps.len() <= MOST_STEPS {
+        return steps.iter().flat_map(shown).collect();
+    }
+    let (first, rest) = steps.split_at(MOST_STEPS - 1);
+    let mut lines: Vec<Line> = first.iter().flat_map(shown).collect();
+    let left_out = format!("… {} more steps", rest.len() - 1);
+    lines.push(Line::starting(&left_out, FAINT));
+    lines.extend(rest.last().into_iter().flat_map(shown));
     lines
 }
 
@@ -134,7 +181,7 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
     let lost_total = lost
         .iter()
         .fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
-    let style = if delivered == hits && lost_total == 0 {
+    let style = if delivered.saturating_add(completeness.sampled_out) == hits && lost_total == 0 {
         GOOD
     } else {
         BAD
@@ -151,7 +198,9 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
         items = vec![(of_hits, style), (lost_text, style)];
     }
 
-    let accounted = delivered.saturating_add(lost_total);
+    let accounted = delivered
+        .saturating_add(lost_total)
+        .saturating_add(completeness.sampled_out);
     let gap = ("unaccounted for", hits.abs_diff(accounted));
     let causes = lost.iter().map(|(cause, count)| (cause.as_str(), *count));
     items.extend(
@@ -161,6 +210,7 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
     );
 
     let shortcomings = [
+        ("sampled out", completeness.sampled_out),
         ("unknown pcs", completeness.unknown_pcs),
         ("truncated stacks", completeness.truncated_stacks),
         ("stack never arrived", completeness.undefined_stacks),
@@ -198,8 +248,8 @@ fn overhead(overhead: &Overhead) -> Vec<Item> {
         .ns_per_hit
         .map(|ns| format!(" at {} each", units::nanoseconds(ns)));
     let target = format!(
-        "target CPU {}, hits {}{}",
-        units::percent(overhead.target_cpu_pct),
+        "probes {} of CPU, hits {}{}",
+        units::percent(overhead.target_share_pct),
         units::rate(Some(overhead.hits_per_s)),
         cost.unwrap_or_default()
     );

@@ -190,6 +190,9 @@ fn all_columns(report: &Report, rows: &[Row<'_>], measure: Measure) -> Vec<Colum
         column("allocs", 0, &|row| units::count(row.figures.allocs)),
         column("allocs/s", 5, &|row| units::rate(per_s(row.figures.allocs))),
     ];
+    if rows.iter().any(|row| row.figures.estimate.is_some()) {
+        columns.insert(4, column("±", 3, &|row| error(&row.figures)));
+    }
     match rows.first().map(|row| &row.more) {
         Some(More::Sizes(_)) => columns.extend([
             column("size p50", 2, &size(|size| size.p50)),
@@ -203,6 +206,15 @@ fn all_columns(report: &Report, rows: &[Row<'_>], measure: Measure) -> Vec<Colum
         Some(More::Nothing) | None => {}
     }
     columns
+}
+
+/// Standard error of the bytes; nothing if each allocation was counted.
+fn error(figures: &Figures) -> String {
+    let Some(estimate) = figures.estimate else {
+        return String::new();
+    };
+    let error = estimate.alloc_bytes_error.zip(figures.alloc_bytes);
+    units::percent(error.and_then(|(error, bytes)| units::share(error, bytes)))
 }
 
 /// A bar in eighths of a column.

@@ -1,7 +1,6 @@
-//! The runtime's own count of allocated bytes, read before and after a capture: the check on a Go version that the
-//! probe table does not know.
+//! The runtime's own count of allocated bytes, read from outside while the target runs.
 
-use crate::target::{LoadBias, Memory, Process, RuntimePc, VirtualAddress};
+use super::{LoadBias, Memory, Process, RuntimePc, VirtualAddress};
 
 /// Least growth that tells something: the runtime adds a span's bytes when the span is full, so that the count lags by
 /// the spans that every P has in use.
@@ -11,7 +10,7 @@ const MAX_RATIO: f64 = 1.1;
 
 /// The counter, and its value at the start.
 #[derive(Debug)]
-pub(super) struct HeapCounter {
+pub struct HeapCounter {
     memory: Memory,
     address: RuntimePc,
     start: u64,
@@ -19,7 +18,7 @@ pub(super) struct HeapCounter {
 
 impl HeapCounter {
     /// Reads the counter for the first time; `None` if it is not known where it is or may not be read.
-    pub(super) fn start(
+    pub fn start(
         process: &Process,
         bias: LoadBias,
         counter: Option<VirtualAddress>,
@@ -34,11 +33,15 @@ impl HeapCounter {
         })
     }
 
+    /// Bytes allocated since the start; `None` if the process is gone.
+    pub fn growth(&self) -> Option<u64> {
+        self.memory.word(self.address)?.checked_sub(self.start)
+    }
+
     /// Share of what the runtime has allocated since the start that is in `seen` bytes, 0 to 1; `None` if that cannot
     /// be told: too little was allocated, the process is gone, or the counter makes no sense.
-    pub(super) fn share_of(&self, seen: u64) -> Option<f64> {
-        let growth = self.memory.word(self.address)?.checked_sub(self.start)?;
-        share(seen, growth)
+    pub fn share_of(&self, seen: u64) -> Option<f64> {
+        share(seen, self.growth()?)
     }
 }
 

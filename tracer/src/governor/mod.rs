@@ -1,0 +1,162 @@
+//! Keeps the cost of tracing within a budget: `--mode auto`.
+//!
+//! A thread of its own watches what hits cost the target, takes probes out when that is too much, and puts them back
+//! when it is little. Hides how: the session learns the steps and what the windows stand for. Decisions are in `policy`,
+//! places of windows in `window`, what each stands for in `account`, CPU time in `budget`.
+
+mod account;
+mod budget;
+mod engine;
+mod policy;
+#[cfg(test)]
+mod simulation;
+mod target;
+mod window;
+
+pub use engine::Step;
+
+use crate::aggregate::Weight;
+use crate::collect::Remote;
+use crate::kernel::{Attached, HitCost, KernelError};
+use crate::target::{CpuClock, HeapCounter, Process};
+use budget::Budget;
+use engine::{Engine, Host as _};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use target::Target;
+
+/// How often the governor looks: at rest, when some rows are in windows, and while a window is open.
+const AT_REST: Duration = Duration::from_millis(10);
+const BETWEEN_WINDOWS: Duration = Duration::from_millis(4);
+const IN_WINDOW: Duration = Duration::from_millis(1);
+
+/// What is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Each allocation.
+    Exact,
+    /// About one allocation in so many bytes.
+    Sampling {
+        /// The distance.
+        distance_bytes: u64,
+    },
+    /// Each allocation, of some rows of the plan in short windows only.
+    Windows {
+        /// These rows.
+        rows: Vec<u8>,
+    },
+}
+
+/// What the governor needs to know.
+#[derive(Debug)]
+pub struct Terms {
+    /// Share of the target's CPU time that probes may take, 0 to 1.
+    pub max_overhead: f64,
+    /// What a hit costs here.
+    pub hit_cost: HitCost,
+    /// The runtime's count of allocated bytes.
+    pub heap: HeapCounter,
+    /// Rows of the plan.
+    pub rows: u8,
+}
+
+/// A running governor. Dropping it ends it without a word.
+#[derive(Debug)]
+pub struct Governor {
+    stop: Sender<()>,
+    thread: JoinHandle<Result<Outcome, KernelError>>,
+}
+
+/// What the governor did.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Changes of level, oldest first.
+    pub steps: Vec<Step>,
+    /// What the last windows stand for.
+    pub weights: Vec<Weight>,
+    /// Whether something was allocated that no window stands for: a row stopped recording everything, and the capture
+    /// ended before its first window.
+    pub unseen: bool,
+}
+
+impl Governor {
+    /// Starts to govern the probes of `process`; `None` if its CPU time cannot be read, because it is gone.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start(
+        process: &Process,
+        attached: Arc<Mutex<Attached>>,
+        collector: Remote,
+        terms: Terms,
+    ) -> io::Result<Option<Self>> {
+        let Some(cpu) = CpuClock::of(process) else {
+            return Ok(None);
+        };
+        let (stop, stopped) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("govern".to_owned())
+            .spawn(move || {
+                let Terms {
+                    max_overhead,
+                    hit_cost,
+                    heap,
+                    rows,
+                } = terms;
+                let budget = Budget::new(max_overhead, hit_cost);
+                let seed = RandomState::new().hash_one(rows);
+                let engine = Engine::new(budget, rows, seed);
+                let target = Target::new(attached, cpu, heap, collector, Instant::now());
+                govern(engine, target, &stopped)
+            })?;
+        Ok(Some(Governor { stop, thread }))
+    }
+
+    /// Stops recording, and tells what was done. `None` if the thread has panicked.
+    ///
+    /// # Errors
+    /// The kernel refuses to read or write its maps.
+    pub fn finish(self) -> Result<Option<Outcome>, KernelError> {
+        drop(self.stop);
+        self.thread.join().ok().transpose()
+    }
+}
+
+fn govern(
+    mut engine: Engine,
+    mut target: Target,
+    stopped: &mpsc::Receiver<()>,
+) -> Result<Outcome, KernelError> {
+    let mut in_control = true;
+    while stopped.recv_timeout(pause(&mut engine)) == Err(RecvTimeoutError::Timeout) {
+        if !in_control {
+            continue;
+        }
+        if let Err(error) = engine.tick(&mut target) {
+            // Without control there is no budget: nothing stays in the target. If it has exited, nothing is there.
+            log::warn!("the governor takes all probes out: {error}");
+            in_control = false;
+            target.take_all_out();
+        }
+    }
+    target.stop()?;
+    let end = target.observe()?.progress;
+    let (steps, weights, unseen) = engine.finish(end);
+    Ok(Outcome {
+        steps,
+        weights,
+        unseen: unseen || !in_control,
+    })
+}
+
+fn pause(engine: &mut Engine) -> Duration {
+    match (engine.is_window_open(), engine.has_windows()) {
+        (true, _) => IN_WINDOW,
+        (false, true) => BETWEEN_WINDOWS,
+        (false, false) => AT_REST,
+    }
+}

@@ -1,0 +1,150 @@
+//! The real target of the governor: its probes, its CPU clock, and its runtime's count of allocated bytes.
+
+use super::budget::Observation;
+use super::engine::Host;
+use crate::aggregate::Weight;
+use crate::collect::Remote;
+use crate::kernel::{Attached, Detaching, KernelError};
+use crate::target::{CpuClock, HeapCounter};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+use tracer_common::config::RowState;
+use tracer_common::counter::Counter;
+
+/// A target under the governor.
+#[derive(Debug)]
+pub(super) struct Target {
+    attached: Arc<Mutex<Attached>>,
+    cpu: CpuClock,
+    heap: HeapCounter,
+    collector: Remote,
+    detacher: Detacher,
+    started: Instant,
+    cpu_at_start: Duration,
+    /// As it was last seen: a process that has exited tells nothing.
+    last: Observation,
+}
+
+impl Target {
+    pub(super) fn new(
+        attached: Arc<Mutex<Attached>>,
+        cpu: CpuClock,
+        heap: HeapCounter,
+        collector: Remote,
+        started: Instant,
+    ) -> Self {
+        Target {
+            attached,
+            cpu_at_start: cpu.now().unwrap_or_default(),
+            cpu,
+            heap,
+            collector,
+            detacher: Detacher::start(),
+            started,
+            last: Observation::default(),
+        }
+    }
+
+    /// Stops recording.
+    pub(super) fn stop(&mut self) -> Result<(), KernelError> {
+        self.attached().stop()
+    }
+
+    /// Takes the probes of all rows out.
+    pub(super) fn take_all_out(&mut self) {
+        (0..=u8::MAX).for_each(|row| self.take_out(row));
+    }
+
+    fn attached(&self) -> MutexGuard<'_, Attached> {
+        lock(&self.attached)
+    }
+}
+
+/// A panic elsewhere leaves the probes as they are.
+fn lock(attached: &Mutex<Attached>) -> MutexGuard<'_, Attached> {
+    attached.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Host for Target {
+    type Error = KernelError;
+
+    fn observe(&mut self) -> Result<Observation, KernelError> {
+        let counters = self.attached().counters()?;
+        let get = |counter| counters.get(counter);
+        let cpu = self.cpu.now();
+        let hits = get(Counter::Hits);
+        let sampled_out = get(Counter::SampledOut);
+        self.last = Observation {
+            at: self.started.elapsed(),
+            cpu: cpu.map_or(self.last.cpu, |cpu| cpu.saturating_sub(self.cpu_at_start)),
+            progress: self.heap.growth().unwrap_or(self.last.progress),
+            row_hits: counters.row_hits().to_vec(),
+            recorded: hits.saturating_sub(sampled_out),
+            silent: sampled_out + get(Counter::Paused),
+        };
+        Ok(self.last.clone())
+    }
+
+    fn set_row(&mut self, row: u8, state: RowState) -> Result<(), KernelError> {
+        self.attached().set_row(row, state)
+    }
+
+    fn take_out(&mut self, row: u8) {
+        let probe = self.attached().detach_row(row);
+        if let Some(probe) = probe {
+            self.detacher.take(probe);
+        }
+    }
+
+    fn put_in(&mut self, row: u8) -> Result<(), KernelError> {
+        self.attached().attach_row(row)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.detacher.is_busy()
+    }
+
+    fn weigh(&mut self, weight: Weight) {
+        self.collector.weigh(weight);
+    }
+
+    fn set_exact(&mut self, exact: bool) {
+        self.collector.set_exact(exact);
+    }
+}
+
+/// A thread that waits for probes to be out of the target.
+#[derive(Debug)]
+struct Detacher {
+    queue: mpsc::Sender<Detaching>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Detacher {
+    fn start() -> Self {
+        let (queue, probes) = mpsc::channel::<Detaching>();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let left = Arc::clone(&waiting);
+        thread::spawn(move || {
+            for probe in probes {
+                drop(probe);
+                left.fetch_sub(1, Ordering::Release);
+            }
+        });
+        Detacher { queue, waiting }
+    }
+
+    fn take(&self, probe: Detaching) {
+        self.waiting.fetch_add(1, Ordering::Acquire);
+        // Without the thread the probe comes back in the error, and is dropped here.
+        if self.queue.send(probe).is_err() {
+            self.waiting.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+}

@@ -1,0 +1,65 @@
+//! What is attached where: from the rows of a plan to programs, cookies and file offsets.
+
+use super::load::Settings;
+use crate::plan::{Dispatch, PlanRow, Pointers, ProbePlan};
+use crate::target::FileOffset;
+use tracer_common::config::{self, Cookie, Tiny};
+
+/// A probe to attach.
+#[derive(Clone, Debug)]
+pub(super) struct Probe {
+    pub(super) program: &'static str,
+    pub(super) cookie: Cookie,
+    pub(super) offset: FileOffset,
+    pub(super) function: String,
+}
+
+impl Probe {
+    /// The probe of row `number` of a plan.
+    fn of_row(number: u8, row: &PlanRow) -> Self {
+        let tiny = match row.pointers {
+            Pointers::Tiny => Tiny::Always,
+            Pointers::ByType => Tiny::ByType,
+            Pointers::Never | Pointers::WithoutHeader | Pointers::WithHeader | Pointers::Large => {
+                Tiny::Never
+            }
+        };
+        let cookie = Cookie::new(number, row.site.frame_set_up, tiny);
+        let (program, cookie) = match row.dispatch {
+            None => (config::PROGRAM_ALLOC, cookie),
+            Some(Dispatch { mask, specialised }) => (
+                config::PROGRAM_ALLOC_DISPATCHED,
+                cookie.dispatching(mask, specialised),
+            ),
+        };
+        Probe {
+            program,
+            cookie,
+            offset: row.offset,
+            function: row.function.clone(),
+        }
+    }
+}
+
+/// The probes of a plan's rows, in their order.
+pub(super) fn of_rows(plan: &ProbePlan) -> Vec<Probe> {
+    (0..=u8::MAX)
+        .zip(&plan.rows)
+        .map(|(number, row)| Probe::of_row(number, row))
+        .collect()
+}
+
+/// The probes of the places where goroutines go on; none if some tiny objects are left out and have no record to
+/// correct.
+pub(super) fn of_yield_points(plan: &ProbePlan, settings: &Settings) -> Vec<Probe> {
+    if settings.leaves_out_tiny() {
+        return Vec::new();
+    }
+    let points = plan.yield_points.iter().map(|point| Probe {
+        program: config::PROGRAM_RESUME,
+        cookie: Cookie(0),
+        offset: point.offset,
+        function: point.function.clone(),
+    });
+    points.collect()
+}

@@ -1,0 +1,254 @@
+//! Makes reports of a running capture: everything they need besides the collected numbers.
+
+use super::{Mode, Prepared};
+use crate::aggregate::{Sums, Totals};
+use crate::governor::{self, Step};
+use crate::kernel::{Counters, HitCost};
+use crate::plan::{Coverage, ProbePlan};
+use crate::report::{
+    self, Capture, EndedBy, ModeStep, Overhead, Report, Target, TimelinePoint, Window,
+};
+use crate::symbolize::{Symbolizer, Symbols};
+use crate::target::{CpuClock, HeapCounter, Process};
+use rustix::time::{ClockId, clock_gettime};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracer_common::counter::Counter;
+
+/// What a report needs besides the collected numbers.
+#[derive(Debug)]
+pub(super) struct Context {
+    prepared: Prepared,
+    mode: Mode,
+    hit_cost: Option<HitCost>,
+    steps: Vec<Step>,
+    /// Whether something was allocated that nothing in the figures stands for.
+    unseen: bool,
+    /// As it was at the start: a process that has exited tells nothing.
+    pub(super) target: Target,
+    heap_counter: Option<HeapCounter>,
+    cpu: Option<Cpu>,
+    symbolizer: Symbolizer,
+    symbols: Symbols,
+    pub(super) started: Instant,
+    pub(super) start_unix_ns: u64,
+    agent_cpu_at_start: Duration,
+    timeline: Vec<TimelinePoint>,
+    sums_at_last_tick: Sums,
+}
+
+impl Context {
+    /// The context of a capture that starts now.
+    pub(super) fn new(prepared: Prepared, mode: Mode, hit_cost: Option<HitCost>) -> Self {
+        let Prepared {
+            process,
+            binary,
+            bias,
+            plan,
+        } = &prepared;
+        Context {
+            target: prepared.target(),
+            heap_counter: HeapCounter::start(process, *bias, plan.total_alloc),
+            cpu: Cpu::start(process),
+            symbolizer: Symbolizer::new(Arc::clone(binary), *bias),
+            symbols: Symbols::default(),
+            started: Instant::now(),
+            start_unix_ns: unix_ns(),
+            agent_cpu_at_start: agent_cpu(),
+            timeline: Vec::new(),
+            sums_at_last_tick: Sums::default(),
+            mode,
+            hit_cost,
+            steps: Vec::new(),
+            unseen: false,
+            prepared,
+        }
+    }
+
+    /// How much is recorded.
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What the governor has done.
+    pub(super) fn govern(&mut self, steps: Vec<Step>, unseen: bool) {
+        self.steps = steps;
+        self.unseen = unseen;
+    }
+
+    /// Adds a point to the timeline.
+    pub(super) fn mark(&mut self, sums: Sums, since_start: Duration) {
+        let interval = sums.since(&self.sums_at_last_tick);
+        // What was shown stays shown: bytes may be corrected downwards, an interval is never negative.
+        self.sums_at_last_tick = Sums {
+            alloc_bytes: sums.alloc_bytes.max(self.sums_at_last_tick.alloc_bytes),
+            ..sums
+        };
+        if let Some(cpu) = &mut self.cpu {
+            cpu.used();
+        }
+        self.timeline.push(TimelinePoint {
+            t_ns: nanos(since_start),
+            allocs: interval.allocs,
+            alloc_bytes: interval.known_alloc_bytes(),
+            rss_bytes: self.prepared.process.rss_bytes(),
+        });
+    }
+
+    pub(super) fn report(
+        &mut self,
+        totals: &Totals,
+        counters: &Counters,
+        ended_by: EndedBy,
+        duration: Duration,
+    ) -> Report {
+        let overhead = self.overhead(counters, duration);
+        let pcs = totals.frames.values().map(|frames| &*frames.pcs);
+        let types = totals
+            .stacks
+            .values()
+            .flat_map(|stack| stack.types.iter().map(|row| row.type_pointer));
+        self.symbols.extend(&mut self.symbolizer, pcs, types);
+        report::build(Capture {
+            target: self.target.clone(),
+            window: Window {
+                start_unix_ns: self.start_unix_ns,
+                duration_ns: nanos(duration),
+                mode: self.mode.name().to_owned(),
+                mode_steps: self.mode_steps(),
+                ended_by,
+            },
+            totals,
+            counters,
+            probed_share: self.probed_share(totals),
+            symbols: &self.symbols,
+            timeline: self.timeline.clone(),
+            overhead,
+        })
+    }
+
+    /// What tracing cost; the rate of hits is left to the report.
+    fn overhead(&mut self, counters: &Counters, duration: Duration) -> Overhead {
+        let agent_cpu = agent_cpu().saturating_sub(self.agent_cpu_at_start);
+        let percent = |part: Duration, whole: Duration| {
+            (!whole.is_zero()).then(|| 100.0 * part.as_secs_f64() / whole.as_secs_f64())
+        };
+        let in_probes = self.hit_cost.map(|cost| {
+            let recorded = counters.expected() as f64 * cost.recorded_ns;
+            let silent = counters.get(Counter::SampledOut) + counters.get(Counter::Paused);
+            Duration::from_secs_f64((recorded + silent as f64 * cost.silent_ns) / 1e9)
+        });
+        let of_target = self.cpu.as_mut().map(Cpu::used);
+        Overhead {
+            ns_per_hit: self.hit_cost.map(|cost| cost.recorded_ns),
+            hits_per_s: 0.0,
+            target_cpu_pct: in_probes.and_then(|time| percent(time, duration)),
+            target_share_pct: in_probes
+                .zip(of_target)
+                .and_then(|(time, all)| percent(time, all)),
+            agent_cpu_pct: percent(agent_cpu, duration),
+            agent_rss_bytes: peak_memory(),
+        }
+    }
+
+    /// The governor's steps in words.
+    fn mode_steps(&self) -> Vec<ModeStep> {
+        let plan = &self.prepared.plan;
+        self.steps
+            .iter()
+            .map(|step| mode_step(step, plan))
+            .collect()
+    }
+
+    /// How much of what the runtime allocates passes the probes: all of it where the version table knows the binary.
+    fn probed_share(&self, totals: &Totals) -> Option<f64> {
+        match self.prepared.plan.coverage {
+            _ if self.unseen => None,
+            Coverage::Complete => Some(1.0),
+            Coverage::NewerThanTable | Coverage::UnknownFunctions(_) => self
+                .heap_counter
+                .as_ref()?
+                .share_of(totals.sums.known_alloc_bytes()?),
+        }
+    }
+}
+
+/// CPU time of the target since the start of recording.
+#[derive(Debug)]
+struct Cpu {
+    clock: CpuClock,
+    start: Duration,
+    /// As it was last read: a process that has exited tells nothing.
+    used: Duration,
+}
+
+impl Cpu {
+    fn start(process: &Process) -> Option<Self> {
+        let clock = CpuClock::of(process)?;
+        Some(Cpu {
+            clock,
+            start: clock.now()?,
+            used: Duration::ZERO,
+        })
+    }
+
+    fn used(&mut self) -> Duration {
+        if let Some(now) = self.clock.now() {
+            self.used = now.saturating_sub(self.start);
+        }
+        self.used
+    }
+}
+
+fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
+    let why = format!(
+        "recording each of {:.0} allocations per second takes {:.1} % of the target's CPU time",
+        step.hits_per_s,
+        100.0 * step.share
+    );
+    let (mode, meaning) = match &step.mode {
+        governor::Mode::Exact => ("exact", "each is recorded".to_owned()),
+        governor::Mode::Sampling { distance_bytes } => (
+            "sampling",
+            format!("one in about {distance_bytes} bytes is recorded"),
+        ),
+        governor::Mode::Windows { rows } => {
+            let rows = rows
+                .iter()
+                .filter_map(|row| plan.rows.get(usize::from(*row)));
+            let names: Vec<&str> = rows.map(|row| row.function.as_str()).collect();
+            let names = names.join(", ");
+            (
+                "windows",
+                format!("in short windows only: those by {names}"),
+            )
+        }
+    };
+    ModeStep {
+        at_ns: nanos(step.at),
+        mode: mode.to_owned(),
+        reason: format!("{why}; {meaning}"),
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn unix_ns() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, nanos)
+}
+
+/// CPU time of this process so far.
+fn agent_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Peak resident memory of this process in bytes.
+fn peak_memory() -> Option<u64> {
+    let status = procfs::process::Process::myself().ok()?.status().ok()?;
+    status.vmhwm.map(|kib| kib * 1024)
+}

@@ -1,0 +1,169 @@
+//! A capture before its first probe: the process, its binary and the plan are known.
+
+use super::context::Context;
+use super::events::Watch;
+use super::{Mode, Request, Session, SessionError, lock};
+use crate::aggregate::{Aggregator, CodeFacts, Rounding, Rules, TypeFacts};
+use crate::collect::{Collector, Remote};
+use crate::governor::{Governor, Terms};
+use crate::kernel::{self, Attached, Settings};
+use crate::plan::{self, ProbePlan};
+use crate::report::Target;
+use crate::symbolize::{is_runtime, package};
+use crate::target::{GoBinary, HeapCounter, LoadBias, Process, RuntimePc};
+use std::sync::{Arc, Mutex};
+
+/// What is known before anything is attached.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(super) process: Process,
+    pub(super) binary: Arc<GoBinary>,
+    pub(super) bias: LoadBias,
+    pub(super) plan: ProbePlan,
+}
+
+impl Prepared {
+    /// Looks at the process and plans its probes. Needs the right to read the process, nothing else.
+    ///
+    /// # Errors
+    /// The process is gone, is no Go program, or cannot be planned for.
+    pub fn new(pid: i32) -> Result<Self, SessionError> {
+        let process = Process::open(pid)?;
+        let binary = Arc::new(process.binary()?);
+        let bias = process.load_bias(&binary)?;
+        let plan = plan::exact(&binary)?;
+        Ok(Prepared {
+            process,
+            binary,
+            bias,
+            plan,
+        })
+    }
+
+    /// The probes that would be attached.
+    pub fn plan(&self) -> &ProbePlan {
+        &self.plan
+    }
+
+    /// The traced process and its binary, for reports.
+    pub fn target(&self) -> Target {
+        let exe = self
+            .process
+            .exe_name()
+            .map(|name| name.path.display().to_string())
+            .unwrap_or_default();
+        Target {
+            pid: self.process.pid().unsigned_abs(),
+            exe,
+            build_id: self.binary.build_id().map(str::to_owned),
+            go_version: self.binary.go_version().to_string(),
+            arch: self.binary.arch().go_name().to_owned(),
+            stripped: self.binary.is_stripped(),
+            pie: self.binary.is_pie(),
+            cgo: self.binary.is_cgo(),
+            container: self.process.container_id(),
+        }
+    }
+
+    /// Attaches the probes and starts to record.
+    ///
+    /// # Errors
+    /// The kernel refuses, or the target exits meanwhile; nothing stays attached then.
+    pub fn start(self, request: &Request) -> Result<Session, SessionError> {
+        // Before the probes, so that an early Ctrl-C ends the capture in order.
+        let watch = Watch::new(&self.process).map_err(SessionError::Events)?;
+        let settings = Settings {
+            min_size: request.min_size,
+            stack_depth: request.stack_depth,
+            timestamps: false,
+            ring_bytes: request.ring_bytes,
+            verbose: request.verbose,
+            tiny: self.plan.tiny,
+            mcache0: self
+                .plan
+                .mcache0
+                .map(|address| self.bias.to_runtime(address)),
+        };
+        let (mut attached, source) = kernel::attach(&self.process, &self.plan, &settings)?;
+        let collector =
+            Collector::start(source, self.aggregator()).map_err(SessionError::Thread)?;
+        attached.start()?;
+        let hit_cost = attached.hit_cost();
+        let attached = Arc::new(Mutex::new(attached));
+        let governor = self.governor(request.mode, &attached, collector.remote())?;
+        let mode = match governor {
+            Some(_) => request.mode,
+            None => Mode::Exact,
+        };
+        Ok(Session {
+            context: Context::new(self, mode, hit_cost),
+            attached,
+            governor,
+            collector,
+            events: watch.started(request.duration, request.interval),
+        })
+    }
+
+    /// The governor of `--mode auto`; none if it cannot see what it needs, which is the case if the target is gone.
+    fn governor(
+        &self,
+        mode: Mode,
+        attached: &Arc<Mutex<Attached>>,
+        collector: Remote,
+    ) -> Result<Option<Governor>, SessionError> {
+        let Mode::Auto { max_overhead } = mode else {
+            return Ok(None);
+        };
+        let hit_cost = lock(attached).hit_cost();
+        let heap = HeapCounter::start(&self.process, self.bias, self.plan.total_alloc);
+        let rows = u8::try_from(self.plan.rows.len()).ok();
+        let (Some(hit_cost), Some(heap), Some(rows)) = (hit_cost, heap, rows) else {
+            log::warn!("cannot keep a budget here: tracing is exact, whatever it costs");
+            return Ok(None);
+        };
+        let terms = Terms {
+            max_overhead,
+            hit_cost,
+            heap,
+            rows,
+        };
+        Governor::start(&self.process, Arc::clone(attached), collector, terms)
+            .map_err(SessionError::Thread)
+    }
+
+    fn aggregator(&self) -> Aggregator {
+        let facts = || {
+            let binary = Arc::clone(&self.binary);
+            Box::new(BinaryFacts {
+                binary,
+                bias: self.bias,
+            })
+        };
+        let rules = Rules {
+            rows: self.plan.rows.iter().map(|row| row.pointers).collect(),
+            headers: self.plan.headers,
+        };
+        Aggregator::new(Rounding::new(rules, facts()), self.plan.yields, facts())
+    }
+}
+
+/// What aggregation asks of the binary.
+struct BinaryFacts {
+    binary: Arc<GoBinary>,
+    bias: LoadBias,
+}
+
+impl TypeFacts for BinaryFacts {
+    fn has_pointers(&self, type_pointer: u64) -> Option<bool> {
+        let address = self.bias.to_link_time(RuntimePc(type_pointer));
+        Some(self.binary.types().read(address).ok()?.pointer_bytes != 0)
+    }
+}
+
+impl CodeFacts for BinaryFacts {
+    fn is_runtime(&self, pc: u64) -> bool {
+        let address = self.bias.to_link_time(RuntimePc(pc));
+        let function = self.binary.function_at(address);
+        function.is_some_and(|function| is_runtime(&package(function.name)))
+    }
+}
