@@ -57,6 +57,16 @@ pub fn tracer_unprivileged() -> Command {
     command
 }
 
+/// Arguments that ask for every allocation, unless they name a mode.
+fn exact_unless_told<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    let mode: &[&str] = if args.contains(&"--mode") {
+        &[]
+    } else {
+        &["--mode", "exact"]
+    };
+    [mode, args].concat()
+}
+
 impl Agent {
     /// Starts `tracer record --pid PID` with a JSON capture as its output, and more arguments.
     pub fn record(pid: u32, args: &[&str]) -> Self {
@@ -67,7 +77,7 @@ impl Agent {
         let mut command = tracer();
         command
             .args(["record", "--pid", &pid.to_string()])
-            .args(args)
+            .args(exact_unless_told(args))
             .arg("-o")
             .arg(&capture);
         let mut agent = Self::spawn(&mut command);
@@ -80,7 +90,7 @@ impl Agent {
         Self::spawn(
             tracer()
                 .args(["attach", "--pid", &pid.to_string()])
-                .args(args),
+                .args(exact_unless_told(args)),
         )
     }
 

@@ -45,10 +45,11 @@ pub fn lost(capture: &Value) -> u64 {
 pub fn assert_accounted(capture: &Value) {
     let hits = number(capture, "/completeness/hits");
     let delivered = number(capture, "/completeness/delivered");
+    let sampled_out = number(capture, "/completeness/sampled_out");
     assert_eq!(
         hits,
-        delivered + lost(capture),
-        "hits = delivered + lost: {}",
+        delivered + sampled_out + lost(capture),
+        "hits = delivered + sampled out + lost: {}",
         capture["completeness"]
     );
 }

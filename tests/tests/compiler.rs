@@ -51,7 +51,7 @@ fn the_go_compiler_is_traced_whole() {
     let command = compile_command();
     let path = std::env::temp_dir().join(format!("tracer-compiler-{}.json", std::process::id()));
     let status = tracer()
-        .args(["run", "-o"])
+        .args(["run", "--mode", "exact", "-o"])
         .arg(&path)
         .arg("--")
         .arg(&command[0])

@@ -18,7 +18,7 @@ fn run(version: &str, name: &str, args: &[&str]) -> (Output, Value) {
     let path = capture_path(name);
     let mut command = tracer();
     command
-        .arg("run")
+        .args(["run", "--mode", "exact"])
         .arg("-o")
         .arg(&path)
         .arg("--")

@@ -41,6 +41,19 @@ pub struct Tally {
     pub sums: Sums,
     /// Records of allocations that arrived.
     pub delivered: u64,
+    /// Whether some allocations were recorded in windows.
+    pub windows: bool,
+}
+
+impl Tally {
+    /// How far these totals have come.
+    pub fn of(totals: &Totals) -> Self {
+        Tally {
+            sums: totals.sums,
+            delivered: totals.delivered,
+            windows: totals.windows,
+        }
+    }
 }
 
 /// Tells the collecting thread how to count, from another thread. Messages to a thread that has ended are lost.
@@ -134,7 +147,7 @@ fn collect(
                 .map_err(|error| error == RecvTimeoutError::Disconnected)
         };
         match question {
-            Ok(Question::Tally(reply)) => answer(reply, tally(aggregator.totals())),
+            Ok(Question::Tally(reply)) => answer(reply, Tally::of(aggregator.totals())),
             Ok(Question::Totals(reply)) => answer(reply, Box::new(aggregator.totals().clone())),
             Ok(Question::Weigh(weight)) => {
                 drain_all(source, &mut aggregator);
@@ -151,13 +164,6 @@ fn collect(
 
 fn drain_all(source: &mut impl Source, aggregator: &mut Aggregator) {
     while drain(source, aggregator) > 0 {}
-}
-
-fn tally(totals: &Totals) -> Tally {
-    Tally {
-        sums: totals.sums,
-        delivered: totals.delivered,
-    }
 }
 
 fn drain(source: &mut impl Source, aggregator: &mut Aggregator) -> usize {

@@ -325,9 +325,11 @@ pub struct Stack {
 pub struct TimelinePoint {
     /// Nanoseconds since the start of recording, at the end of the interval.
     pub t_ns: u64,
-    /// Allocations in the interval.
-    pub allocs: u64,
-    /// Bytes of the interval, rounded to size classes.
+    /// Allocations in the interval; `None` while some were recorded in windows only: it is known too late for which
+    /// interval a window stands.
+    pub allocs: Option<u64>,
+    /// Bytes of the interval, rounded to size classes; while there are windows, as the runtime counts them: when a span
+    /// is full.
     pub alloc_bytes: Option<u64>,
     /// Resident memory of the target at the end of the interval.
     pub rss_bytes: Option<u64>,

@@ -9,8 +9,8 @@ pub use events::Event;
 pub use live::LiveView;
 pub use prepared::Prepared;
 
-use crate::collect::{Collector, CollectorDied};
-use crate::governor::{Governor, Outcome};
+use crate::collect::{Collector, CollectorDied, Tally};
+use crate::governor::Governor;
 use crate::kernel::{Attached, Counters, KernelError};
 use crate::plan::PlanError;
 use crate::report::{EndedBy, Report, Target};
@@ -136,8 +136,7 @@ impl Session {
         let event = self.events.next().await;
         if event == Event::Tick {
             let tally = self.collector.tally().await?;
-            self.context
-                .mark(tally.sums, self.context.started.elapsed());
+            self.context.mark(tally, self.context.started.elapsed());
         }
         Ok(event)
     }
@@ -172,16 +171,12 @@ impl Session {
         lock(&attached).stop()?;
         let duration = context.started.elapsed();
         let counters = settle(&attached, &collector).await?;
-        let Outcome {
-            steps,
-            weights,
-            unseen,
-        } = governed.unwrap_or_default();
+        let end = governed.unwrap_or_default();
         let remote = collector.remote();
-        weights.iter().for_each(|weight| remote.weigh(*weight));
+        end.weights.iter().for_each(|weight| remote.weigh(*weight));
         let totals = collector.finish()?;
-        context.mark(totals.sums, duration);
-        context.govern(steps, unseen);
+        context.mark(Tally::of(&totals), duration);
+        context.govern(end);
         let report = context.report(&totals, &counters, ended_by, duration);
         // The governor's thread, the only other owner, has ended.
         let attached = Arc::into_inner(attached).map(|attached| {

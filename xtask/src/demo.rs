@@ -150,6 +150,8 @@ fn record(
     let mut record = privilege.command(workspace::agent());
     record.args([
         "record",
+        "--mode",
+        "exact",
         "--pid",
         &service.0.id().to_string(),
         "--duration",

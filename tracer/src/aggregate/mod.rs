@@ -142,6 +142,8 @@ pub struct Totals {
     pub frames: StackMap<Frames>,
     /// Records of allocations that arrived.
     pub delivered: u64,
+    /// Whether some allocations were recorded in windows.
+    pub windows: bool,
     /// What the windows of each row stand for.
     pub progress: Progress,
     /// Allocations beyond all bounds on stacks: in `sums`, at no stack.
@@ -244,6 +246,7 @@ impl Aggregator {
             count: 1,
         };
         if alloc.window != 0 {
+            self.totals.windows = true;
             self.windows.observe(WindowId::of(alloc), observed);
             return;
         }

@@ -98,6 +98,11 @@ impl Budget {
         self.balance_ns = balance.min(self.cap_ns);
     }
 
+    /// Books CPU time that no counter shows, in nanoseconds.
+    pub(super) fn charge(&mut self, ns: f64) {
+        self.balance_ns -= ns;
+    }
+
     /// CPU time that probes may take now, in nanoseconds; negative if they took too much.
     pub(super) fn balance_ns(&self) -> f64 {
         self.balance_ns

@@ -27,6 +27,8 @@ pub(super) trait Host {
     fn put_in(&mut self, row: u8) -> Result<(), Self::Error>;
     /// Whether a probe is still on its way out.
     fn is_busy(&self) -> bool;
+    /// The row that is hit without being counted: its program is detached, its breakpoint still there.
+    fn uncounted(&self) -> Option<u8>;
     /// Says how much a window stands for; all its records have arrived.
     fn weigh(&mut self, weight: Weight);
     /// Says whether each allocation is recorded from now on.
@@ -44,6 +46,20 @@ pub struct Step {
     pub hits_per_s: f64,
     /// Share of the target's CPU time that recording each of them takes, 0 to 1.
     pub share: f64,
+}
+
+/// What is left when recording is over.
+#[derive(Clone, Debug, Default)]
+pub struct End {
+    /// Changes of level, oldest first.
+    pub steps: Vec<Step>,
+    /// What the last windows stand for.
+    pub weights: Vec<Weight>,
+    /// Whether something was allocated that no window stands for: a row stopped recording everything, and the capture
+    /// ended before its first window.
+    pub unseen: bool,
+    /// CPU time of the target in hits that no program counted, as far as it is known.
+    pub uncounted: Duration,
 }
 
 /// Steers the probes of one target.
@@ -70,6 +86,9 @@ impl Engine {
     pub(super) fn tick<H: Host>(&mut self, host: &mut H) -> Result<(), H::Error> {
         let now = host.observe()?;
         let busy = host.is_busy();
+        if let Some(row) = host.uncounted() {
+            self.policy.charge(row, &now);
+        }
         if !busy && self.policy.windows().is_closing() {
             self.policy.window_out(&now);
         }
@@ -108,9 +127,8 @@ impl Engine {
         !self.policy.windows().is_empty()
     }
 
-    /// Settles everything at this progress: recording is over. Gives the steps, what the last windows stand for, and
-    /// whether something was allocated that none stands for.
-    pub(super) fn finish(mut self, progress: u64) -> (Vec<Step>, Vec<Weight>, bool) {
+    /// Settles everything at this progress: recording is over.
+    pub(super) fn finish(mut self, progress: u64) -> End {
         let mut weights: Vec<Weight> = self.due.into_iter().map(|(_, weight)| weight).collect();
         let mut unseen = false;
         let windows = self.policy.windows();
@@ -120,7 +138,12 @@ impl Engine {
                 None => unseen = true,
             }
         }
-        (self.steps, weights, unseen)
+        End {
+            uncounted: Duration::from_secs_f64(self.policy.uncounted_ns() / 1e9),
+            steps: self.steps,
+            weights,
+            unseen,
+        }
     }
 
     fn act<H: Host>(&mut self, action: Action, host: &mut H) -> Result<(), H::Error> {

@@ -13,12 +13,11 @@ mod simulation;
 mod target;
 mod window;
 
-pub use engine::Step;
+pub use engine::{End, Step};
 
-use crate::aggregate::Weight;
 use crate::collect::Remote;
 use crate::kernel::{Attached, HitCost, KernelError};
-use crate::target::{CpuClock, HeapCounter, Process};
+use crate::target::{CpuClock, HeapCounter, Memory, Process, RuntimePc};
 use budget::Budget;
 use engine::{Engine, Host as _};
 use std::hash::{BuildHasher as _, RandomState};
@@ -26,7 +25,7 @@ use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use target::Target;
 
 /// How often the governor looks: at rest, when some rows are in windows, and while a window is open.
@@ -60,31 +59,20 @@ pub struct Terms {
     pub hit_cost: HitCost,
     /// The runtime's count of allocated bytes.
     pub heap: HeapCounter,
-    /// Rows of the plan.
-    pub rows: u8,
+    /// Where the probe of each row of the plan is.
+    pub probed: Vec<RuntimePc>,
 }
 
 /// A running governor. Dropping it ends it without a word.
 #[derive(Debug)]
 pub struct Governor {
     stop: Sender<()>,
-    thread: JoinHandle<Result<Outcome, KernelError>>,
-}
-
-/// What the governor did.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// Changes of level, oldest first.
-    pub steps: Vec<Step>,
-    /// What the last windows stand for.
-    pub weights: Vec<Weight>,
-    /// Whether something was allocated that no window stands for: a row stopped recording everything, and the capture
-    /// ended before its first window.
-    pub unseen: bool,
+    thread: JoinHandle<Result<End, KernelError>>,
 }
 
 impl Governor {
-    /// Starts to govern the probes of `process`; `None` if its CPU time cannot be read, because it is gone.
+    /// Starts to govern the probes of `process`; `None` if its CPU time or memory cannot be read, because it
+    /// is gone.
     ///
     /// # Errors
     /// The system has no thread left.
@@ -94,23 +82,19 @@ impl Governor {
         collector: Remote,
         terms: Terms,
     ) -> io::Result<Option<Self>> {
-        let Some(cpu) = CpuClock::of(process) else {
+        let (Some(cpu), Ok(memory)) = (CpuClock::of(process), Memory::open(process)) else {
             return Ok(None);
         };
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("govern".to_owned())
             .spawn(move || {
-                let Terms {
-                    max_overhead,
-                    hit_cost,
-                    heap,
-                    rows,
-                } = terms;
-                let budget = Budget::new(max_overhead, hit_cost);
+                let rows = u8::try_from(terms.probed.len()).unwrap_or(u8::MAX);
+                let budget = Budget::new(terms.max_overhead, terms.hit_cost);
                 let seed = RandomState::new().hash_one(rows);
                 let engine = Engine::new(budget, rows, seed);
-                let target = Target::new(attached, cpu, heap, collector, Instant::now());
+                let places = (memory, terms.probed);
+                let target = Target::new(attached, cpu, terms.heap, collector, places);
                 govern(engine, target, &stopped)
             })?;
         Ok(Some(Governor { stop, thread }))
@@ -120,7 +104,7 @@ impl Governor {
     ///
     /// # Errors
     /// The kernel refuses to read or write its maps.
-    pub fn finish(self) -> Result<Option<Outcome>, KernelError> {
+    pub fn finish(self) -> Result<Option<End>, KernelError> {
         drop(self.stop);
         self.thread.join().ok().transpose()
     }
@@ -130,7 +114,7 @@ fn govern(
     mut engine: Engine,
     mut target: Target,
     stopped: &mpsc::Receiver<()>,
-) -> Result<Outcome, KernelError> {
+) -> Result<End, KernelError> {
     let mut in_control = true;
     while stopped.recv_timeout(pause(&mut engine)) == Err(RecvTimeoutError::Timeout) {
         if !in_control {
@@ -145,12 +129,9 @@ fn govern(
     }
     target.stop()?;
     let end = target.observe()?.progress;
-    let (steps, weights, unseen) = engine.finish(end);
-    Ok(Outcome {
-        steps,
-        weights,
-        unseen: unseen || !in_control,
-    })
+    let mut end = engine.finish(end);
+    end.unseen |= !in_control;
+    Ok(end)
 }
 
 fn pause(engine: &mut Engine) -> Duration {

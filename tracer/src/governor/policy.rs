@@ -4,9 +4,9 @@
 //! saves what recording costs beyond the bare hit; the hottest functions are probed in short windows only, one function
 //! at a time, because taking a probe out is quick only while no other is on its way out.
 
-use super::budget::{Budget, Observation};
+use super::budget::{Budget, Observation, nanos};
 use super::window::Schedule;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tracer_common::record::MAX_DISTANCE_LOG2;
 
@@ -71,6 +71,9 @@ pub(super) struct Policy {
     recent: VecDeque<Observation>,
     last: Observation,
     calm_since: Option<Duration>,
+    /// CPU time of hits for each unit of the target's own, of rows that were taken out.
+    left: BTreeMap<u8, f64>,
+    uncounted_ns: f64,
 }
 
 impl Policy {
@@ -84,7 +87,23 @@ impl Policy {
             recent: VecDeque::new(),
             last: Observation::default(),
             calm_since: None,
+            left: BTreeMap::new(),
+            uncounted_ns: 0.0,
         }
+    }
+
+    /// Books hits of a row that nothing counted since the last step: it is still a breakpoint, without a program.
+    pub(super) fn charge(&mut self, row: u8, now: &Observation) {
+        let ratio = self.left.get(&row).copied().unwrap_or(0.0);
+        let ns = nanos(now.since(&self.last).cpu) * ratio / (1.0 + ratio);
+        self.budget.charge(ns);
+        self.windows.charge(ns);
+        self.uncounted_ns += ns;
+    }
+
+    /// CPU time of all hits that nothing counted, in nanoseconds.
+    pub(super) fn uncounted_ns(&self) -> f64 {
+        self.uncounted_ns
     }
 
     /// Takes note of what happened, and decides. `busy` tells that a probe is on its way out.
@@ -233,6 +252,7 @@ impl Policy {
         {
             rest -= hits;
             self.windows.add(row, &self.last, rates, &self.budget);
+            self.left.insert(row, hits as f64 * cost.silent_ns / own);
             actions.push(Action::TakeOut(row));
         }
         actions
@@ -268,6 +288,10 @@ impl Policy {
                 reason,
             });
         }
+        let cost = self.budget.cost();
+        let of_row = self.windows.ratio_of(row, &inside, &self.budget);
+        self.left
+            .insert(row, of_row * cost.silent_ns / cost.recorded_ns);
         Some(Decision {
             actions: vec![Action::Close(row)],
             reason: None,

@@ -228,6 +228,10 @@ impl Host for Model {
         !self.places.iter().all(idle)
     }
 
+    fn uncounted(&self) -> Option<u8> {
+        None
+    }
+
     fn weigh(&mut self, weight: Weight) {
         let row = usize::from(weight.window.row);
         let count = self.in_window.remove(&weight.window).unwrap_or(0.0);
@@ -257,10 +261,12 @@ fn governed(share: f64, phases: &[(u64, Rates)]) -> (Model, Vec<Mode>) {
         }
     }
     let Ok(end) = model.observe();
-    let (steps, weights, unseen) = engine.finish(end.progress);
-    weights.into_iter().for_each(|weight| model.weigh(weight));
-    assert!(!unseen);
-    (model, steps.into_iter().map(|step| step.mode).collect())
+    let end = engine.finish(end.progress);
+    end.weights
+        .into_iter()
+        .for_each(|weight| model.weigh(weight));
+    assert!(!end.unseen);
+    (model, end.steps.into_iter().map(|step| step.mode).collect())
 }
 
 #[test]

@@ -5,13 +5,16 @@ use super::engine::Host;
 use crate::aggregate::Weight;
 use crate::collect::Remote;
 use crate::kernel::{Attached, Detaching, KernelError};
-use crate::target::{CpuClock, HeapCounter};
+use crate::target::{CpuClock, HeapCounter, Memory, RuntimePc};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracer_common::config::RowState;
 use tracer_common::counter::Counter;
+
+/// The instruction that the kernel puts in the place of a probed one (`UPROBE_SWBP_INSN`).
+const BREAKPOINT: u64 = 0xcc;
 
 /// A target under the governor.
 #[derive(Debug)]
@@ -21,6 +24,9 @@ pub(super) struct Target {
     heap: HeapCounter,
     collector: Remote,
     detacher: Detacher,
+    memory: Memory,
+    /// Where the probes of the rows are.
+    probed: Vec<RuntimePc>,
     started: Instant,
     cpu_at_start: Duration,
     /// As it was last seen: a process that has exited tells nothing.
@@ -33,7 +39,7 @@ impl Target {
         cpu: CpuClock,
         heap: HeapCounter,
         collector: Remote,
-        started: Instant,
+        (memory, probed): (Memory, Vec<RuntimePc>),
     ) -> Self {
         Target {
             attached,
@@ -42,7 +48,9 @@ impl Target {
             heap,
             collector,
             detacher: Detacher::start(),
-            started,
+            memory,
+            probed,
+            started: Instant::now(),
             last: Observation::default(),
         }
     }
@@ -94,7 +102,7 @@ impl Host for Target {
     fn take_out(&mut self, row: u8) {
         let probe = self.attached().detach_row(row);
         if let Some(probe) = probe {
-            self.detacher.take(probe);
+            self.detacher.take(row, probe);
         }
     }
 
@@ -106,6 +114,12 @@ impl Host for Target {
         self.detacher.is_busy()
     }
 
+    fn uncounted(&self) -> Option<u8> {
+        let row = self.detacher.current()?;
+        let word = self.memory.word(*self.probed.get(usize::from(row))?)?;
+        (word & 0xff == BREAKPOINT).then_some(row)
+    }
+
     fn weigh(&mut self, weight: Weight) {
         self.collector.weigh(weight);
     }
@@ -115,36 +129,53 @@ impl Host for Target {
     }
 }
 
-/// A thread that waits for probes to be out of the target.
+/// A thread that waits for probes to be out of the target, one after the other.
 #[derive(Debug)]
 struct Detacher {
-    queue: mpsc::Sender<Detaching>,
+    queue: mpsc::Sender<(u8, Detaching)>,
+    /// Probes in the queue and the one on its way.
     waiting: Arc<AtomicUsize>,
+    /// Row of the one on its way, or [`NONE`].
+    current: Arc<AtomicUsize>,
 }
+
+/// No row.
+const NONE: usize = usize::MAX;
 
 impl Detacher {
     fn start() -> Self {
-        let (queue, probes) = mpsc::channel::<Detaching>();
+        let (queue, probes) = mpsc::channel::<(u8, Detaching)>();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let left = Arc::clone(&waiting);
+        let current = Arc::new(AtomicUsize::new(NONE));
+        let (left, row_on_its_way) = (Arc::clone(&waiting), Arc::clone(&current));
         thread::spawn(move || {
-            for probe in probes {
+            for (row, probe) in probes {
+                row_on_its_way.store(usize::from(row), Ordering::Release);
                 drop(probe);
+                row_on_its_way.store(NONE, Ordering::Release);
                 left.fetch_sub(1, Ordering::Release);
             }
         });
-        Detacher { queue, waiting }
+        Detacher {
+            queue,
+            waiting,
+            current,
+        }
     }
 
-    fn take(&self, probe: Detaching) {
+    fn take(&self, row: u8, probe: Detaching) {
         self.waiting.fetch_add(1, Ordering::Acquire);
         // Without the thread the probe comes back in the error, and is dropped here.
-        if self.queue.send(probe).is_err() {
+        if self.queue.send((row, probe)).is_err() {
             self.waiting.fetch_sub(1, Ordering::Release);
         }
     }
 
     fn is_busy(&self) -> bool {
         self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    fn current(&self) -> Option<u8> {
+        u8::try_from(self.current.load(Ordering::Acquire)).ok()
     }
 }

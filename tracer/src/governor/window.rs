@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Length of a window that is aimed at: the target is slow meanwhile.
 const AIM: Duration = Duration::from_millis(10);
 /// Longest window.
-const LONGEST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_millis(200);
 /// Least progress of a window: the runtime counts bytes when a span is full, 8 KiB or more.
 const LEAST_BYTES: f64 = 256.0 * 1024.0;
 /// Rest after a window before one may open early.
@@ -55,6 +55,8 @@ struct Current {
     opened: Option<Observation>,
     /// Whether its probe is on its way out.
     closed: bool,
+    /// What it cost besides the hits that were counted, in nanoseconds.
+    uncounted_ns: f64,
 }
 
 impl Schedule {
@@ -141,7 +143,9 @@ impl Schedule {
             .is_none_or(|from| now.at.saturating_sub(from.at) >= REST);
         let due =
             now.progress as f64 >= self.next_at && budget.balance_ns() >= 0.5 * self.window_ns;
-        let early = !due && rested && budget.is_full() && budget.balance_ns() >= self.window_ns;
+        let expected = self.expected_ns(rates);
+        let little = expected < 0.5 * self.window_ns || budget.is_full();
+        let early = !due && rested && little && budget.balance_ns() >= expected;
         if !due && !early {
             return None;
         }
@@ -158,6 +162,7 @@ impl Schedule {
             asked: now.clone(),
             opened: None,
             closed: false,
+            uncounted_ns: 0.0,
         });
         Some(Action::Open { row, early })
     }
@@ -209,6 +214,13 @@ impl Schedule {
         }
     }
 
+    /// The window has cost more than was counted, in nanoseconds.
+    pub(super) fn charge(&mut self, ns: f64) {
+        if let Some(current) = &mut self.current {
+            current.uncounted_ns += ns;
+        }
+    }
+
     /// The probe of the last window is out of the target: now it is known what the window cost.
     pub(super) fn out(&mut self, now: &Observation, budget: &Budget) {
         let Some(current) = self.current.take() else {
@@ -216,7 +228,7 @@ impl Schedule {
         };
         self.previous = current.row;
         let whole = now.since(&current.asked);
-        let cost = whole.cost_ns(budget.cost());
+        let cost = whole.cost_ns(budget.cost()) + current.uncounted_ns;
         self.window_ns = 0.7 * self.window_ns + 0.3 * cost;
         if let Some(member) = self.rows.get_mut(&current.row)
             && let Some(opened) = &current.opened
@@ -240,6 +252,15 @@ impl Schedule {
         let weight = member.account.finish(progress);
         self.turns.insert(row, member.account.turn());
         weight
+    }
+
+    /// What a window of the longest kind would cost at these rates, in nanoseconds: less than usual if little happens.
+    fn expected_ns(&self, rates: &Observation) -> f64 {
+        let shortest = self.rows.values().map(|member| member.bytes);
+        let bytes = shortest.fold(f64::INFINITY, f64::min);
+        let seconds = rates.at.as_secs_f64().max(1e-3);
+        let progress = rates.progress as f64 / seconds * LONGEST.as_secs_f64();
+        self.window_ns * (progress / bytes).min(1.0)
     }
 
     /// The row whose turn it is.

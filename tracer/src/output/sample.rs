@@ -242,7 +242,7 @@ fn timeline() -> Vec<TimelinePoint> {
         .zip(1..)
         .map(|(&mb, second)| TimelinePoint {
             t_ns: second * 1_000_000_000,
-            allocs: mb * 5000,
+            allocs: Some(mb * 5000),
             alloc_bytes: Some(mb * 1_000_000),
             rss_bytes: Some((300 << 20) + second * (9 << 20)),
         })
@@ -356,7 +356,7 @@ pub(crate) fn nasty() -> Report {
     }
     for point in &mut report.timeline {
         point.alloc_bytes = None;
-        point.allocs = u64::MAX;
+        point.allocs = Some(u64::MAX);
         point.t_ns = u64::MAX - point.t_ns;
     }
     report

@@ -2,7 +2,8 @@
 
 use super::{Mode, Prepared};
 use crate::aggregate::{Sums, Totals};
-use crate::governor::{self, Step};
+use crate::collect::Tally;
+use crate::governor::{self, End, Step};
 use crate::kernel::{Counters, HitCost};
 use crate::plan::{Coverage, ProbePlan};
 use crate::report::{
@@ -21,9 +22,8 @@ pub(super) struct Context {
     prepared: Prepared,
     mode: Mode,
     hit_cost: Option<HitCost>,
-    steps: Vec<Step>,
-    /// Whether something was allocated that nothing in the figures stands for.
-    unseen: bool,
+    /// What the governor has done; nothing while it runs.
+    governed: End,
     /// As it was at the start: a process that has exited tells nothing.
     pub(super) target: Target,
     heap_counter: Option<HeapCounter>,
@@ -35,6 +35,8 @@ pub(super) struct Context {
     agent_cpu_at_start: Duration,
     timeline: Vec<TimelinePoint>,
     sums_at_last_tick: Sums,
+    /// Bytes, as the runtime counts them.
+    counted_at_last_tick: Option<u64>,
 }
 
 impl Context {
@@ -57,10 +59,10 @@ impl Context {
             agent_cpu_at_start: agent_cpu(),
             timeline: Vec::new(),
             sums_at_last_tick: Sums::default(),
+            counted_at_last_tick: Some(0),
             mode,
             hit_cost,
-            steps: Vec::new(),
-            unseen: false,
+            governed: End::default(),
             prepared,
         }
     }
@@ -71,13 +73,15 @@ impl Context {
     }
 
     /// What the governor has done.
-    pub(super) fn govern(&mut self, steps: Vec<Step>, unseen: bool) {
-        self.steps = steps;
-        self.unseen = unseen;
+    pub(super) fn govern(&mut self, end: End) {
+        self.governed = end;
     }
 
     /// Adds a point to the timeline.
-    pub(super) fn mark(&mut self, sums: Sums, since_start: Duration) {
+    pub(super) fn mark(&mut self, tally: Tally, since_start: Duration) {
+        let Tally { sums, windows, .. } = tally;
+        let counted = self.heap_counter.as_ref().and_then(HeapCounter::growth);
+        let before = std::mem::replace(&mut self.counted_at_last_tick, counted);
         let interval = sums.since(&self.sums_at_last_tick);
         // What was shown stays shown: bytes may be corrected downwards, an interval is never negative.
         self.sums_at_last_tick = Sums {
@@ -89,8 +93,14 @@ impl Context {
         }
         self.timeline.push(TimelinePoint {
             t_ns: nanos(since_start),
-            allocs: interval.allocs,
-            alloc_bytes: interval.known_alloc_bytes(),
+            allocs: (!windows).then_some(interval.allocs),
+            alloc_bytes: if windows {
+                counted
+                    .zip(before)
+                    .map(|(now, before)| now.saturating_sub(before))
+            } else {
+                interval.known_alloc_bytes()
+            },
             rss_bytes: self.prepared.process.rss_bytes(),
         });
     }
@@ -136,7 +146,8 @@ impl Context {
         let in_probes = self.hit_cost.map(|cost| {
             let recorded = counters.expected() as f64 * cost.recorded_ns;
             let silent = counters.get(Counter::SampledOut) + counters.get(Counter::Paused);
-            Duration::from_secs_f64((recorded + silent as f64 * cost.silent_ns) / 1e9)
+            let counted = recorded + silent as f64 * cost.silent_ns;
+            Duration::from_secs_f64(counted / 1e9) + self.governed.uncounted
         });
         let of_target = self.cpu.as_mut().map(Cpu::used);
         Overhead {
@@ -154,7 +165,8 @@ impl Context {
     /// The governor's steps in words.
     fn mode_steps(&self) -> Vec<ModeStep> {
         let plan = &self.prepared.plan;
-        self.steps
+        self.governed
+            .steps
             .iter()
             .map(|step| mode_step(step, plan))
             .collect()
@@ -163,7 +175,7 @@ impl Context {
     /// How much of what the runtime allocates passes the probes: all of it where the version table knows the binary.
     fn probed_share(&self, totals: &Totals) -> Option<f64> {
         match self.prepared.plan.coverage {
-            _ if self.unseen => None,
+            _ if self.governed.unseen => None,
             Coverage::Complete => Some(1.0),
             Coverage::NewerThanTable | Coverage::UnknownFunctions(_) => self
                 .heap_counter

@@ -116,16 +116,18 @@ impl Prepared {
         };
         let hit_cost = lock(attached).hit_cost();
         let heap = HeapCounter::start(&self.process, self.bias, self.plan.total_alloc);
-        let rows = u8::try_from(self.plan.rows.len()).ok();
-        let (Some(hit_cost), Some(heap), Some(rows)) = (hit_cost, heap, rows) else {
+        let (Some(hit_cost), Some(heap)) = (hit_cost, heap) else {
             log::warn!("cannot keep a budget here: tracing is exact, whatever it costs");
             return Ok(None);
         };
+        let rows = self.plan.rows.iter();
         let terms = Terms {
             max_overhead,
             hit_cost,
             heap,
-            rows,
+            probed: rows
+                .map(|row| self.bias.to_runtime(row.site.address))
+                .collect(),
         };
         Governor::start(&self.process, Arc::clone(attached), collector, terms)
             .map_err(SessionError::Thread)

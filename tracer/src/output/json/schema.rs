@@ -232,7 +232,7 @@ pub(super) struct GroupSite {
 #[derive(Serialize, Deserialize)]
 pub(super) struct TimelinePoint {
     pub(super) t_ns: u64,
-    pub(super) allocs: u64,
+    pub(super) allocs: Option<u64>,
     pub(super) alloc_bytes: Option<u64>,
     pub(super) rss_bytes: Option<u64>,
     #[serde(skip_deserializing)]

@@ -41,7 +41,7 @@ fn what_is_written_is_read_back_without_loss() {
     odd.target.build_id = None;
     odd.timeline.push(TimelinePoint {
         t_ns: u64::MAX,
-        allocs: 0,
+        allocs: Some(0),
         alloc_bytes: None,
         rss_bytes: None,
     });

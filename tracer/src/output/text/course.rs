@@ -16,18 +16,22 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
     let mut lines = Vec::new();
     // One point has no course.
     if report.timeline.len() > 1 {
-        lines.push(curve_line(&report.timeline, options.columns()));
+        lines.extend(curve_line(&report.timeline, options.columns()));
     }
     lines.extend(rss_line(&report.timeline));
     lines
 }
 
-fn curve_line(timeline: &[TimelinePoint], columns: usize) -> Line {
+/// Nothing if there are points of which nothing is known.
+fn curve_line(timeline: &[TimelinePoint], columns: usize) -> Option<Line> {
     let bytes_known = timeline.iter().all(|point| point.alloc_bytes.is_some());
     let amount = |point: &TimelinePoint| match point.alloc_bytes {
         Some(bytes) if bytes_known => bytes,
-        _ => point.allocs,
+        _ => point.allocs.unwrap_or(0),
     };
+    if !bytes_known && timeline.iter().any(|point| point.allocs.is_none()) {
+        return None;
+    }
     let room = CURVE.min(columns.saturating_sub(LABEL + width("  peak 1023 KiB/s")));
     let rates = rates(timeline, amount, room);
     let peak = rates.iter().copied().fold(0.0, f64::max);
@@ -47,7 +51,7 @@ fn curve_line(timeline: &[TimelinePoint], columns: usize) -> Line {
         BAR,
     );
     line.push(&format!("  peak {peak_text}"), PLAIN);
-    line
+    Some(line)
 }
 
 /// Amounts per second, in at most `cells` cells: neighbours are merged until they fit.

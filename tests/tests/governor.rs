@@ -1,0 +1,171 @@
+//! The budget of `--mode auto`, on a program that goes from a thousand allocations a second to millions and back.
+
+use serde_json::Value;
+use tracer_tests::{Agent, Program, assert_accounted, newest_go, number};
+
+/// How long the program allocates as fast as it can.
+const SURGE: &str = "15s";
+/// The budget.
+const BUDGET: f64 = 0.05;
+/// How far from it the cost may be, measured from outside.
+const POINTS: f64 = 0.02;
+
+/// What the program says of itself.
+struct Truth {
+    /// CPU time in microseconds, and the part of it in the kernel.
+    cpu_us: f64,
+    system_us: f64,
+    /// Function, allocations and bytes of each site.
+    sites: Vec<(String, f64, f64)>,
+    mallocs: f64,
+    bytes: f64,
+}
+
+/// Lets the program run through its phases.
+fn surge(program: &mut Program) -> Truth {
+    let mut truth = Truth {
+        cpu_us: 0.0,
+        system_us: 0.0,
+        sites: Vec::new(),
+        mallocs: 0.0,
+        bytes: 0.0,
+    };
+    program.go_on();
+    loop {
+        let line = program.line();
+        let words: Vec<&str> = line.split(' ').collect();
+        let figure = |at: usize| words[at].parse::<f64>().expect("a number");
+        match words.as_slice() {
+            ["phase", _, "user_us", _, "system_us", _] => {
+                truth.cpu_us += figure(3) + figure(5);
+                truth.system_us += figure(5);
+            }
+            ["site", function, "allocs", _, "bytes", _] => {
+                truth
+                    .sites
+                    .push(((*function).to_owned(), figure(3), figure(5)));
+            }
+            ["total", "mallocs", _, "bytes", _] => {
+                truth.mallocs = figure(2);
+                truth.bytes = figure(4);
+            }
+            ["done"] => return truth,
+            _ => panic!("what is {line:?}?"),
+        }
+    }
+}
+
+fn started() -> Program {
+    let program = Program::start(&newest_go(), "surge", &["-quiet", "3s", "-surge", SURGE]);
+    program.wait_for("ready");
+    program
+}
+
+/// An estimate is within three of its standard errors, and half a percent for the whole spans in which the runtime
+/// counts.
+fn assert_close(what: &str, estimated: f64, error: f64, truth: f64) {
+    let off = (estimated - truth).abs();
+    eprintln!("{what}: {estimated} of {truth}, standard error {error}");
+    assert!(
+        off <= 3.0 * error + 0.005 * truth,
+        "{what}: {estimated}, in truth {truth}, standard error {error}"
+    );
+}
+
+fn of(part: &Value, pointer: &str) -> f64 {
+    part.pointer(pointer)
+        .and_then(Value::as_f64)
+        .unwrap_or_else(|| panic!("no {pointer} in {part}"))
+}
+
+#[test]
+fn a_surge_stays_within_the_budget_and_is_estimated() {
+    // What the kernel does for the program itself: the same phases, untraced.
+    let own = surge(&mut started());
+    tracer_tests::wait_for_earlier_detaches();
+    let mut program = started();
+    let agent = Agent::record(program.pid(), &["--mode", "auto"]);
+    agent.wait_attached();
+    let truth = surge(&mut program);
+    let capture = agent.interrupt().capture();
+    assert_accounted(&capture);
+
+    let steps = capture["window"]["mode_steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .map(|step| step["mode"].as_str().expect("a mode"));
+    let steps: Vec<&str> = steps.collect();
+    assert!(steps.contains(&"windows"), "{steps:?}");
+    assert_eq!(steps.last(), Some(&"exact"), "{steps:?}");
+
+    // From outside: hits are handled in the kernel, and so is next to nothing else.
+    let share = |truth: &Truth| truth.system_us / truth.cpu_us;
+    let cost = share(&truth) - share(&own);
+    eprintln!(
+        "{:.1} % of CPU time in the kernel, {:.1} % without probes; by the report {:.1} % in probes",
+        100.0 * share(&truth),
+        100.0 * share(&own),
+        of(&capture, "/overhead/target_share_pct"),
+    );
+    assert!(cost < BUDGET + POINTS, "{cost} of the CPU time");
+
+    let totals = &capture["totals"];
+    assert_close(
+        "allocations",
+        of(totals, "/allocs"),
+        of(totals, "/estimate/allocs_error"),
+        truth.mallocs,
+    );
+    assert_close(
+        "bytes",
+        of(totals, "/alloc_bytes"),
+        of(totals, "/estimate/alloc_bytes_error"),
+        truth.bytes,
+    );
+    for (function, allocs, bytes) in &truth.sites {
+        let sites = capture["sites"].as_array().expect("sites");
+        let site = sites
+            .iter()
+            .find(|site| site["frames"][0]["function"] == function.as_str())
+            .unwrap_or_else(|| panic!("no site {function}"));
+        assert_close(
+            function,
+            of(site, "/allocs"),
+            of(site, "/estimate/allocs_error"),
+            *allocs,
+        );
+        assert_close(
+            function,
+            of(site, "/alloc_bytes"),
+            of(site, "/estimate/alloc_bytes_error"),
+            *bytes,
+        );
+    }
+}
+
+#[test]
+fn a_quiet_program_is_traced_exactly() {
+    let mut program = Program::start(&newest_go(), "surge", &["-quiet", "3s", "-surge", "0s"]);
+    program.wait_for("ready");
+    let agent = Agent::record(program.pid(), &["--mode", "auto"]);
+    agent.wait_attached();
+    let truth = surge(&mut program);
+    let capture = agent.interrupt().capture();
+    assert_accounted(&capture);
+    assert_eq!(capture["window"]["mode"], "auto");
+    assert_eq!(capture["window"]["mode_steps"], Value::Array(vec![]));
+    assert_eq!(capture["totals"]["estimate"], Value::Null);
+    for (function, allocs, bytes) in &truth.sites {
+        let sites = capture["sites"].as_array().expect("sites");
+        let site = sites
+            .iter()
+            .find(|site| site["frames"][0]["function"] == function.as_str())
+            .unwrap_or_else(|| panic!("no site {function}"));
+        assert_eq!(
+            (of(site, "/allocs"), of(site, "/alloc_bytes")),
+            (*allocs, *bytes)
+        );
+    }
+    assert!(number(&capture, "/completeness/hits") > 0);
+}
