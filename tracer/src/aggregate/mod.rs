@@ -29,8 +29,8 @@ use windows::{Observed, Windows};
 /// Most distinct stacks that are kept whole: a service has hundreds to thousands. A program that recurses over its data,
 /// such as a compiler, has millions; those beyond the bound are folded (see `fold`).
 pub const MAX_STACKS: usize = 100_000;
-/// Most histograms; each has at most 40 KiB. Stacks with few distinct sizes need none.
-pub const MAX_HISTOGRAMS: usize = 2_000;
+/// Memory of all histograms: 6,000 of them for sizes up to 64 KiB. Stacks with few distinct sizes need none.
+pub const MAX_HISTOGRAM_BYTES: usize = 64 << 20;
 
 /// Map keyed by a stack's identity, which is a hash already.
 pub type StackMap<V> = HashMap<StackId, V, BuildHasherDefault<Identity>>;
@@ -160,7 +160,7 @@ pub struct Aggregator {
     /// Whether each allocation is recorded, so that a resumption belongs to the one before it.
     exact: bool,
     windows: Windows,
-    histograms_left: usize,
+    histogram_bytes_left: usize,
 }
 
 impl Aggregator {
@@ -174,7 +174,7 @@ impl Aggregator {
             last_tiny: LastTiny::new(yields),
             exact: true,
             windows: Windows::default(),
-            histograms_left: MAX_HISTOGRAMS,
+            histogram_bytes_left: MAX_HISTOGRAM_BYTES,
         }
     }
 
@@ -272,7 +272,7 @@ impl Aggregator {
         }
         let stack = totals.stacks.entry(observed.stack).or_default();
         stack.sums.add(size, rounded, times);
-        stack.sizes.add(size, times, &mut self.histograms_left);
+        stack.sizes.add(size, times, &mut self.histogram_bytes_left);
         stack.types.add(observed.type_pointer, size, rounded, times);
     }
 
