@@ -9,7 +9,7 @@ use tracer_common::record::{
 /// Goroutines that allocate by turns.
 const GOROUTINES: u64 = 64;
 /// Address of the first `g`, and bytes to the next.
-const FIRST_GOROUTINE: u64 = 0xc000_0061_c0;
+const FIRST_GOROUTINE: u64 = 0x00c0_0000_61c0;
 const GOROUTINE_BYTES: u64 = 0x1a0;
 
 /// An allocation to be recorded.

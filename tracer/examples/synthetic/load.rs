@@ -9,6 +9,8 @@ use tracer_common::limits::SEEN_STACKS;
 
 /// Frames of a stack: from here on, up to twice as many.
 const DEPTH: u64 = 12;
+/// Callers of a function.
+const CALLERS: u64 = 2;
 /// Distinct sizes of a stack of many sizes, at most.
 const MANY_SIZES: u64 = 60_000;
 
@@ -59,14 +61,13 @@ impl<'a> Load<'a> {
         self.events - before
     }
 
-    /// By turns a stack that was not there yet and one by Zipf's law: some stacks are hot, most are rare.
+    /// By turns a stack that was not there yet and one as in Zipf's law: some stacks are hot, most are rare.
     fn next_stack(&mut self) -> u64 {
         let fresh = self.events / 2;
         if self.events.is_multiple_of(2) && fresh < self.stacks {
             return fresh;
         }
-        let rank = (self.stacks as f64).powf(self.random.f64());
-        scramble(rank as u64) % self.stacks
+        scramble(small(&mut self.random, self.stacks)) % self.stacks
     }
 
     fn event(&mut self, batch: &mut Batch, stack: u64) {
@@ -75,7 +76,8 @@ impl<'a> Load<'a> {
         let (size, go_type) = self.object(site);
         let row = row(&program.plan, size, go_type.has_pointers).unwrap_or(0);
         let id = scramble(!stack);
-        let slot = &mut self.seen[(id % u64::from(SEEN_STACKS)) as usize];
+        let slot = pick(id, self.seen.len());
+        let slot = &mut self.seen[slot];
         if *slot != id {
             *slot = id;
             batch.define(id, &pcs(program, stack, site));
@@ -106,12 +108,11 @@ impl<'a> Load<'a> {
                 (go_type.size * self.random.u64(1..=lengths), go_type)
             }
             Sizes::Any => {
-                let size = (MANY_SIZES as f64).powf(self.random.f64());
                 let bytes = Type {
                     has_pointers: false,
                     ..go_type(0)
                 };
-                (size as u64, bytes)
+                (1 + small(&mut self.random, MANY_SIZES), bytes)
             }
         }
     }
@@ -141,13 +142,24 @@ fn pcs(program: &Program, stack: u64, site: u64) -> Vec<u64> {
         program.sites[pick(site, program.sites.len())],
     ];
     let depth = DEPTH + scramble(stack) % DEPTH;
-    let callers = (inner.len() as u64..depth)
-        .map(|frame| program.callers[pick(scramble(stack << 8 | frame), program.callers.len())]);
-    inner.into_iter().chain(callers).collect()
+    let mut pcs = inner.to_vec();
+    let mut callee = scramble(site);
+    for frame in inner.len() as u64..depth {
+        let caller = scramble(stack << 8 | frame) % CALLERS;
+        callee = scramble(callee << 8 | caller);
+        pcs.push(program.callers[pick(callee, program.callers.len())]);
+    }
+    pcs
 }
 
 fn pick(number: u64, count: usize) -> usize {
-    (number % count as u64) as usize
+    usize::try_from(number % count as u64).unwrap_or(0)
+}
+
+/// A random number below `limit`, of any magnitude as often as of any other.
+fn small(random: &mut Rng, limit: u64) -> u64 {
+    let magnitude = random.u32(0..=limit.ilog2());
+    random.u64(0..limit >> magnitude)
 }
 
 /// The mixing function of SplitMix64: equal numbers give equal ones, near numbers give distant ones.

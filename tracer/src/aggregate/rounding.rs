@@ -139,11 +139,12 @@ impl Rounding {
 /// The smallest class that holds `size` bytes: read off a table, as the runtime does, because a search costs as much as
 /// the rest of rounding.
 fn size_class(size: u64) -> u64 {
-    let class = if size <= FINE_MAX {
-        FINE.get(size.div_ceil(FINE_STEP) as usize)
+    let (classes, at) = if size <= FINE_MAX {
+        (FINE.as_slice(), size.div_ceil(FINE_STEP))
     } else {
-        COARSE.get((size - FINE_MAX).div_ceil(COARSE_STEP) as usize)
+        (COARSE.as_slice(), (size - FINE_MAX).div_ceil(COARSE_STEP))
     };
+    let class = usize::try_from(at).ok().and_then(|at| classes.get(at));
     class.copied().unwrap_or(size)
 }
 
