@@ -177,7 +177,7 @@ fn parse(text: &str) -> Vec<Vec<Place>> {
 /// The line of `file:line`, `file:line:column` or `file:line (discriminator 1)`.
 fn line_number(location: &str) -> Option<u32> {
     let location = location.split(' ').next()?;
-    if location.starts_with(NO_FILE) {
+    if location.contains(NO_FILE) {
         return None;
     }
     let numbers = location.rsplit(':').map_while(|word| word.parse().ok());

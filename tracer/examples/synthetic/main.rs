@@ -43,7 +43,7 @@ struct Arguments {
     /// Distinct stacks, each of a site
     #[arg(long, default_value_t = 100_000)]
     stacks: u64,
-    /// Allocations; 20 for each stack if not given
+    /// Allocations; 100 for each stack if not given
     #[arg(long)]
     events: Option<u64>,
     /// Print one JSON object
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
     std::fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak of memory")?;
     let binary = open()?;
 
-    let last = arguments.events.unwrap_or(20 * arguments.stacks);
+    let last = arguments.events.unwrap_or(100 * arguments.stacks);
     let (totals, took) = replay(&program, &binary, arguments.stacks, last);
     ensure!(
         totals.sums.allocs == last && totals.undecodable == 0,
