@@ -6,6 +6,7 @@
 
 #![no_std]
 
+pub mod bytes;
 pub mod config;
 pub mod counter;
 pub mod limits;

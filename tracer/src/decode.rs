@@ -215,31 +215,47 @@ fn flags(bytes: &[u8]) -> Option<u16> {
 pub(crate) mod encoded {
     use super::*;
 
+    fn header(kind: u8, row: u8) -> RecordHeader {
+        RecordHeader {
+            kind,
+            row,
+            flags: 0,
+            time: 0,
+        }
+    }
+
     /// An allocation record.
     pub(crate) fn alloc(row: u8, stack: u64, size: u64, type_pointer: u64) -> Vec<u8> {
-        let mut bytes = vec![KIND_ALLOC, row, 0, 0, 0, 0, 0, 0];
-        for word in [stack, size, type_pointer, 0xc000_0000] {
-            bytes.extend(word.to_ne_bytes());
-        }
-        bytes
+        let record = AllocRecord {
+            header: header(KIND_ALLOC, row),
+            stack,
+            size,
+            type_pointer,
+            goroutine: 0xc000_0000,
+        };
+        record.bytes().collect()
     }
 
     /// A stack definition.
     pub(crate) fn stack(id: u64, frames: &[u64]) -> Vec<u8> {
-        let mut bytes = vec![KIND_STACK, 0, 0, 0, 0, 0, 0, 0];
-        for word in [id, frames.len() as u64].iter().chain(frames) {
-            bytes.extend(word.to_ne_bytes());
-        }
-        bytes
+        let mut record = StackRecord {
+            header: header(KIND_STACK, 0),
+            id,
+            depth: frames.len() as u64,
+            frames: [0; MAX_FRAMES],
+        };
+        record.frames[..frames.len()].copy_from_slice(frames);
+        record.bytes().collect()
     }
 
     /// A goroutine that goes on.
     pub(crate) fn resume(goroutine: u64, shared: u64) -> Vec<u8> {
-        let mut bytes = vec![KIND_RESUME, 0, 0, 0, 0, 0, 0, 0];
-        for word in [goroutine, shared] {
-            bytes.extend(word.to_ne_bytes());
-        }
-        bytes
+        let record = ResumeRecord {
+            header: header(KIND_RESUME, 0),
+            goroutine,
+            shared,
+        };
+        record.bytes().collect()
     }
 }
 

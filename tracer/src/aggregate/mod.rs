@@ -24,13 +24,17 @@ use crate::decode::{Alloc, Record, StackDefinition, StackId};
 use crate::plan::Yields;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::{hint, mem};
 use windows::{Observed, Windows};
 
 /// Most distinct stacks that are kept whole: a service has hundreds to thousands. A program that recurses over its data,
 /// such as a compiler, has millions; those beyond the bound are folded (see `fold`).
 pub const MAX_STACKS: usize = 100_000;
-/// Most histograms; each has at most 40 KiB. Stacks with few distinct sizes need none.
-pub const MAX_HISTOGRAMS: usize = 2_000;
+/// Memory of all histograms: 6,000 of them for sizes up to 64 KiB. Stacks with few distinct sizes need none.
+pub const MAX_HISTOGRAM_BYTES: usize = 64 << 20;
+/// Allocations that are counted together, so that the processor fetches their stacks from memory at the same time: with
+/// many stacks, waiting for one after the other is most of what an event costs.
+const TOGETHER: usize = 16;
 
 /// Map keyed by a stack's identity, which is a hash already.
 pub type StackMap<V> = HashMap<StackId, V, BuildHasherDefault<Identity>>;
@@ -162,7 +166,9 @@ pub struct Aggregator {
     /// Whether each allocation is recorded, so that a resumption belongs to the one before it.
     exact: bool,
     windows: Windows,
-    histograms_left: usize,
+    /// Not counted yet.
+    waiting: Vec<Alloc>,
+    histogram_bytes_left: usize,
 }
 
 impl Aggregator {
@@ -176,7 +182,8 @@ impl Aggregator {
             last_tiny: LastTiny::new(yields),
             exact: true,
             windows: Windows::default(),
-            histograms_left: MAX_HISTOGRAMS,
+            waiting: Vec::with_capacity(TOGETHER),
+            histogram_bytes_left: MAX_HISTOGRAM_BYTES,
         }
     }
 
@@ -193,11 +200,18 @@ impl Aggregator {
     /// Takes one record, or what is left of one.
     pub fn apply<E>(&mut self, record: Result<Record<'_>, E>) {
         match record {
-            Ok(Record::Alloc(alloc)) => self.alloc(&alloc),
+            Ok(Record::Alloc(alloc)) => {
+                self.waiting.push(alloc);
+                if self.waiting.len() >= TOGETHER {
+                    self.count_waiting();
+                }
+            }
             Ok(Record::Stack(definition)) => self.define(&definition),
             // With allocations left out, it may be that of one which was not recorded.
             Ok(Record::Resume(_)) if !self.exact => {}
             Ok(Record::Resume(resume)) => {
+                // It may be about an allocation that waits.
+                self.count_waiting();
                 let correction = self.last_tiny.resume(&resume);
                 self.correct(correction);
             }
@@ -206,23 +220,27 @@ impl Aggregator {
     }
 
     /// What has been seen so far.
-    pub fn totals(&self) -> &Totals {
+    pub fn totals(&mut self) -> &Totals {
+        self.count_waiting();
         &self.totals
     }
 
     /// Ends the aggregation.
-    pub fn into_totals(self) -> Totals {
+    pub fn into_totals(mut self) -> Totals {
+        self.count_waiting();
         self.totals
     }
 
     /// From now on each allocation is recorded, or only some are.
     pub fn set_exact(&mut self, exact: bool) {
+        self.count_waiting();
         self.exact = exact;
         self.last_tiny.forget();
     }
 
     /// Adds what was recorded in a window, as often as its weight says. All its records must have been applied.
     pub fn weigh(&mut self, weight: &Weight) {
+        self.count_waiting();
         self.totals.progress.add(weight);
         for (observed, times) in self.windows.take(weight) {
             self.add(&observed, times);
@@ -232,6 +250,18 @@ impl Aggregator {
             let uncertainty = stack.uncertainty.get_or_insert_default();
             uncertainty.add_window(weight, observed.count, observed.rounded);
         }
+    }
+
+    fn count_waiting(&mut self) {
+        let mut waiting = mem::take(&mut self.waiting);
+        for alloc in &waiting {
+            let stack = self.totals.stacks.get(&self.folded.resolve(alloc.stack));
+            hint::black_box(stack.map(|stack| stack.sums.allocs));
+        }
+        for alloc in waiting.drain(..) {
+            self.alloc(&alloc);
+        }
+        self.waiting = waiting;
     }
 
     fn alloc(&mut self, alloc: &Alloc) {
@@ -275,7 +305,7 @@ impl Aggregator {
         }
         let stack = totals.stacks.entry(observed.stack).or_default();
         stack.sums.add(size, rounded, times);
-        stack.sizes.add(size, times, &mut self.histograms_left);
+        stack.sizes.add(size, times, &mut self.histogram_bytes_left);
         stack.types.add(observed.type_pointer, size, rounded, times);
     }
 

@@ -136,10 +136,38 @@ impl Rounding {
     }
 }
 
-/// The smallest class that holds `size` bytes.
+/// The smallest class that holds `size` bytes: read off a table, as the runtime does, because a search costs as much as
+/// the rest of rounding.
 fn size_class(size: u64) -> u64 {
-    let class = SIZE_CLASSES.partition_point(|class| *class < size);
-    SIZE_CLASSES.get(class).copied().unwrap_or(size)
+    let (classes, at) = if size <= FINE_MAX {
+        (FINE.as_slice(), size.div_ceil(FINE_STEP))
+    } else {
+        (COARSE.as_slice(), (size - FINE_MAX).div_ceil(COARSE_STEP))
+    };
+    let class = usize::try_from(at).ok().and_then(|at| classes.get(at));
+    class.copied().unwrap_or(size)
+}
+
+/// Classes up to [`FINE_MAX`], in steps of [`FINE_STEP`] (`smallSizeMax`, `smallSizeDiv`).
+static FINE: [u64; 129] = classes(0, FINE_STEP);
+/// Classes from there on (`largeSizeDiv`).
+static COARSE: [u64; 249] = classes(FINE_MAX, COARSE_STEP);
+const FINE_MAX: u64 = 1024;
+const FINE_STEP: u64 = 8;
+const COARSE_STEP: u64 = 128;
+
+/// The smallest classes that hold `from` bytes, `from + step` bytes and so on.
+const fn classes<const N: usize>(from: u64, step: u64) -> [u64; N] {
+    let mut classes = [0; N];
+    let (mut at, mut class) = (0, 0);
+    while at < N {
+        while SIZE_CLASSES[class] < from + step * at as u64 {
+            class += 1;
+        }
+        classes[at] = SIZE_CLASSES[class];
+        at += 1;
+    }
+    classes
 }
 
 #[cfg(test)]

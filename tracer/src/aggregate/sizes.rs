@@ -1,18 +1,23 @@
-//! The distribution of the sizes of one stack: a few exact values, a histogram when there are many.
+//! The distribution of the sizes of one stack: exact values, a histogram when there are many.
 
 use hdrhistogram::Histogram;
+use smallvec::SmallVec;
 
-/// Distinct sizes kept exactly; most call sites have fewer.
-const MAX_EXACT: usize = 16;
+/// Distinct sizes kept exactly: as many as take a tenth of what a histogram takes.
+const MAX_EXACT: usize = 64;
 /// Significant digits of a histogram: values within 1 %.
 const DIGITS: u8 = 2;
 /// Largest size a histogram tells apart: 1 TiB. Keeps one below 40 KiB.
-const HIGHEST: u64 = 1 << 40;
+const HIGHEST: u64 = (1 << 40) - 1;
+/// Largest size that a new histogram tells apart, so that it seldom has to grow.
+const HIGHEST_AT_FIRST: u64 = (1 << 13) - 1;
 
 /// Sizes in bytes, with their counts.
 #[derive(Clone, Debug, Default)]
 pub struct Sizes {
-    exact: Vec<(u64, u64)>,
+    /// Ascending. The first is in place: most stacks ask for one size, and looking elsewhere for it is what an event
+    /// costs.
+    exact: SmallVec<[(u64, u64); 1]>,
     histogram: Option<Box<Histogram<u64>>>,
     unbinned: u64,
 }
@@ -27,36 +32,59 @@ pub struct SizesView {
 }
 
 impl Sizes {
-    /// Adds a size `times` times. A new histogram is taken from `histograms_left`; when that is used up, sizes beyond the exact ones
-    /// are only counted.
-    pub fn add(&mut self, size: u64, times: u64, histograms_left: &mut usize) {
-        if let Some(histogram) = &mut self.histogram {
-            histogram.saturating_record_n(size, times);
+    /// Adds a size `times` times. The memory of histograms is taken off `bytes_left`; when that is used up, sizes that would
+    /// need more are only counted.
+    pub fn add(&mut self, size: u64, times: u64, bytes_left: &mut usize) {
+        if self.histogram.is_some() {
+            self.record(size, times, bytes_left);
             return;
         }
-        if let Some((_, count)) = self.exact.iter_mut().find(|(known, _)| *known == size) {
-            *count = count.saturating_add(times);
-        } else if self.exact.len() < MAX_EXACT {
-            // Most stacks ask for one size, and there are many stacks.
-            self.exact.reserve_exact(1);
-            self.exact.push((size, times));
-        } else if *histograms_left > 0 && self.upgrade() {
-            *histograms_left -= 1;
-            self.add(size, times, histograms_left);
-        } else {
-            self.unbinned = self.unbinned.saturating_add(times);
+        match self.exact.binary_search_by_key(&size, |(known, _)| *known) {
+            Ok(at) => self.exact[at].1 = self.exact[at].1.saturating_add(times),
+            Err(at) if self.exact.len() < MAX_EXACT => self.exact.insert(at, (size, times)),
+            Err(_) => {
+                let largest = self.exact.last().map_or(0, |(largest, _)| *largest);
+                if self.make_room(largest, bytes_left) {
+                    self.record(size, times, bytes_left);
+                } else {
+                    self.unbinned = self.unbinned.saturating_add(times);
+                }
+            }
         }
     }
 
-    /// Moves the exact sizes into a histogram; false if there can be none.
-    fn upgrade(&mut self) -> bool {
-        let Ok(mut histogram) = Histogram::new_with_bounds(1, HIGHEST, DIGITS) else {
+    fn record(&mut self, size: u64, times: u64, bytes_left: &mut usize) {
+        let size = size.min(HIGHEST);
+        let has_room = |histogram: &Histogram<u64>| size <= histogram.high();
+        if !self.histogram.as_deref().is_some_and(has_room) && !self.make_room(size, bytes_left) {
+            self.unbinned = self.unbinned.saturating_add(times);
+        } else if let Some(histogram) = &mut self.histogram {
+            histogram.saturating_record_n(size, times);
+        }
+    }
+
+    /// Moves everything into a histogram that goes up to `size`; false if there is no memory for it.
+    fn make_room(&mut self, size: u64, bytes_left: &mut usize) -> bool {
+        // Just below a power of two a histogram has no more places than it needs.
+        let high = size.saturating_add(1).next_power_of_two().wrapping_sub(1);
+        let high = high.clamp(HIGHEST_AT_FIRST, HIGHEST);
+        let Ok(mut larger) = Histogram::new_with_bounds(1, high, DIGITS) else {
             return false;
         };
+        let before = self.histogram.as_deref().map_or(0, bytes);
+        let Some(left) = (*bytes_left + before).checked_sub(bytes(&larger)) else {
+            return false;
+        };
+        let moved = self.histogram.take().map(|smaller| larger.add(*smaller));
+        debug_assert!(
+            moved.is_none_or(|moved| moved.is_ok()),
+            "the larger has room"
+        );
         for (size, count) in std::mem::take(&mut self.exact) {
-            histogram.saturating_record_n(size, count);
+            larger.saturating_record_n(size, count);
         }
-        self.histogram = Some(Box::new(histogram));
+        *bytes_left = left;
+        self.histogram = Some(Box::new(larger));
         true
     }
 
@@ -68,6 +96,11 @@ impl Sizes {
         });
         self.exact.iter().copied().chain(binned)
     }
+}
+
+/// Memory of a histogram.
+fn bytes(histogram: &Histogram<u64>) -> usize {
+    histogram.distinct_values() * size_of::<u64>()
 }
 
 impl SizesView {
@@ -117,7 +150,7 @@ mod tests {
 
     fn of(sizes: impl IntoIterator<Item = u64>) -> Sizes {
         let mut result = Sizes::default();
-        let mut left = 1;
+        let mut left = 1 << 20;
         sizes
             .into_iter()
             .for_each(|size| result.add(size, 1, &mut left));
@@ -154,11 +187,44 @@ mod tests {
     }
 
     #[test]
-    fn without_a_histogram_left_sizes_are_counted() {
+    fn without_memory_for_a_histogram_sizes_are_counted() {
         let mut sizes = Sizes::default();
-        (0..20).for_each(|size| sizes.add(size, 1, &mut 0));
+        (0..70).for_each(|size| sizes.add(size, 1, &mut 0));
         let view = view(&sizes);
-        assert_eq!((view.buckets.len(), view.unbinned), (MAX_EXACT, 4));
+        assert_eq!((view.buckets.len(), view.unbinned), (MAX_EXACT, 6));
+    }
+
+    #[test]
+    fn a_histogram_grows_with_its_sizes_and_its_memory_is_accounted() {
+        let mut sizes = Sizes::default();
+        let mut left = 1 << 20;
+        let mut seen = Vec::new();
+        for size in (0..100).chain([1 << 20, 1 << 50]) {
+            sizes.add(size, 1, &mut left);
+            seen.push((1 << 20) - left);
+        }
+        let taken = bytes(sizes.histogram.as_deref().unwrap());
+        assert_eq!(seen.last(), Some(&taken));
+        assert!(taken <= 40 * 1024, "{taken} bytes");
+        seen.dedup();
+        assert_eq!(seen.len(), 4, "none, small, larger, largest: {seen:?}");
+        let view = view(&sizes);
+        assert_eq!(
+            view.buckets.iter().map(|(_, count)| count).sum::<u64>(),
+            102
+        );
+        assert_eq!(view.unbinned, 0);
+    }
+
+    #[test]
+    fn sizes_beyond_a_histogram_that_cannot_grow_are_counted() {
+        let mut sizes = Sizes::default();
+        let mut left = 10_000;
+        (0..100).for_each(|size| sizes.add(size, 1, &mut left));
+        sizes.add(1 << 30, 1, &mut left);
+        sizes.add(99, 1, &mut left);
+        let view = view(&sizes);
+        assert_eq!((view.buckets.last(), view.unbinned), (Some(&(99, 2)), 1));
     }
 
     #[test]
@@ -173,15 +239,5 @@ mod tests {
     #[test]
     fn no_sizes_have_no_percentile() {
         assert_eq!(view(&of([])).percentile(50), None);
-    }
-
-    #[test]
-    fn a_histogram_stays_below_its_stated_size() {
-        let histogram = Histogram::<u64>::new_with_bounds(1, HIGHEST, DIGITS).unwrap();
-        assert!(
-            histogram.distinct_values() * 8 <= 40 * 1024,
-            "{} values",
-            histogram.distinct_values()
-        );
     }
 }

@@ -1,6 +1,7 @@
 //! Sums per Go type of one stack.
 
 use super::Sums;
+use smallvec::SmallVec;
 
 /// Distinct types kept for one stack. Generic code and `reflect` may make more; they share one entry.
 const MAX_TYPES: usize = 32;
@@ -17,8 +18,9 @@ pub struct TypeTotals {
 /// Sums per type.
 #[derive(Clone, Debug, Default)]
 pub struct Types {
-    known: Vec<TypeTotals>,
-    others: Sums,
+    /// The first is in place: most stacks allocate one type.
+    known: SmallVec<[TypeTotals; 1]>,
+    others: Option<Box<Sums>>,
 }
 
 impl Types {
@@ -33,11 +35,10 @@ impl Types {
         } else if self.known.len() < MAX_TYPES {
             let mut sums = Sums::default();
             sums.add(size, rounded, times);
-            // Most stacks allocate one type, and there are many stacks.
-            self.known.reserve_exact(1);
             self.known.push(TypeTotals { type_pointer, sums });
         } else {
-            self.others.add(size, rounded, times);
+            let others = self.others.get_or_insert_default();
+            others.add(size, rounded, times);
         }
     }
 
@@ -49,7 +50,11 @@ impl Types {
             .find(|known| known.type_pointer == type_pointer);
         match known {
             Some(known) => known.sums.correct(from, to),
-            None => self.others.correct(from, to),
+            None => {
+                if let Some(others) = &mut self.others {
+                    others.correct(from, to);
+                }
+            }
         }
     }
 
@@ -59,8 +64,8 @@ impl Types {
     }
 
     /// Sums over the types beyond the bound.
-    pub fn others(&self) -> &Sums {
-        &self.others
+    pub fn others(&self) -> Sums {
+        self.others.as_deref().copied().unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::aggregate::{StackTotals, Sums, TINY_BLOCK, Totals};
 use crate::kernel::Counters;
-use crate::symbolize::Symbols;
+use crate::symbolize::{self, Symbols};
 use std::collections::HashMap;
 use tracer_common::counter::Counter;
 
@@ -155,17 +155,25 @@ fn completeness(
 fn stacks(totals: &Totals, symbols: &Symbols) -> (Vec<Frame>, Vec<Stack>) {
     let mut frames: Vec<Frame> = Vec::new();
     let mut positions: HashMap<Frame, usize> = HashMap::new();
+    let mut position = |logical: &symbolize::Frame| {
+        let entry = positions.entry(Frame::from(logical));
+        *entry.or_insert_with_key(|frame| {
+            frames.push(frame.clone());
+            frames.len() - 1
+        })
+    };
+    // Stacks share most of their program counters, and those the logical frames at each.
+    let mut known: HashMap<*const symbolize::Frame, Vec<usize>> = HashMap::new();
     let mut stacks: Vec<Stack> = Vec::with_capacity(totals.frames.len());
     for (id, definition) in &totals.frames {
         let mut stack = Vec::new();
-        for logical in symbols.stack(&definition.pcs).flatten() {
-            let frame = Frame::from(logical);
-            let position = positions.entry(frame).or_insert_with_key(|frame| {
-                frames.push(frame.clone());
-                frames.len() - 1
-            });
-            stack.push(*position);
+        for logical in symbols.stack(&definition.pcs) {
+            let positions = known
+                .entry(logical.as_ptr())
+                .or_insert_with(|| logical.iter().map(&mut position).collect());
+            stack.extend_from_slice(positions);
         }
+        stack.shrink_to_fit();
         stacks.push(Stack {
             id: id.0,
             frames: stack,

@@ -201,7 +201,7 @@ pub(super) fn figures<'a>(
         });
         let others = Some(types.others())
             .filter(|sums| sums.allocs > 0)
-            .map(|sums| row(NO_TYPE.to_owned(), sums, None));
+            .map(|sums| row(NO_TYPE.to_owned(), &sums, None));
         for row in known.chain(others) {
             match by_name.get_mut(&row.name) {
                 Some(known) => known.merge(&row),

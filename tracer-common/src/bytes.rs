@@ -1,0 +1,47 @@
+//! Records as the bytes that the kernel half writes, for records that do not come from there: tests, benchmarks.
+//!
+//! Hides how a record becomes bytes: fields in the order of [`crate::record`], which has no padding.
+
+use crate::record::{AllocRecord, RecordHeader, ResumeRecord, StackRecord};
+
+impl AllocRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let AllocRecord {
+            header,
+            stack,
+            size,
+            type_pointer,
+            goroutine,
+        } = *self;
+        record(header, [stack, size, type_pointer, goroutine])
+    }
+}
+
+impl ResumeRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        record(self.header, [self.goroutine, self.shared])
+    }
+}
+
+impl StackRecord {
+    /// The record on the wire: its first `depth` frames, no more than it has.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let depth = usize::try_from(self.depth).unwrap_or(usize::MAX);
+        let frames = self.frames.into_iter().take(depth);
+        record(self.header, [self.id, self.depth].into_iter().chain(frames))
+    }
+}
+
+fn record(header: RecordHeader, words: impl IntoIterator<Item = u64>) -> impl Iterator<Item = u8> {
+    let RecordHeader {
+        kind,
+        row,
+        flags,
+        time,
+    } = header;
+    let header = [kind, row].into_iter().chain(flags.to_ne_bytes());
+    let header = header.chain(time.to_ne_bytes());
+    header.chain(words.into_iter().flat_map(u64::to_ne_bytes))
+}
