@@ -131,6 +131,7 @@ fn govern(
     let end = target.observe()?.progress;
     let mut end = engine.finish(end);
     end.unseen |= !in_control;
+    log::debug!("uncounted hits took {:?}", end.uncounted);
     Ok(end)
 }
 

@@ -229,6 +229,14 @@ impl Schedule {
         self.previous = current.row;
         let whole = now.since(&current.asked);
         let cost = whole.cost_ns(budget.cost()) + current.uncounted_ns;
+        log::debug!(
+            "window of row {}: {:?} from decision to end, {:?} open, cost {:.1} ms, {:.1} ms of it uncounted",
+            current.row,
+            whole.at,
+            current.opened.as_ref().map(|opened| now.since(opened).at),
+            cost / 1e6,
+            current.uncounted_ns / 1e6
+        );
         self.window_ns = 0.7 * self.window_ns + 0.3 * cost;
         if let Some(member) = self.rows.get_mut(&current.row)
             && let Some(opened) = &current.opened
