@@ -120,11 +120,16 @@ fn govern(
         if !in_control {
             continue;
         }
-        if let Err(error) = engine.tick(&mut target) {
-            // Without control there is no budget: nothing stays in the target. If it has exited, nothing is there.
-            log::warn!("the governor takes all probes out: {error}");
-            in_control = false;
-            target.take_all_out();
+        match engine.tick(&mut target) {
+            Ok(()) => {}
+            // Nothing is there any more.
+            Err(_) if target.is_gone() => break,
+            Err(error) => {
+                // Without control there is no budget: nothing stays in the target.
+                log::warn!("the governor takes all probes out: {error}");
+                in_control = false;
+                target.take_all_out();
+            }
         }
     }
     target.stop()?;

@@ -55,6 +55,11 @@ impl Target {
         }
     }
 
+    /// Whether the process is gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.cpu.now().is_none()
+    }
+
     /// Stops recording.
     pub(super) fn stop(&mut self) -> Result<(), KernelError> {
         self.attached().stop()

@@ -1,8 +1,8 @@
 //! Reports to test outputs with: one as it usually is, one empty, one as nasty as a hostile binary makes it.
 
 use crate::report::{
-    Completeness, EndedBy, Estimate, Figures, Frame, Overhead, Report, Site, SizeSummary, Stack,
-    StackFigures, Target, TimelinePoint, TypeFigures, Window,
+    Completeness, EndedBy, Estimate, Figures, Frame, ModeStep, Overhead, Report, Site, SizeSummary,
+    Stack, StackFigures, Target, TimelinePoint, TypeFigures, Window,
 };
 
 pub(super) fn frame(function: &str, file: &str, line: u32, inlined: bool) -> Frame {
@@ -280,6 +280,37 @@ pub(super) fn empty() -> Report {
         timeline: vec![],
         target: report.target,
     }
+}
+
+/// A capture of which a part was estimated.
+pub(super) fn estimated() -> Report {
+    let mut report = report();
+    report.window.mode = "auto".into();
+    report.window.mode_steps = vec![
+        ModeStep {
+            at_ns: 62_000_000,
+            mode: "windows".into(),
+            reason: "recording 756175 allocations/s takes 79.2 % of its CPU; \
+                     windows for runtime.mallocgcTiny; windows for runtime.mallocgcSmallScanNoHeader"
+                .into(),
+        },
+        ModeStep {
+            at_ns: 9_000_000_000,
+            mode: "exact".into(),
+            reason: "recording 900 allocations/s takes 0.1 % of its CPU; each is recorded".into(),
+        },
+    ];
+    report.totals.estimate = Some(Estimate {
+        allocs_error: Some(12_345),
+        alloc_bytes_error: Some(2_400_000),
+    });
+    report.sites[0].figures.estimate = report.totals.estimate;
+    report.sites[1].figures.estimate = Some(Estimate::default());
+    report.completeness.hits = 700_000;
+    report.completeness.delivered = 600_000;
+    report.completeness.sampled_out = 100_000;
+    report.overhead.target_share_pct = Some(4.9);
+    report
 }
 
 /// A capture with losses, with nothing known about rounding, and with names as long, wide and hostile as they come.

@@ -214,7 +214,7 @@ impl Cpu {
 
 fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
     let why = format!(
-        "recording each of {:.0} allocations per second takes {:.1} % of the target's CPU time",
+        "recording {:.0} allocations/s takes {:.1} % of its CPU",
         step.hits_per_s,
         100.0 * step.share
     );
@@ -228,12 +228,10 @@ fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
             let rows = rows
                 .iter()
                 .filter_map(|row| plan.rows.get(usize::from(*row)));
-            let names: Vec<&str> = rows.map(|row| row.function.as_str()).collect();
-            let names = names.join(", ");
-            (
-                "windows",
-                format!("in short windows only: those by {names}"),
-            )
+            let names: Vec<String> = rows
+                .map(|row| format!("windows for {}", row.function))
+                .collect();
+            ("windows", names.join("; "))
         }
     };
     ModeStep {

@@ -70,7 +70,9 @@ fn estimated(totals: &Figures, estimate: &Estimate) -> Vec<Item> {
 /// What was recorded when: the first steps and the last one.
 fn steps(window: &Window, columns: usize) -> Vec<Line> {
     let shown = |step: &ModeStep| {
-        let items = [(step.mode.clone(), CAUTION), (step.reason.clone(), PLAIN)];
+        let mut items = vec![(step.mode.clone(), CAUTION)];
+        // Its parts fit on lines of their own.
+        items.extend(step.reason.split("; ").map(|part| (part.to_owned(), PLAIN)));
         let at = format!("at {}", units::duration(step.at_ns));
         wrap(Line::starting(&at, FAINT), LABEL, &items, columns)
     };

@@ -131,6 +131,12 @@ fn an_empty_report_says_so() {
 }
 
 #[test]
+fn estimates_are_marked() {
+    let golden = include_str!("golden/estimated.txt");
+    assert_eq!(text(&sample::estimated(), &TextOptions::default()), golden);
+}
+
+#[test]
 fn a_narrow_terminal_gets_fewer_columns() {
     let options = TextOptions {
         width: 60,
