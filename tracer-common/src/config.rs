@@ -13,13 +13,19 @@ pub const PROGRAM_RESUME: &str = "resume";
 pub const MAP_EVENTS: &str = "EVENTS";
 /// Per-CPU array with one element: an array of [`crate::counter::COUNTERS`] `u64`.
 pub const MAP_COUNTERS: &str = "COUNTERS";
-/// Array of one `u32`: [`RECORDING_ON`] or [`RECORDING_OFF`].
-pub const MAP_RECORDING: &str = "RECORDING";
+/// Array of one element, the [`SWITCHES`] words that user space changes while the programs run: a data section of the
+/// object, which the loader makes a map.
+pub const MAP_SWITCHES: &str = ".data.switches";
+
+/// Number of switches.
+pub const SWITCHES: usize = 1;
+/// Switch that every program tests first: [`RECORDING_ON`] or [`RECORDING_OFF`].
+pub const SWITCH_RECORDING: usize = 0;
 
 /// Programs record.
-pub const RECORDING_ON: u32 = 1;
+pub const RECORDING_ON: u64 = 1;
 /// Programs return at once. The initial state.
-pub const RECORDING_OFF: u32 = 0;
+pub const RECORDING_OFF: u64 = 0;
 
 /// Global `u64`: seed of the stack hash.
 pub const GLOBAL_HASH_SEED: &str = "HASH_SEED";

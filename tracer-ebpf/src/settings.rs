@@ -1,7 +1,8 @@
 //! What user space sets: constants before the load, and the switch that starts and stops recording.
 
-use aya_ebpf::{Global, macros::map, maps::Array};
-use tracer_common::config::RECORDING_OFF;
+use aya_ebpf::Global;
+use core::cell::UnsafeCell;
+use tracer_common::config::{RECORDING_OFF, SWITCH_RECORDING, SWITCHES};
 use tracer_common::limits::MAX_FRAMES;
 
 #[unsafe(no_mangle)]
@@ -23,15 +24,26 @@ static MCACHE_TINY: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
 static MCACHE0: Global<u64> = Global::new(0);
 
-#[map]
-static RECORDING: Array<u32> = Array::with_max_entries(1, 0);
+/// The memory of a map that user space writes, which a program reaches without a look-up. Its section is its name:
+/// [`tracer_common::config::MAP_SWITCHES`].
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.switches")]
+static SWITCH_WORDS: Shared<[u64; SWITCHES]> = Shared(UnsafeCell::new([RECORDING_OFF; SWITCHES]));
+
+/// Memory that others write.
+#[repr(transparent)]
+struct Shared<T>(UnsafeCell<T>);
+
+// SAFETY: programs only read it, a word at a time.
+unsafe impl<T> Sync for Shared<T> {}
 
 /// Whether programs record. Probes stay attached for seconds after a capture has ended, and fire before it starts.
 #[inline(always)]
 pub fn recording() -> bool {
-    RECORDING
-        .get(0)
-        .is_some_and(|state| *state != RECORDING_OFF)
+    // SAFETY: a word of a live map value.
+    let recording =
+        unsafe { (&raw const (*SWITCH_WORDS.0.get())[SWITCH_RECORDING]).read_volatile() };
+    recording != RECORDING_OFF
 }
 
 /// Allocations of fewer bytes are left out; at least 1.

@@ -11,7 +11,7 @@ use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
 use std::fmt;
 use std::num::NonZeroU32;
-use tracer_common::config::{self, Cookie, Tiny};
+use tracer_common::config::{self, Cookie, SWITCH_RECORDING, SWITCHES, Tiny};
 
 /// Probes that are in the target. Dropping it detaches them, which takes about 0.1 s each: see
 /// [`super::detach_in_background`].
@@ -19,16 +19,16 @@ use tracer_common::config::{self, Cookie, Tiny};
 pub struct Attached {
     ebpf: Ebpf,
     probes: usize,
-    recording: Recording,
+    switches: SwitchMap,
     _log: Option<log::Reader>,
 }
 
-/// The switch that every program tests first.
-struct Recording(Array<MapData, u32>);
+/// What the programs look at on every hit.
+struct SwitchMap(Array<MapData, [u64; SWITCHES]>);
 
-impl fmt::Debug for Recording {
+impl fmt::Debug for SwitchMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Recording")
+        f.write_str("SwitchMap")
     }
 }
 
@@ -48,8 +48,8 @@ pub fn attach(
     } else {
         None
     };
-    let recording = Array::try_from(take_map(&mut ebpf, config::MAP_RECORDING)?)
-        .map_err(|source| map_error(config::MAP_RECORDING, source))?;
+    let switches = Array::try_from(take_map(&mut ebpf, config::MAP_SWITCHES)?)
+        .map_err(|source| map_error(config::MAP_SWITCHES, source))?;
     let events = RingBuf::try_from(take_map(&mut ebpf, config::MAP_EVENTS)?)
         .map_err(|source| map_error(config::MAP_EVENTS, source))?;
     let probes = probes(plan, settings);
@@ -58,7 +58,7 @@ pub fn attach(
         Attached {
             ebpf,
             probes: probes.len(),
-            recording: Recording(recording),
+            switches: SwitchMap(switches),
             _log: log,
         },
         RingSource::new(events),
@@ -173,11 +173,13 @@ impl Attached {
         counters::read(&self.ebpf)
     }
 
-    fn set_recording(&mut self, state: u32) -> Result<(), KernelError> {
-        self.recording
+    fn set_recording(&mut self, recording: u64) -> Result<(), KernelError> {
+        let mut switches = [0; SWITCHES];
+        switches[SWITCH_RECORDING] = recording;
+        self.switches
             .0
-            .set(0, state, 0)
-            .map_err(|source| map_error(config::MAP_RECORDING, source))
+            .set(0, switches, 0)
+            .map_err(|source| map_error(config::MAP_SWITCHES, source))
     }
 }
 
