@@ -15,7 +15,7 @@ pub const SEEN_STACKS: u32 = 1 << 16;
 /// Stack walks that may be under way on one CPU at the same time. A uprobe program can be preempted by another thread
 /// of the target (`CONFIG_PREEMPT`, kernel 6.0 and later run them preemptible), so per-CPU memory is claimed, not
 /// assumed.
-pub const SCRATCH_SLOTS: usize = 4;
+pub const SCRATCH_SLOTS: u32 = 4;
 
 /// Default size of the event ring: about 350,000 events, which two cores need a fifth of a second to produce.
 pub const DEFAULT_RING_BYTES: u32 = 1 << 24;

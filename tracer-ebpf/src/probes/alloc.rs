@@ -14,7 +14,7 @@ use aya_log_ebpf::debug;
 use tracer_common::config::Cookie;
 use tracer_common::counter::Counter;
 use tracer_common::record::{
-    AllocRecord, FLAG_TIMED, FLAG_UNREADABLE, KIND_ALLOC, RecordHeader, TIME_SHIFT,
+    AllocRecord, FLAG_TIMED, FLAG_UNREADABLE, KIND_ALLOC, RecordHeader, StackRecord, TIME_SHIFT,
 };
 
 #[uprobe]
@@ -75,18 +75,27 @@ fn record(ctx: &ProbeContext) {
 /// Walks the stack, makes sure that user space gets it, and gives its identity.
 #[inline(always)]
 fn interned_stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie) -> Option<u64> {
-    let (stack, depth, flags, new) = scratch::with_slot(|slot| {
-        let id = stack::walk(regs, cookie.frame_set_up(), slot);
-        let new = intern::define_once(&mut slot.stack);
-        (id, stack::depth(slot), stack::flags(slot), new)
-    })?;
-    if new {
-        debug!(ctx, "stack {:x}: {} frames, flags {}", stack, depth, flags);
+    let slot = scratch::claim()?;
+    let stack = stack::walk(regs, cookie.frame_set_up(), slot);
+    let flags = stack::flags(slot);
+    if intern::define_once(&mut slot.stack) {
+        announce(ctx, &slot.stack);
     }
+    scratch::release(slot);
     if flags & FLAG_UNREADABLE != 0 {
         count(Counter::StackUnreadable);
     }
     Some(stack)
+}
+
+/// Logs a stack that is sent for the first time. Not inline: what it needs of the program's stack and registers would
+/// burden every hit.
+#[inline(never)]
+fn announce(ctx: &ProbeContext, stack: &StackRecord) {
+    debug!(
+        ctx,
+        "stack {:x}: {} frames, flags {}", stack.id, stack.depth, stack.header.flags
+    );
 }
 
 /// Time and flag of a record's header.
