@@ -1,6 +1,7 @@
 //! What user space sets in the kernel half: names of programs, maps and globals, the state of a row, and the attach
 //! cookie.
 
+use crate::limits::MAX_ROWS;
 use crate::record::{MAX_DISTANCE_LOG2, MAX_WINDOW};
 
 /// Program that records an allocation: size in the first, type in the second argument register.
@@ -16,15 +17,21 @@ pub const PROGRAM_RESUME: &str = "resume";
 pub const MAP_EVENTS: &str = "EVENTS";
 /// Per-CPU array with one element: an array of [`crate::counter::SLOTS`] `u64`.
 pub const MAP_COUNTERS: &str = "COUNTERS";
-/// Array of one `u32`: [`RECORDING_ON`] or [`RECORDING_OFF`].
-pub const MAP_RECORDING: &str = "RECORDING";
-/// Array of a [`RowState`] for each row of the plan.
-pub const MAP_ROWS: &str = "ROWS";
+/// Array of one element, the [`SWITCHES`] words that user space changes while the programs run: a data section of the
+/// object, which the loader makes a map.
+pub const MAP_SWITCHES: &str = ".data.switches";
+
+/// Number of switches.
+pub const SWITCHES: usize = SWITCH_ROWS + MAX_ROWS;
+/// Switch that every program tests first: [`RECORDING_ON`] or [`RECORDING_OFF`].
+pub const SWITCH_RECORDING: usize = 0;
+/// First of the switches with the [`RowState`] of each row of the plan.
+pub const SWITCH_ROWS: usize = 1;
 
 /// Programs record.
-pub const RECORDING_ON: u32 = 1;
+pub const RECORDING_ON: u64 = 1;
 /// Programs return at once. The initial state.
-pub const RECORDING_OFF: u32 = 0;
+pub const RECORDING_OFF: u64 = 0;
 
 /// Global `u64`: seed of the stack hash.
 pub const GLOBAL_HASH_SEED: &str = "HASH_SEED";
@@ -48,10 +55,10 @@ pub const GLOBAL_MCACHE0: &str = "MCACHE0";
 /// Whether a row of the plan records now, and which of its allocations. The initial state is off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
-pub struct RowState(pub u32);
+pub struct RowState(pub u64);
 
 impl RowState {
-    const ON: u32 = 1;
+    const ON: u64 = 1;
     const DISTANCE: u32 = 8;
     const WINDOW: u32 = 16;
 
@@ -63,12 +70,12 @@ impl RowState {
 
     /// Records one allocation in about 2^`distance_log2` bytes; 0 for each.
     pub const fn sampling(distance_log2: u8) -> Self {
-        RowState(Self::ON | ((distance_log2 & MAX_DISTANCE_LOG2) as u32) << Self::DISTANCE)
+        RowState(Self::ON | ((distance_log2 & MAX_DISTANCE_LOG2) as u64) << Self::DISTANCE)
     }
 
     /// Records each allocation, as part of a window with this number, 1 to [`MAX_WINDOW`].
     pub const fn window(number: u8) -> Self {
-        RowState(Self::ON | ((number & MAX_WINDOW) as u32) << Self::WINDOW)
+        RowState(Self::ON | ((number & MAX_WINDOW) as u64) << Self::WINDOW)
     }
 
     /// Whether it records at all.

@@ -6,8 +6,8 @@ use crate::limits::MAX_ROWS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Counter {
-    /// Allocations that a probe saw and that pass the filters. Counted per row of the plan, in the slots from
-    /// [`ROW_HITS`]; this slot stays 0.
+    /// Allocations that a probe saw and that pass the filters while its row records. User space takes it from the other
+    /// counters; this slot stays 0.
     Hits = 0,
     /// Calls of an allocation function that allocate nothing (size 0), or that a filter left out.
     Filtered = 1,
@@ -31,8 +31,9 @@ pub enum Counter {
 
 /// Number of counters.
 pub const COUNTERS: usize = 10;
-/// First of [`MAX_ROWS`] slots with the hits of each row of the plan.
-pub const ROW_HITS: usize = COUNTERS;
+/// First of [`MAX_ROWS`] slots that count how often each row of the plan was passed: its hits, and what was filtered or
+/// paused.
+pub const PASSES: usize = COUNTERS;
 /// Number of slots.
 pub const SLOTS: usize = COUNTERS + MAX_ROWS;
 

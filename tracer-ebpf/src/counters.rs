@@ -2,7 +2,7 @@
 
 use crate::atomic;
 use aya_ebpf::{macros::map, maps::PerCpuArray};
-use tracer_common::counter::{Counter, ROW_HITS, SLOTS};
+use tracer_common::counter::{Counter, PASSES, SLOTS};
 
 #[map(name = "COUNTERS")]
 static COUNTERS_MAP: PerCpuArray<[u64; SLOTS]> = PerCpuArray::with_max_entries(1, 0);
@@ -13,10 +13,10 @@ pub fn count(counter: Counter) {
     add_one(counter.slot());
 }
 
-/// Counts a hit of a row.
+/// Counts that a row was passed.
 #[inline(always)]
-pub fn hit(row: u8) {
-    add_one(ROW_HITS + row as usize);
+pub fn pass(row: u8) {
+    add_one(PASSES + row as usize);
 }
 
 /// Atomic although the slot belongs to this CPU: a preempted program may be between load and store.

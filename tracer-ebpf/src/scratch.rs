@@ -31,27 +31,28 @@ pub struct Slot {
 }
 
 #[map]
-static SCRATCH: PerCpuArray<[Slot; SCRATCH_SLOTS]> = PerCpuArray::with_max_entries(1, 0);
+static SCRATCH: PerCpuArray<Slot> = PerCpuArray::with_max_entries(SCRATCH_SLOTS, 0);
 
-/// Gives a free slot of this CPU to `walk` and takes it back after; `None` if all are in use.
+/// A free slot of this CPU, to be given back with [`release`]; `None` if all are in use.
+///
+/// Not a closure around the walk: the compiler would make a function of it, and where the kernel guards returns against
+/// speculation each one costs as much as several frames.
 #[inline(always)]
-pub fn with_slot<R>(walk: impl FnOnce(&mut Slot) -> R) -> Option<R> {
-    let slots = SCRATCH.get_ptr_mut(0)?;
-    let mut index = 0;
-    while index < SCRATCH_SLOTS {
-        // SAFETY: `slots` is a live map value and `index` is below SCRATCH_SLOTS.
-        let slot = unsafe { &raw mut (*slots)[index] };
-        // SAFETY: as above.
-        let claimed = unsafe { &raw mut (*slot).claimed };
-        // SAFETY: `claimed` is a word of a live map value.
-        if unsafe { atomic::exchange(claimed, 1) } == 0 {
-            // SAFETY: the claim makes this the only reference to the slot; `walk` leaves the claim word alone.
-            let result = walk(unsafe { &mut *slot });
-            // SAFETY: as above.
-            unsafe { claimed.write_volatile(0) };
-            return Some(result);
+pub fn claim() -> Option<&'static mut Slot> {
+    for index in 0..SCRATCH_SLOTS {
+        let slot = SCRATCH.get_ptr_mut(index)?;
+        // SAFETY: `slot` is a live map value, and `claimed` is a word of it.
+        if unsafe { atomic::exchange(&raw mut (*slot).claimed, 1) } == 0 {
+            // SAFETY: the claim makes this the only reference to the slot.
+            return Some(unsafe { &mut *slot });
         }
-        index += 1;
     }
     None
+}
+
+/// Gives a slot back.
+#[inline(always)]
+pub fn release(slot: &'static mut Slot) {
+    // SAFETY: a field of a live map value.
+    unsafe { (&raw mut slot.claimed).write_volatile(0) };
 }

@@ -1,8 +1,9 @@
 //! What user space sets: constants before the load, and the switches that start and stop recording.
 
-use aya_ebpf::{Global, macros::map, maps::Array};
-use tracer_common::config::{RECORDING_OFF, RowState};
-use tracer_common::limits::{MAX_FRAMES, MAX_ROWS};
+use aya_ebpf::Global;
+use core::cell::UnsafeCell;
+use tracer_common::config::{RECORDING_OFF, RowState, SWITCH_RECORDING, SWITCH_ROWS, SWITCHES};
+use tracer_common::limits::MAX_FRAMES;
 
 #[unsafe(no_mangle)]
 static HASH_SEED: Global<u64> = Global::new(0);
@@ -23,24 +24,35 @@ static MCACHE_TINY: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
 static MCACHE0: Global<u64> = Global::new(0);
 
-#[map]
-static RECORDING: Array<u32> = Array::with_max_entries(1, 0);
+/// The memory of a map that user space writes, which a program reaches without a look-up. Its section is its name:
+/// [`tracer_common::config::MAP_SWITCHES`].
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.switches")]
+static SWITCH_WORDS: Shared<[u64; SWITCHES]> = Shared(UnsafeCell::new([RECORDING_OFF; SWITCHES]));
 
-#[map]
-static ROWS: Array<RowState> = Array::with_max_entries(MAX_ROWS as u32, 0);
+/// Memory that others write.
+#[repr(transparent)]
+struct Shared<T>(UnsafeCell<T>);
+
+// SAFETY: programs only read it, a word at a time.
+unsafe impl<T> Sync for Shared<T> {}
 
 /// Whether programs record. Probes stay attached for seconds after a capture has ended, and fire before it starts.
 #[inline(always)]
 pub fn recording() -> bool {
-    RECORDING
-        .get(0)
-        .is_some_and(|state| *state != RECORDING_OFF)
+    switch(SWITCH_RECORDING) != RECORDING_OFF
 }
 
 /// What a row of the plan records now.
 #[inline(always)]
 pub fn row(row: u8) -> RowState {
-    ROWS.get(row as u32).copied().unwrap_or(RowState::OFF)
+    RowState(switch(SWITCH_ROWS + row as usize))
+}
+
+#[inline(always)]
+fn switch(number: usize) -> u64 {
+    // SAFETY: a word of a live map value; callers give a number below SWITCHES.
+    unsafe { (&raw const (*SWITCH_WORDS.0.get())[number]).read_volatile() }
 }
 
 /// Allocations of fewer bytes are left out; at least 1.

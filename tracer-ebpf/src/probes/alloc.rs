@@ -4,7 +4,7 @@
 //! Every leaf takes the size in its first and the type in its second argument.
 
 use crate::args::Registers;
-use crate::counters::{count, hit};
+use crate::counters::{count, pass};
 use crate::{dispatch, emit, intern, sampling, scratch, settings, stack, tiny};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::{bpf_get_attach_cookie, generated::bpf_ktime_get_ns};
@@ -15,7 +15,7 @@ use tracer_common::config::Cookie;
 use tracer_common::counter::Counter;
 use tracer_common::record::{
     AllocRecord, FLAG_TIMED, FLAG_UNREADABLE, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC,
-    RecordHeader, TIME_SHIFT,
+    RecordHeader, StackRecord, TIME_SHIFT,
 };
 
 #[uprobe]
@@ -45,16 +45,16 @@ fn cookie(ctx: &ProbeContext) -> Cookie {
 #[inline(always)]
 fn record(ctx: &ProbeContext) {
     let regs = Registers::read(ctx);
+    let cookie = cookie(ctx);
+    pass(cookie.row());
     let size = regs.argument0;
     if size < settings::min_size() {
         return count(Counter::Filtered);
     }
-    let cookie = cookie(ctx);
     let state = settings::row(cookie.row());
     if !state.is_on() {
         return count(Counter::Paused);
     }
-    hit(cookie.row());
     let weight = sampling::weight_log2(size, state.distance_log2());
     if !sampling::chosen(weight) {
         return count(Counter::SampledOut);
@@ -87,18 +87,27 @@ fn record(ctx: &ProbeContext) {
 /// Walks the stack, makes sure that user space gets it, and gives its identity.
 #[inline(always)]
 fn interned_stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie) -> Option<u64> {
-    let (stack, depth, flags, new) = scratch::with_slot(|slot| {
-        let id = stack::walk(regs, cookie.frame_set_up(), slot);
-        let new = intern::define_once(&mut slot.stack);
-        (id, stack::depth(slot), stack::flags(slot), new)
-    })?;
-    if new {
-        debug!(ctx, "stack {:x}: {} frames, flags {}", stack, depth, flags);
+    let slot = scratch::claim()?;
+    let stack = stack::walk(regs, cookie.frame_set_up(), slot);
+    let flags = stack::flags(slot);
+    if intern::define_once(&mut slot.stack) {
+        announce(ctx, &slot.stack);
     }
+    scratch::release(slot);
     if flags & FLAG_UNREADABLE != 0 {
         count(Counter::StackUnreadable);
     }
     Some(stack)
+}
+
+/// Logs a stack that is sent for the first time. Not inline: what it needs of the program's stack and registers would
+/// burden every hit.
+#[inline(never)]
+fn announce(ctx: &ProbeContext, stack: &StackRecord) {
+    debug!(
+        ctx,
+        "stack {:x}: {} frames, flags {}", stack.id, stack.depth, stack.header.flags
+    );
 }
 
 /// Time and flag of a record's header.

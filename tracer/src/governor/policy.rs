@@ -192,10 +192,10 @@ impl Policy {
         let ratio = self.steady_ratio(rates);
         let allowed = self.budget.ratio();
         let share_for_steady = if self.windows.is_empty() { 1.0 } else { STEADY };
-        let paid = if self.distance_log2 == 0 {
-            ratio
-        } else {
+        let paid = if self.windows.is_empty() {
             rates.cost_ns(self.budget.cost()) / rates.own_ns(self.budget.cost())
+        } else {
+            ratio
         };
         if self.budget.balance_ns() >= 0.0 || paid <= allowed * share_for_steady {
             return None;

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracer_common::config::RowState;
-use tracer_common::counter::Counter;
 
 /// The instruction that the kernel puts in the place of a probed one (`UPROBE_SWBP_INSN`).
 const BREAKPOINT: u64 = 0xcc;
@@ -85,17 +84,14 @@ impl Host for Target {
 
     fn observe(&mut self) -> Result<Observation, KernelError> {
         let counters = self.attached().counters()?;
-        let get = |counter| counters.get(counter);
         let cpu = self.cpu.now();
-        let hits = get(Counter::Hits);
-        let sampled_out = get(Counter::SampledOut);
         self.last = Observation {
             at: self.started.elapsed(),
             cpu: cpu.map_or(self.last.cpu, |cpu| cpu.saturating_sub(self.cpu_at_start)),
             progress: self.heap.growth().unwrap_or(self.last.progress),
-            row_hits: counters.row_hits().to_vec(),
-            recorded: hits.saturating_sub(sampled_out),
-            silent: sampled_out + get(Counter::Paused),
+            row_hits: counters.passes().to_vec(),
+            recorded: counters.expected(),
+            silent: counters.silent(),
         };
         Ok(self.last.clone())
     }

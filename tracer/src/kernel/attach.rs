@@ -18,7 +18,7 @@ use std::fs::File;
 use std::num::NonZeroU32;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
-use tracer_common::config::{self, Cookie, RowState};
+use tracer_common::config::{self, Cookie, RowState, SWITCHES};
 
 /// Probes that are in the target. Dropping it detaches them, which takes about 0.1 s each: see
 /// [`super::detach_in_background`].
@@ -87,8 +87,8 @@ impl Place {
 
 /// The switches that the programs test first.
 pub(super) struct Switches {
-    recording: Array<MapData, u32>,
-    rows: Array<MapData, u32>,
+    map: Array<MapData, [u64; SWITCHES]>,
+    words: [u64; SWITCHES],
 }
 
 impl fmt::Debug for Switches {
@@ -99,24 +99,28 @@ impl fmt::Debug for Switches {
 
 impl Switches {
     fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
-        let mut array = |name| {
-            let map = ebpf.take_map(name).ok_or(KernelError::Incomplete(name))?;
-            Array::try_from(map).map_err(|source| map_error(name, source))
-        };
+        let name = config::MAP_SWITCHES;
+        let map = ebpf.take_map(name).ok_or(KernelError::Incomplete(name))?;
         Ok(Switches {
-            recording: array(config::MAP_RECORDING)?,
-            rows: array(config::MAP_ROWS)?,
+            map: Array::try_from(map).map_err(|source| map_error(name, source))?,
+            words: [0; SWITCHES],
         })
     }
 
-    pub(super) fn set_recording(&mut self, state: u32) -> Result<(), KernelError> {
-        let written = self.recording.set(0, state, 0);
-        written.map_err(|source| map_error(config::MAP_RECORDING, source))
+    pub(super) fn set_recording(&mut self, state: u64) -> Result<(), KernelError> {
+        self.set(config::SWITCH_RECORDING, state)
     }
 
     pub(super) fn set_row(&mut self, row: u8, state: RowState) -> Result<(), KernelError> {
-        let written = self.rows.set(u32::from(row), state.0, 0);
-        written.map_err(|source| map_error(config::MAP_ROWS, source))
+        self.set(config::SWITCH_ROWS + usize::from(row), state.0)
+    }
+
+    fn set(&mut self, number: usize, word: u64) -> Result<(), KernelError> {
+        if let Some(switch) = self.words.get_mut(number) {
+            *switch = word;
+        }
+        let written = self.map.set(0, self.words, 0);
+        written.map_err(|source| map_error(config::MAP_SWITCHES, source))
     }
 }
 
@@ -147,9 +151,14 @@ pub fn attach(
     let gone = || KernelError::TargetExited { pid: process.pid() };
     let pid = NonZeroU32::new(process.pid().unsigned_abs()).ok_or_else(gone)?;
     let exe = process.exe_path();
-    let file = File::open(&exe).map_err(|source| KernelError::Executable {
-        exe: exe.display().to_string(),
-        source,
+    let file = File::open(&exe).map_err(|source| {
+        if !process.is_alive() {
+            return gone();
+        }
+        KernelError::Executable {
+            exe: exe.display().to_string(),
+            source,
+        }
     })?;
     let mut attached = Attached {
         baseline: counters::read(&ebpf)?,

@@ -21,14 +21,24 @@ impl Counters {
     /// One counter.
     pub fn get(&self, counter: Counter) -> u64 {
         match counter {
-            Counter::Hits => self.row_hits().iter().sum(),
+            Counter::Hits => {
+                let passes: u64 = self.passes().iter().sum();
+                let silent = self.get(Counter::Filtered) + self.get(Counter::Paused);
+                passes.saturating_sub(silent)
+            }
             _ => self.0.get(counter.slot()).copied().unwrap_or(0),
         }
     }
 
-    /// Hits of each row of the plan.
-    pub fn row_hits(&self) -> &[u64] {
+    /// How often each row of the plan was passed.
+    pub fn passes(&self) -> &[u64] {
         self.0.get(COUNTERS..).unwrap_or_default()
+    }
+
+    /// Passes that were counted and not recorded.
+    pub fn silent(&self) -> u64 {
+        let silent = [Counter::Filtered, Counter::Paused, Counter::SampledOut];
+        silent.map(|counter| self.get(counter)).iter().sum()
     }
 
     /// What was counted since `earlier`, which must be an earlier state of these counters.

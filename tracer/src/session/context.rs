@@ -14,7 +14,6 @@ use crate::target::{CpuClock, HeapCounter, Process};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tracer_common::counter::Counter;
 
 /// What a report needs besides the collected numbers.
 #[derive(Debug)]
@@ -145,8 +144,7 @@ impl Context {
         };
         let in_probes = self.hit_cost.map(|cost| {
             let recorded = counters.expected() as f64 * cost.recorded_ns;
-            let silent = counters.get(Counter::SampledOut) + counters.get(Counter::Paused);
-            let counted = recorded + silent as f64 * cost.silent_ns;
+            let counted = recorded + counters.silent() as f64 * cost.silent_ns;
             Duration::from_secs_f64(counted / 1e9) + self.governed.uncounted
         });
         let of_target = self.cpu.as_mut().map(Cpu::used);
