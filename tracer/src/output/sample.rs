@@ -333,7 +333,7 @@ pub(crate) fn nasty() -> Report {
         unsure_bytes: Some(0),
         counters: vec![],
         families: vec![Family {
-            name: "stacks".into(),
+            name: "stack_definitions".into(),
             hits: None,
             delivered: u64::MAX,
             lost: vec![("stack_ring_full".into(), u64::MAX)],

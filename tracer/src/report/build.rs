@@ -187,7 +187,7 @@ fn families(totals: &Totals, counters: &Counters) -> Vec<Family> {
     vec![
         family("resumes", resumes, totals.resumes, Counter::ResumeRingFull),
         // A definition that was lost is sent again with the next event of its stack.
-        family("stacks", None, totals.definitions, Counter::StackRingFull),
+        family("stack_definitions", None, totals.definitions, Counter::StackRingFull),
     ]
 }
 

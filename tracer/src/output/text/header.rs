@@ -251,7 +251,7 @@ fn truncated(completeness: &Completeness) -> Option<Item> {
 
 /// What is missing of other records than allocations.
 fn shortfall(family: &Family) -> impl Iterator<Item = Item> {
-    let name = &family.name;
+    let name = family.name.replace('_', " ");
     let lost = more_than_none(&format!("{name} lost"), family.lost_total(), CAUTION);
     let gap = more_than_none(
         &format!("{name} unaccounted for"),
