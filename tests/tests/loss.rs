@@ -153,7 +153,10 @@ fn stacks_that_fall_out_of_the_kernels_table_are_sent_again_and_none_is_lost() {
     ] {
         assert_eq!(completeness[nothing], 0, "{completeness}");
     }
-    let definitions = number(&capture, "/completeness/families/stack_definitions/delivered");
+    let definitions = number(
+        &capture,
+        "/completeness/families/stack_definitions/delivered",
+    );
     assert!(
         definitions > leaves,
         "{definitions} definitions of {leaves} stacks"

@@ -143,6 +143,8 @@ pub struct Completeness {
     pub undefined_stacks: u64,
     /// Allocations beyond the bound on distinct stacks: they are in the totals, at no site.
     pub overflowed: u64,
+    /// Allocations whose size is in no distribution, because the bound on their memory was reached.
+    pub unbinned_sizes: u64,
     /// Most bytes by which `alloc_bytes` can be wrong: a block for each tiny object whose correction was lost.
     /// `None` in captures of versions that did not correct.
     pub unsure_bytes: Option<u64>,

@@ -62,6 +62,7 @@ fn every_shortcoming_is_in_every_report() {
     completeness.truncated_by = vec![("unreadable".into(), 855_002), ("folded".into(), 855_003)];
     completeness.undefined_stacks = 866_001;
     completeness.overflowed = 877_001;
+    completeness.unbinned_sizes = 877_002;
     completeness.unsure_bytes = Some(888_001);
     completeness.families = vec![Family {
         name: "stack_definitions".into(),
@@ -71,7 +72,7 @@ fn every_shortcoming_is_in_every_report() {
     }];
     let numbers = [
         9_000_000, 811_001, 822_001, 833_001, 844_001, 855_001, 855_002, 855_003, 866_001, 877_001,
-        888_001, 899_001,
+        877_002, 888_001, 899_001,
     ];
     for output in in_each_format(&report) {
         for number in numbers {

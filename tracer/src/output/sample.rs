@@ -75,6 +75,7 @@ pub(crate) fn report() -> Report {
             truncated_by: vec![("too_deep".into(), 0), ("unreadable".into(), 0)],
             undefined_stacks: 0,
             overflowed: 0,
+            unbinned_sizes: 0,
             unsure_bytes: Some(0),
             counters: vec![("hits".into(), 6_434_607), ("filtered".into(), 7)],
             families: vec![Family {
@@ -330,6 +331,7 @@ pub(crate) fn nasty() -> Report {
         truncated_by: vec![("too_deep".into(), u64::MAX), ("folded".into(), 0)],
         undefined_stacks: 1,
         overflowed: 20_000,
+        unbinned_sizes: 0,
         unsure_bytes: Some(0),
         counters: vec![],
         families: vec![Family {

@@ -132,6 +132,7 @@ fn completeness(
             }
         }
     }
+    let unbinned = totals.stacks.values().map(|stack| stack.sizes.unbinned());
     let allocs = totals.sums.allocs;
     let at_a_site = allocs
         .saturating_sub(undefined_stacks)
@@ -158,6 +159,7 @@ fn completeness(
             .into(),
         undefined_stacks,
         overflowed: totals.overflowed,
+        unbinned_sizes: unbinned.fold(0, u64::saturating_add),
         counters: Counter::ALL
             .map(|counter| (counter.name().to_owned(), counters.get(counter)))
             .into(),
@@ -187,7 +189,12 @@ fn families(totals: &Totals, counters: &Counters) -> Vec<Family> {
     vec![
         family("resumes", resumes, totals.resumes, Counter::ResumeRingFull),
         // A definition that was lost is sent again with the next event of its stack.
-        family("stack_definitions", None, totals.definitions, Counter::StackRingFull),
+        family(
+            "stack_definitions",
+            None,
+            totals.definitions,
+            Counter::StackRingFull,
+        ),
     ]
 }
 

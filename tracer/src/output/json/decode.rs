@@ -131,6 +131,7 @@ impl From<schema::Completeness<'_>> for report::Completeness {
             truncated_by: counts(completeness.truncated_by),
             undefined_stacks: completeness.undefined_stacks,
             overflowed: completeness.overflowed,
+            unbinned_sizes: completeness.unbinned_sizes,
             unsure_bytes: completeness.unsure_bytes,
             counters: counts(completeness.counters),
             families: families.map(family).collect(),

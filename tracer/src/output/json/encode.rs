@@ -112,6 +112,7 @@ impl<'a> From<&'a report::Completeness> for schema::Completeness<'a> {
             truncated_by: counts(&completeness.truncated_by),
             undefined_stacks: completeness.undefined_stacks,
             overflowed: completeness.overflowed,
+            unbinned_sizes: completeness.unbinned_sizes,
             unsure_bytes: completeness.unsure_bytes,
             counters: counts(&completeness.counters),
             families: schema::OrderedMap(completeness.families.iter().map(family).collect()),

@@ -125,6 +125,8 @@ pub(in crate::output) struct Completeness<'a> {
     pub(super) truncated_by: OrderedMap<Cow<'a, str>, u64>,
     pub(super) undefined_stacks: u64,
     pub(super) overflowed: u64,
+    #[serde(default)]
+    pub(super) unbinned_sizes: u64,
     pub(super) unsure_bytes: Option<u64>,
     /// Everything that the kernel half counted.
     #[serde(default)]

@@ -216,6 +216,10 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
     items.extend(short("stack never arrived", completeness.undefined_stacks));
     items.extend(short("beyond the bound on stacks", completeness.overflowed));
     items.extend(short(
+        "beyond the bound on sizes",
+        completeness.unbinned_sizes,
+    ));
+    items.extend(short(
         "bytes unsure by",
         completeness.unsure_bytes.unwrap_or(0),
     ));
