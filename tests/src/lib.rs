@@ -32,26 +32,38 @@ pub fn number(json: &Value, path: &str) -> u64 {
 
 /// Sum of all causes of loss in a capture.
 pub fn lost(capture: &Value) -> u64 {
-    let causes = capture["completeness"]["lost"]
-        .as_object()
-        .expect("losses by cause");
+    lost_of(&capture["completeness"])
+}
+
+/// Sum of all causes of loss of one kind of record.
+fn lost_of(family: &Value) -> u64 {
+    let causes = family["lost"].as_object().expect("losses by cause");
     causes
         .values()
         .map(|count| count.as_u64().expect("a count"))
         .sum()
 }
 
-/// The accounting identity that every capture must keep.
+/// The accounting identity that every capture must keep, for allocations and for every other kind of record.
+///
+/// # Panics
+/// It does not.
 pub fn assert_accounted(capture: &Value) {
-    let hits = number(capture, "/completeness/hits");
-    let delivered = number(capture, "/completeness/delivered");
-    let sampled_out = number(capture, "/completeness/sampled_out");
+    let completeness = &capture["completeness"];
+    let hits = number(completeness, "/hits");
+    let accounted = number(completeness, "/delivered") + number(completeness, "/sampled_out");
     assert_eq!(
         hits,
-        delivered + sampled_out + lost(capture),
-        "hits = delivered + sampled out + lost: {}",
-        capture["completeness"]
+        accounted + lost(capture),
+        "hits = delivered + sampled out + lost: {completeness}"
     );
+    let families = completeness["families"].as_object().expect("families");
+    for (name, family) in families {
+        if let Some(hits) = family["hits"].as_u64() {
+            let accounted = number(family, "/delivered") + lost_of(family);
+            assert_eq!(hits, accounted, "{name}: {completeness}");
+        }
+    }
 }
 
 /// Waits until `done` says so.

@@ -135,17 +135,52 @@ pub struct Completeness {
     pub lost: Vec<(String, u64)>,
     /// Distinct program counters without a name.
     pub unknown_pcs: u64,
-    /// Allocations whose stack is cut short (too deep, or unreadable).
+    /// Allocations whose stack lacks its outer frames.
     pub truncated_stacks: u64,
+    /// The same by cause; causes that did not occur are listed with 0. Empty in captures of versions that did not tell.
+    pub truncated_by: Vec<(String, u64)>,
     /// Allocations whose stack never arrived: they are in the totals, at no site.
     pub undefined_stacks: u64,
     /// Allocations beyond the bound on distinct stacks: they are in the totals, at no site.
     pub overflowed: u64,
+    /// Allocations whose size is in no distribution, because the bound on their memory was reached.
+    pub unbinned_sizes: u64,
     /// Most bytes by which `alloc_bytes` can be wrong: a block for each tiny object whose correction was lost.
     /// `None` in captures of versions that did not correct.
     pub unsure_bytes: Option<u64>,
+    /// Everything that the kernel half counted. Empty in captures of versions that did not tell.
+    pub counters: Vec<(String, u64)>,
+    /// What else is sent through the ring. Empty in captures of versions that did not tell.
+    pub families: Vec<Family>,
     /// Share of the target's allocations that is at a site of this report, 0 to 1; `None` if it cannot be known.
     pub coverage: Option<f64>,
+}
+
+/// Records of a kind other than allocations: hits = delivered + lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// What they are.
+    pub name: String,
+    /// How many there should be, counted in the kernel; `None` if it does not count them.
+    pub hits: Option<u64>,
+    /// How many reached the report.
+    pub delivered: u64,
+    /// Lost ones by cause; causes that did not occur are listed with 0.
+    pub lost: Vec<(String, u64)>,
+}
+
+impl Family {
+    /// Sum of all causes of loss.
+    pub fn lost_total(&self) -> u64 {
+        let counts = self.lost.iter().map(|(_, count)| *count);
+        counts.fold(0, u64::saturating_add)
+    }
+
+    /// How far hits are from what was delivered and lost.
+    pub fn unaccounted(&self) -> u64 {
+        let accounted = self.delivered.saturating_add(self.lost_total());
+        self.hits.map_or(0, |hits| hits.abs_diff(accounted))
+    }
 }
 
 impl Completeness {

@@ -20,7 +20,7 @@ pub use sizes::{Sizes, SizesView};
 pub use types::{TypeTotals, Types};
 pub use windows::{Weight, WindowId};
 
-use crate::decode::{Alloc, Record, StackDefinition, StackId};
+use crate::decode::{Alloc, Record, Resume, StackDefinition, StackId};
 use crate::plan::Yields;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -131,8 +131,19 @@ pub struct StackTotals {
 pub struct Frames {
     /// Program counters, innermost first: the probed instruction, then return addresses.
     pub pcs: Box<[u64]>,
-    /// Whether outer frames are missing.
-    pub cut: bool,
+    /// Why outer frames are missing; `None` if none are.
+    pub cut: Option<Cut>,
+}
+
+/// Why a stack lacks its outer frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cut {
+    /// It has more frames than are recorded.
+    TooDeep,
+    /// The memory that the walk came to could not be read.
+    Unreadable,
+    /// Beyond the bound on whole stacks.
+    Folded,
 }
 
 /// Everything a capture has seen so far.
@@ -148,6 +159,10 @@ pub struct Totals {
     pub delivered: u64,
     /// Whether some allocations were recorded in windows.
     pub windows: bool,
+    /// Records of goroutines going on that arrived.
+    pub resumes: u64,
+    /// Definitions of stacks that arrived, repeated ones included.
+    pub definitions: u64,
     /// What the windows of each row stand for.
     pub progress: Progress,
     /// Allocations beyond all bounds on stacks: in `sums`, at no stack.
@@ -207,14 +222,7 @@ impl Aggregator {
                 }
             }
             Ok(Record::Stack(definition)) => self.define(&definition),
-            // With allocations left out, it may be that of one which was not recorded.
-            Ok(Record::Resume(_)) if !self.exact => {}
-            Ok(Record::Resume(resume)) => {
-                // It may be about an allocation that waits.
-                self.count_waiting();
-                let correction = self.last_tiny.resume(&resume);
-                self.correct(correction);
-            }
+            Ok(Record::Resume(resume)) => self.resume(&resume),
             Err(_) => self.totals.undecodable += 1,
         }
     }
@@ -309,6 +317,17 @@ impl Aggregator {
         stack.types.add(observed.type_pointer, size, rounded, times);
     }
 
+    fn resume(&mut self, resume: &Resume) {
+        self.totals.resumes += 1;
+        // With allocations left out, it may be that of one which was not recorded.
+        if self.exact {
+            // It may be about an allocation that waits.
+            self.count_waiting();
+            let correction = self.last_tiny.resume(resume);
+            self.correct(correction);
+        }
+    }
+
     fn correct(&mut self, correction: Option<Correction>) {
         let Some(correction) = correction else {
             return;
@@ -322,16 +341,31 @@ impl Aggregator {
     }
 
     fn define(&mut self, definition: &StackDefinition<'_>) {
+        self.totals.definitions += 1;
         let frames = &mut self.totals.frames;
         if frames.contains_key(&definition.id) {
             return;
         }
         if frames.len() < MAX_STACKS {
-            let cut = definition.truncated || definition.unreadable;
+            let cut = match definition {
+                StackDefinition {
+                    unreadable: true, ..
+                } => Some(Cut::Unreadable),
+                StackDefinition {
+                    truncated: true, ..
+                } => Some(Cut::TooDeep),
+                _ => None,
+            };
             let pcs = definition.frames().collect();
             frames.insert(definition.id, Frames { pcs, cut });
         } else if let Some((fold, pcs)) = self.folded.fold(definition) {
-            frames.insert(fold, Frames { pcs, cut: true });
+            frames.insert(
+                fold,
+                Frames {
+                    pcs,
+                    cut: Some(Cut::Folded),
+                },
+            );
         }
     }
 }
@@ -425,7 +459,11 @@ mod tests {
             (totals.stacks.len(), totals.frames.len()),
             (MAX_STACKS + 1, MAX_STACKS + 1)
         );
-        let folded = totals.frames.iter().find(|(_, frames)| frames.cut).unwrap();
+        let folded = totals
+            .frames
+            .iter()
+            .find(|(_, frames)| frames.cut.is_some())
+            .unwrap();
         assert_eq!(folded.1.pcs.len(), fold::INNER_FRAMES);
         assert_eq!(totals.stacks[folded.0].sums.allocs, 1000);
     }

@@ -18,8 +18,15 @@ pub struct Sizes {
     /// Ascending. The first is in place: most stacks ask for one size, and looking elsewhere for it is what an event
     /// costs.
     exact: SmallVec<[(u64, u64); 1]>,
-    histogram: Option<Box<Histogram<u64>>>,
+    binned: Option<Box<Binned>>,
     unbinned: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Binned {
+    histogram: Histogram<u64>,
+    min: u64,
+    max: u64,
 }
 
 /// Sizes of several stacks together, ready to be asked.
@@ -35,7 +42,7 @@ impl Sizes {
     /// Adds a size `times` times. The memory of histograms is taken off `bytes_left`; when that is used up, sizes that would
     /// need more are only counted.
     pub fn add(&mut self, size: u64, times: u64, bytes_left: &mut usize) {
-        if self.histogram.is_some() {
+        if self.binned.is_some() {
             self.record(size, times, bytes_left);
             return;
         }
@@ -54,47 +61,79 @@ impl Sizes {
     }
 
     fn record(&mut self, size: u64, times: u64, bytes_left: &mut usize) {
-        let size = size.min(HIGHEST);
-        let has_room = |histogram: &Histogram<u64>| size <= histogram.high();
-        if !self.histogram.as_deref().is_some_and(has_room) && !self.make_room(size, bytes_left) {
+        let has_room = |binned: &Binned| size.min(HIGHEST) <= binned.histogram.high();
+        if !self.binned.as_deref().is_some_and(has_room) && !self.make_room(size, bytes_left) {
             self.unbinned = self.unbinned.saturating_add(times);
-        } else if let Some(histogram) = &mut self.histogram {
-            histogram.saturating_record_n(size, times);
+        } else if let Some(binned) = &mut self.binned {
+            binned.record(size, times);
         }
     }
 
     /// Moves everything into a histogram that goes up to `size`; false if there is no memory for it.
     fn make_room(&mut self, size: u64, bytes_left: &mut usize) -> bool {
         // Just below a power of two a histogram has no more places than it needs.
-        let high = size.saturating_add(1).next_power_of_two().wrapping_sub(1);
+        let high = (size.min(HIGHEST) + 1).next_power_of_two() - 1;
         let high = high.clamp(HIGHEST_AT_FIRST, HIGHEST);
         let Ok(mut larger) = Histogram::new_with_bounds(1, high, DIGITS) else {
             return false;
         };
-        let before = self.histogram.as_deref().map_or(0, bytes);
-        let Some(left) = (*bytes_left + before).checked_sub(bytes(&larger)) else {
+        let before = self.binned.as_deref();
+        let left = *bytes_left + before.map_or(0, |binned| bytes(&binned.histogram));
+        let Some(left) = left.checked_sub(bytes(&larger)) else {
             return false;
         };
-        let moved = self.histogram.take().map(|smaller| larger.add(*smaller));
-        debug_assert!(
-            moved.is_none_or(|moved| moved.is_ok()),
-            "the larger has room"
-        );
+        let (mut min, mut max) = (u64::MAX, 0);
+        if let Some(smaller) = self.binned.take() {
+            (min, max) = (smaller.min, smaller.max);
+            let moved = larger.add(smaller.histogram);
+            debug_assert!(moved.is_ok(), "the larger has room");
+        }
+        let mut binned = Box::new(Binned {
+            histogram: larger,
+            min,
+            max,
+        });
         for (size, count) in std::mem::take(&mut self.exact) {
-            larger.saturating_record_n(size, count);
+            binned.record(size, count);
         }
         *bytes_left = left;
-        self.histogram = Some(Box::new(larger));
+        self.binned = Some(binned);
         true
     }
 
+    /// How many sizes are only counted.
+    pub fn unbinned(&self) -> u64 {
+        self.unbinned
+    }
+
     fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
-        let binned = self.histogram.iter().flat_map(|histogram| {
-            histogram
-                .iter_recorded()
-                .map(|value| (value.value_iterated_to(), value.count_at_value()))
-        });
+        let binned = self.binned.iter().flat_map(|binned| binned.buckets());
         self.exact.iter().copied().chain(binned)
+    }
+}
+
+impl Binned {
+    fn record(&mut self, size: u64, times: u64) {
+        self.histogram.saturating_record_n(size, times);
+        self.min = self.min.min(size);
+        self.max = self.max.max(size);
+    }
+
+    /// `(size, count)`, ascending: the highest size of each bucket, but the smallest and the largest as they are.
+    fn buckets(&self) -> Vec<(u64, u64)> {
+        let recorded = self.histogram.iter_recorded();
+        let mut buckets: Vec<(u64, u64)> = recorded
+            .map(|value| (value.value_iterated_to(), value.count_at_value()))
+            .collect();
+        if let [(size, count)] = buckets[..]
+            && count > 1
+        {
+            buckets = vec![(size, 1), (size, count - 1)];
+        }
+        if let [(smallest, _), .., (largest, _)] = &mut buckets[..] {
+            (*smallest, *largest) = (self.min, self.max);
+        }
+        buckets
     }
 }
 
@@ -203,7 +242,7 @@ mod tests {
             sizes.add(size, 1, &mut left);
             seen.push((1 << 20) - left);
         }
-        let taken = bytes(sizes.histogram.as_deref().unwrap());
+        let taken = bytes(&sizes.binned.as_deref().unwrap().histogram);
         assert_eq!(seen.last(), Some(&taken));
         assert!(taken <= 40 * 1024, "{taken} bytes");
         seen.dedup();
@@ -213,6 +252,31 @@ mod tests {
             view.buckets.iter().map(|(_, count)| count).sum::<u64>(),
             102
         );
+        assert_eq!(view.unbinned, 0);
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest_size_are_exact() {
+        for sizes in [1001..=20_001, 1_000_001..=1_000_100] {
+            let (min, max) = (*sizes.start(), *sizes.end());
+            let view = view(&of(sizes));
+            let (first, last) = (view.buckets.first(), view.buckets.last());
+            assert_eq!(
+                first.zip(last).map(|(first, last)| (first.0, last.0)),
+                Some((min, max))
+            );
+            assert!(view.buckets.is_sorted());
+            assert_eq!(
+                view.buckets.iter().map(|(_, count)| count).sum::<u64>(),
+                max - min + 1
+            );
+        }
+    }
+
+    #[test]
+    fn a_size_larger_than_any_memory_is_taken() {
+        let view = view(&of((0..70).chain([u64::MAX]).rev().chain([u64::MAX - 1])));
+        assert_eq!(view.buckets.last(), Some(&(u64::MAX, 2)));
         assert_eq!(view.unbinned, 0);
     }
 

@@ -5,6 +5,8 @@
 
 pub mod interval;
 pub mod json;
+#[cfg(test)]
+mod loss;
 pub mod ndjson;
 #[cfg(test)]
 pub(crate) mod sample;

@@ -71,7 +71,7 @@ impl Stream {
         let event = Event::End {
             window: (&report.window).into(),
             totals: report.totals.into(),
-            completeness: (&report.completeness).into(),
+            completeness: Box::new((&report.completeness).into()),
             overhead: (&report.overhead).into(),
         };
         write_line(&event, out)?;
@@ -198,7 +198,7 @@ enum Event<'a> {
     End {
         window: schema::Window<'a>,
         totals: schema::Totals,
-        completeness: schema::Completeness<'a>,
+        completeness: Box<schema::Completeness<'a>>,
         overhead: schema::Overhead,
     },
 }

@@ -1,8 +1,8 @@
 //! Reports to test outputs with: one as it usually is, one empty, one as nasty as a hostile binary makes it.
 
 use crate::report::{
-    Completeness, EndedBy, Estimate, Figures, Frame, ModeStep, Overhead, Report, Site, SizeSummary,
-    Stack, StackFigures, Target, TimelinePoint, TypeFigures, Window,
+    Completeness, EndedBy, Estimate, Family, Figures, Frame, ModeStep, Overhead, Report, Site,
+    SizeSummary, Stack, StackFigures, Target, TimelinePoint, TypeFigures, Window,
 };
 
 pub(super) fn frame(function: &str, file: &str, line: u32, inlined: bool) -> Frame {
@@ -72,9 +72,18 @@ pub(crate) fn report() -> Report {
             lost: vec![("ring_full".into(), 0), ("no_scratch".into(), 0)],
             unknown_pcs: 0,
             truncated_stacks: 0,
+            truncated_by: vec![("too_deep".into(), 0), ("unreadable".into(), 0)],
             undefined_stacks: 0,
             overflowed: 0,
+            unbinned_sizes: 0,
             unsure_bytes: Some(0),
+            counters: vec![("hits".into(), 6_434_607), ("filtered".into(), 7)],
+            families: vec![Family {
+                name: "resumes".into(),
+                hits: Some(12),
+                delivered: 12,
+                lost: vec![("resume_ring_full".into(), 0)],
+            }],
             coverage: Some(1.0),
         },
         overhead: Overhead {
@@ -350,9 +359,18 @@ pub(crate) fn nasty() -> Report {
         ],
         unknown_pcs: u64::MAX,
         truncated_stacks: u64::MAX,
+        truncated_by: vec![("too_deep".into(), u64::MAX), ("folded".into(), 0)],
         undefined_stacks: 1,
         overflowed: 20_000,
+        unbinned_sizes: 0,
         unsure_bytes: Some(0),
+        counters: vec![],
+        families: vec![Family {
+            name: "stack_definitions".into(),
+            hits: None,
+            delivered: u64::MAX,
+            lost: vec![("stack_ring_full".into(), u64::MAX)],
+        }],
         coverage: Some(0.999_96),
     };
     report.overhead.hits_per_s = f64::MAX;

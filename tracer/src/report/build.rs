@@ -2,12 +2,13 @@
 
 use super::sites;
 use super::{
-    Completeness, Estimate, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint, Window,
+    Completeness, Estimate, Family, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint,
+    Window,
 };
-use crate::aggregate::{StackTotals, Sums, TINY_BLOCK, Totals};
+use crate::aggregate::{Cut, StackTotals, Sums, TINY_BLOCK, Totals};
 use crate::kernel::Counters;
 use crate::symbolize::{self, Symbols};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tracer_common::counter::Counter;
 
 /// Everything known at the end of a capture.
@@ -120,14 +121,18 @@ fn completeness(
         .collect();
     lost.push(("undecodable".to_owned(), totals.undecodable));
     let mut undefined_stacks = 0;
-    let mut truncated_stacks = 0;
+    let mut cut: BTreeMap<Cut, u64> = BTreeMap::new();
     for (id, stack) in &totals.stacks {
         match totals.frames.get(id) {
             None => undefined_stacks += stack.sums.allocs,
-            Some(frames) if frames.cut => truncated_stacks += stack.sums.allocs,
-            Some(_) => {}
+            Some(frames) => {
+                if let Some(cause) = frames.cut {
+                    *cut.entry(cause).or_default() += stack.sums.allocs;
+                }
+            }
         }
     }
+    let unbinned = totals.stacks.values().map(|stack| stack.sizes.unbinned());
     let allocs = totals.sums.allocs;
     let at_a_site = allocs
         .saturating_sub(undefined_stacks)
@@ -143,12 +148,54 @@ fn completeness(
         sampled_out,
         lost,
         unknown_pcs: symbols.unknown_pcs(),
-        truncated_stacks,
+        truncated_stacks: cut.values().sum(),
+        truncated_by: [Cut::TooDeep, Cut::Unreadable, Cut::Folded]
+            .map(|cause| {
+                (
+                    cut_name(cause).to_owned(),
+                    cut.get(&cause).copied().unwrap_or(0),
+                )
+            })
+            .into(),
         undefined_stacks,
         overflowed: totals.overflowed,
+        unbinned_sizes: unbinned.fold(0, u64::saturating_add),
+        counters: Counter::ALL
+            .map(|counter| (counter.name().to_owned(), counters.get(counter)))
+            .into(),
+        families: families(totals, counters),
         unsure_bytes: Some(TINY_BLOCK * counters.get(Counter::ResumeRingFull)),
         coverage,
     }
+}
+
+fn cut_name(cut: Cut) -> &'static str {
+    match cut {
+        Cut::TooDeep => "too_deep",
+        Cut::Unreadable => "unreadable",
+        Cut::Folded => "folded",
+    }
+}
+
+/// Everything in the ring that is no allocation.
+fn families(totals: &Totals, counters: &Counters) -> Vec<Family> {
+    let family = |name: &str, hits, delivered, loss: Counter| Family {
+        name: name.to_owned(),
+        hits,
+        delivered,
+        lost: vec![(loss.name().to_owned(), counters.get(loss))],
+    };
+    let resumes = Some(counters.get(Counter::Resumes));
+    vec![
+        family("resumes", resumes, totals.resumes, Counter::ResumeRingFull),
+        // A definition that was lost is sent again with the next event of its stack.
+        family(
+            "stack_definitions",
+            None,
+            totals.definitions,
+            Counter::StackRingFull,
+        ),
+    ]
 }
 
 /// Each logical frame once, and every stack as positions among them.

@@ -1,7 +1,7 @@
 //! Turns the objects of the schema back into a [`report::Report`], and checks what JSON alone cannot: that indices and
 //! ids resolve and that sums fit.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use super::{super::OutputError, schema};
 use crate::report;
@@ -120,21 +120,39 @@ impl From<schema::Estimate> for report::Estimate {
 
 impl From<schema::Completeness<'_>> for report::Completeness {
     fn from(completeness: schema::Completeness<'_>) -> Self {
-        let lost = completeness.lost.0.into_iter();
+        let families = completeness.families.0.into_iter();
         Self {
             hits: completeness.hits,
             delivered: completeness.delivered,
             sampled_out: completeness.sampled_out,
-            lost: lost
-                .map(|(cause, count)| (cause.into_owned(), count))
-                .collect(),
+            lost: counts(completeness.lost),
             unknown_pcs: completeness.unknown_pcs,
             truncated_stacks: completeness.truncated_stacks,
+            truncated_by: counts(completeness.truncated_by),
             undefined_stacks: completeness.undefined_stacks,
             overflowed: completeness.overflowed,
+            unbinned_sizes: completeness.unbinned_sizes,
             unsure_bytes: completeness.unsure_bytes,
+            counters: counts(completeness.counters),
+            families: families.map(family).collect(),
             coverage: completeness.coverage,
         }
+    }
+}
+
+fn counts(counts: schema::OrderedMap<Cow<'_, str>, u64>) -> Vec<(String, u64)> {
+    let counts = counts.0.into_iter();
+    counts
+        .map(|(name, count)| (name.into_owned(), count))
+        .collect()
+}
+
+fn family((name, figures): (Cow<'_, str>, schema::Family<'_>)) -> report::Family {
+    report::Family {
+        name: name.into_owned(),
+        hits: figures.hits,
+        delivered: figures.delivered,
+        lost: counts(figures.lost),
     }
 }
 

@@ -102,23 +102,41 @@ impl From<report::Figures> for schema::Totals {
 
 impl<'a> From<&'a report::Completeness> for schema::Completeness<'a> {
     fn from(completeness: &'a report::Completeness) -> Self {
-        let lost = completeness.lost.iter();
         Self {
             hits: completeness.hits,
             delivered: completeness.delivered,
             sampled_out: completeness.sampled_out,
-            lost: schema::OrderedMap(
-                lost.map(|(cause, count)| (cause.as_str().into(), *count))
-                    .collect(),
-            ),
+            lost: counts(&completeness.lost),
             unknown_pcs: completeness.unknown_pcs,
             truncated_stacks: completeness.truncated_stacks,
+            truncated_by: counts(&completeness.truncated_by),
             undefined_stacks: completeness.undefined_stacks,
             overflowed: completeness.overflowed,
+            unbinned_sizes: completeness.unbinned_sizes,
             unsure_bytes: completeness.unsure_bytes,
+            counters: counts(&completeness.counters),
+            families: schema::OrderedMap(completeness.families.iter().map(family).collect()),
             coverage: completeness.coverage,
         }
     }
+}
+
+fn counts(counts: &[(String, u64)]) -> schema::OrderedMap<Cow<'_, str>, u64> {
+    let counts = counts.iter();
+    schema::OrderedMap(
+        counts
+            .map(|(name, count)| (name.as_str().into(), *count))
+            .collect(),
+    )
+}
+
+fn family(family: &report::Family) -> (Cow<'_, str>, schema::Family<'_>) {
+    let figures = schema::Family {
+        hits: family.hits,
+        delivered: family.delivered,
+        lost: counts(&family.lost),
+    };
+    (family.name.as_str().into(), figures)
 }
 
 impl From<&report::Overhead> for schema::Overhead {

@@ -120,10 +120,29 @@ pub(in crate::output) struct Completeness<'a> {
     pub(super) lost: OrderedMap<Cow<'a, str>, u64>,
     pub(super) unknown_pcs: u64,
     pub(super) truncated_stacks: u64,
+    /// By cause. Like `counters` and `families` empty in captures of versions that did not tell.
+    #[serde(default)]
+    pub(super) truncated_by: OrderedMap<Cow<'a, str>, u64>,
     pub(super) undefined_stacks: u64,
     pub(super) overflowed: u64,
+    #[serde(default)]
+    pub(super) unbinned_sizes: u64,
     pub(super) unsure_bytes: Option<u64>,
+    /// Everything that the kernel half counted.
+    #[serde(default)]
+    pub(super) counters: OrderedMap<Cow<'a, str>, u64>,
+    /// Other records than allocations, by what they are.
+    #[serde(default)]
+    pub(super) families: OrderedMap<Cow<'a, str>, Family<'a>>,
     pub(super) coverage: Option<f64>,
+}
+
+/// Hits = delivered + lost, if hits are counted.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Family<'a> {
+    pub(super) hits: Option<u64>,
+    pub(super) delivered: u64,
+    pub(super) lost: OrderedMap<Cow<'a, str>, u64>,
 }
 
 /// Percentages are of one CPU.
@@ -279,6 +298,12 @@ impl<'de> Deserialize<'de> for StackId {
 
 /// A JSON object whose entries keep their order.
 pub(super) struct OrderedMap<K, V>(pub(super) Vec<(K, V)>);
+
+impl<K, V> Default for OrderedMap<K, V> {
+    fn default() -> Self {
+        OrderedMap(Vec::new())
+    }
+}
 
 impl<K: Serialize, V: Serialize> Serialize for OrderedMap<K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -11,7 +11,7 @@ use super::{
     units,
 };
 use crate::report::{
-    Completeness, EndedBy, Estimate, Figures, ModeStep, Overhead, Report, Target, Window,
+    Completeness, EndedBy, Estimate, Family, Figures, ModeStep, Overhead, Report, Target, Window,
 };
 
 /// Columns for the words at the left.
@@ -211,19 +211,21 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
             .filter_map(|(what, count)| more_than_none(what, count, BAD)),
     );
 
-    let shortcomings = [
-        ("sampled out", completeness.sampled_out),
-        ("unknown pcs", completeness.unknown_pcs),
-        ("truncated stacks", completeness.truncated_stacks),
-        ("stack never arrived", completeness.undefined_stacks),
-        ("beyond the bound on stacks", completeness.overflowed),
-        ("bytes unsure by", completeness.unsure_bytes.unwrap_or(0)),
-    ];
-    items.extend(
-        shortcomings
-            .iter()
-            .filter_map(|&(what, count)| more_than_none(what, count, CAUTION)),
-    );
+    let short = |what, count| more_than_none(what, count, CAUTION);
+    items.extend(short("sampled out", completeness.sampled_out));
+    items.extend(short("unknown pcs", completeness.unknown_pcs));
+    items.extend(truncated(completeness));
+    items.extend(short("stack never arrived", completeness.undefined_stacks));
+    items.extend(short("beyond the bound on stacks", completeness.overflowed));
+    items.extend(short(
+        "beyond the bound on sizes",
+        completeness.unbinned_sizes,
+    ));
+    items.extend(short(
+        "bytes unsure by",
+        completeness.unsure_bytes.unwrap_or(0),
+    ));
+    items.extend(completeness.families.iter().flat_map(shortfall));
 
     items.push(match coverage {
         Some(share) if share >= 1.0 => ("coverage 100 %".into(), GOOD),
@@ -234,6 +236,35 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
         None => ("coverage unknown".into(), FAINT),
     });
     items
+}
+
+/// How many stacks lack outer frames, and why.
+fn truncated(completeness: &Completeness) -> Option<Item> {
+    let (mut text, style) =
+        more_than_none("truncated stacks", completeness.truncated_stacks, CAUTION)?;
+    let by = completeness
+        .truncated_by
+        .iter()
+        .filter(|(_, count)| *count > 0);
+    let causes: Vec<String> = by
+        .map(|(cause, count)| format!("{} {}", cause.replace('_', " "), units::exact(*count)))
+        .collect();
+    if !causes.is_empty() {
+        text = format!("{text}: {}", causes.join(", "));
+    }
+    Some((text, style))
+}
+
+/// What is missing of other records than allocations.
+fn shortfall(family: &Family) -> impl Iterator<Item = Item> {
+    let name = family.name.replace('_', " ");
+    let lost = more_than_none(&format!("{name} lost"), family.lost_total(), CAUTION);
+    let gap = more_than_none(
+        &format!("{name} unaccounted for"),
+        family.unaccounted(),
+        BAD,
+    );
+    lost.into_iter().chain(gap)
 }
 
 fn more_than_none(what: &str, count: u64, style: Style) -> Option<Item> {

@@ -91,6 +91,13 @@ fn lossy() -> Report {
     report.completeness.lost[0].1 = 1400;
     report.completeness.unknown_pcs = 3;
     report.completeness.truncated_stacks = 12_345;
+    report.completeness.truncated_by = vec![
+        ("too_deep".into(), 12_000),
+        ("unreadable".into(), 0),
+        ("folded".into(), 345),
+    ];
+    report.completeness.families[0].hits = Some(20);
+    report.completeness.families[0].lost[0].1 = 5;
     report.completeness.undefined_stacks = 2;
     report.completeness.overflowed = 1;
     report.completeness.coverage = Some(0.9997);
