@@ -52,7 +52,7 @@ pub fn attach(
         .map_err(|source| map_error(config::MAP_RECORDING, source))?;
     let events = RingBuf::try_from(take_map(&mut ebpf, config::MAP_EVENTS)?)
         .map_err(|source| map_error(config::MAP_EVENTS, source))?;
-    let probes = probes(plan, settings);
+    let probes = probes(plan, settings.leaves_out_tiny());
     attach_all(&mut ebpf, process, &probes)?;
     Ok((
         Attached {
@@ -66,8 +66,8 @@ pub fn attach(
 }
 
 /// A probe to attach.
-struct Probe<'a> {
-    program: &'static str,
+pub(super) struct Probe<'a> {
+    pub(super) program: &'static str,
     cookie: Cookie,
     offset: FileOffset,
     function: &'a str,
@@ -75,7 +75,7 @@ struct Probe<'a> {
 
 /// The probes of a plan: of its rows, and of the places where goroutines go on, unless some tiny objects are left out
 /// and have no record to correct.
-fn probes<'a>(plan: &'a ProbePlan, settings: &Settings) -> Vec<Probe<'a>> {
+pub(super) fn probes(plan: &ProbePlan, leaves_out_tiny: bool) -> Vec<Probe<'_>> {
     let rows = (0..=u8::MAX).zip(&plan.rows).map(|(number, row)| {
         let (program, cookie) = program_of(number, row);
         Probe {
@@ -91,8 +91,7 @@ fn probes<'a>(plan: &'a ProbePlan, settings: &Settings) -> Vec<Probe<'a>> {
         offset: point.offset,
         function: &point.function,
     });
-    rows.chain(points.filter(|_| !settings.leaves_out_tiny()))
-        .collect()
+    rows.chain(points.filter(|_| !leaves_out_tiny)).collect()
 }
 
 /// The program for a row of the plan, and what it is told of its place.
@@ -114,7 +113,11 @@ fn program_of(number: u8, row: &PlanRow) -> (&'static str, Cookie) {
     }
 }
 
-fn attach_all(ebpf: &mut Ebpf, process: &Process, probes: &[Probe<'_>]) -> Result<(), KernelError> {
+pub(super) fn attach_all(
+    ebpf: &mut Ebpf,
+    process: &Process,
+    probes: &[Probe<'_>],
+) -> Result<(), KernelError> {
     let pid = process.pid();
     let gone = || KernelError::TargetExited { pid };
     let scope = UProbeScope::OneProcess(NonZeroU32::new(pid.unsigned_abs()).ok_or_else(gone)?);

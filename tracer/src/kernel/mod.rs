@@ -5,6 +5,7 @@
 mod attach;
 mod counters;
 mod detach;
+mod empty;
 mod error;
 mod load;
 mod log;
@@ -14,6 +15,7 @@ mod preflight;
 pub use attach::{Attached, attach};
 pub use counters::Counters;
 pub use detach::detach_in_background;
+pub use empty::{EmptyProbes, attach_empty};
 pub use error::{Feature, KernelError};
 pub use load::Settings;
 pub use preflight::{Check, Verdict, doctor, require};
