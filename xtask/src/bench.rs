@@ -4,14 +4,17 @@
 mod attach;
 mod budget;
 mod churn;
+mod example;
 mod loss;
 mod machine;
 mod observer;
 mod overhead;
 mod pairs;
 mod process;
+mod replay;
 mod rows;
 mod stats;
+mod symbols;
 mod table;
 
 use std::{
@@ -22,6 +25,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
 use self::{
@@ -32,7 +36,7 @@ use self::{
 use crate::{
     apt,
     build::{self, Profile},
-    command, go,
+    command, go, large,
     sudo::{self, Privilege},
     workspace,
 };
@@ -74,6 +78,10 @@ enum Section {
     Loss,
     /// Time to attach, to the first event and to the report, by size of the executable
     Attach,
+    /// Agent memory and CPU by sites and stacks, on synthetic events
+    Replay,
+    /// Naming of program counters, beside the usual tools
+    Symbols,
 }
 
 /// What the sections share.
@@ -102,24 +110,21 @@ struct Outcome {
 }
 
 impl Section {
-    const ALL: [Self; 4] = [Self::Overhead, Self::Pairs, Self::Loss, Self::Attach];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Overhead => "overhead",
-            Self::Pairs => "pairs",
-            Self::Loss => "loss",
-            Self::Attach => "attach",
-        }
-    }
-
     fn run(self, bench: &Bench) -> Result<Outcome> {
         match self {
             Self::Overhead => overhead::run(bench),
             Self::Pairs => pairs::run(bench),
             Self::Loss => loss::run(bench),
             Self::Attach => attach::run(bench),
+            Self::Replay => replay::run(bench),
+            Self::Symbols => symbols::run(bench),
         }
+    }
+
+    /// As it is typed, and as it is called in the document.
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
@@ -153,6 +158,15 @@ impl Bench {
         workspace::target().join("release/examples").join(name)
     }
 
+    /// The executable of 100 MB, or with `--quick` a tenth of that. It is built once.
+    fn large(&self) -> Result<PathBuf> {
+        let size = match self.quick {
+            true => large::Size::Everyday,
+            false => large::Size::Full,
+        };
+        large::build(&go::toolchain(Some(self.version))?, size)
+    }
+
     /// A subcommand of the agent that looks at a process.
     fn agent(&self, subcommand: &str, pid: u32) -> Command {
         let mut command = self.privilege.command(workspace::agent());
@@ -165,7 +179,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let machine = Machine::look();
     let bench = Bench::prepare(arguments)?;
     let sections = match arguments.sections.as_slice() {
-        [] => &Section::ALL,
+        [] => Section::value_variants(),
         some => some,
     };
     let mut outcomes = Vec::new();
@@ -215,15 +229,15 @@ fn find_bpftrace(privilege: &Privilege) -> Result<()> {
         .context("bpftrace is missing and cannot be installed")
 }
 
-fn budgets(outcomes: &[(&str, Outcome)]) -> Vec<Budget> {
+fn budgets(outcomes: &[(String, Outcome)]) -> Vec<Budget> {
     let each = outcomes.iter().flat_map(|(_, outcome)| &outcome.budgets);
     each.cloned().collect()
 }
 
-fn document(machine: &Machine, outcomes: &[(&str, Outcome)]) -> Result<String> {
+fn document(machine: &Machine, outcomes: &[(String, Outcome)]) -> Result<String> {
     let sections: serde_json::Map<String, Value> = outcomes
         .iter()
-        .map(|(name, outcome)| ((*name).to_owned(), outcome.data.clone()))
+        .map(|(name, outcome)| (name.clone(), outcome.data.clone()))
         .collect();
     let document = json!({
         "schema": SCHEMA,
@@ -234,7 +248,7 @@ fn document(machine: &Machine, outcomes: &[(&str, Outcome)]) -> Result<String> {
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
-fn tables(machine: &Machine, outcomes: &[(&str, Outcome)], style: Style) -> String {
+fn tables(machine: &Machine, outcomes: &[(String, Outcome)], style: Style) -> String {
     let of_sections = outcomes.iter().flat_map(|(_, outcome)| &outcome.tables);
     let budgets = budgets(outcomes);
     let last = (!budgets.is_empty()).then(|| budget::table(&budgets));
@@ -261,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_document_has_every_section_and_no_figure_for_what_was_not_measured() {
-        let text = document(&Machine::look(), &[("overhead", outcome())]).unwrap();
+        let text = document(&Machine::look(), &[("overhead".to_owned(), outcome())]).unwrap();
         let document: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["schema"], SCHEMA);
         assert_eq!(
@@ -274,7 +288,11 @@ mod tests {
 
     #[test]
     fn the_budgets_are_the_last_table() {
-        let text = tables(&Machine::look(), &[("loss", outcome())], Style::Markdown);
+        let text = tables(
+            &Machine::look(),
+            &[("loss".to_owned(), outcome())],
+            Style::Markdown,
+        );
         assert!(text.contains("\n**Budgets**\n\n| what |"), "{text}");
     }
 }
