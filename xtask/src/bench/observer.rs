@@ -1,7 +1,11 @@
 //! What watches a target while it is measured: nothing, probes that do nothing, the agent, bpftrace. Hides how each is
 //! started, how it says that it is there, and how it ends.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -16,7 +20,7 @@ const ATTACH_LIMIT: Duration = Duration::from_secs(60);
 /// What an observer says then, whichever it is.
 const ATTACHED: &str = "attached to";
 /// An observer is attached for this long beyond what is measured: a moment to settle in before, a reserve after.
-const RESERVE: Duration = Duration::from_millis(700);
+const RESERVE: Duration = Duration::from_secs(1);
 
 /// What to attach to the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub(super) struct Attached {
     observer: Observer,
     process: Option<Process>,
     duration: Duration,
+    /// When it may begin to detach; `None` for never.
+    over: Option<Instant>,
 }
 
 /// What the agent says about its capture.
@@ -65,22 +71,27 @@ impl Observer {
             Self::Agent(options) => Some(record(bench, pid, duration, options)),
             Self::Bpftrace => Some(bpftrace(bench, pid, program, duration)?),
         };
-        let process = command
-            .map(|mut command| {
-                let process = Process::start(&mut command)?;
-                process.wait_for(ATTACHED, ATTACH_LIMIT)?;
-                anyhow::Ok(process)
-            })
-            .transpose()?;
-        Ok(Attached {
+        let mut attached = Attached {
             observer: self,
-            process,
+            process: None,
             duration,
-        })
+            over: None,
+        };
+        if let Some(mut command) = command {
+            let process = Process::start(&mut command)?;
+            attached.over = Some(process.wait_for(ATTACHED, ATTACH_LIMIT)?.at + duration);
+            attached.process = Some(process);
+        }
+        Ok(attached)
     }
 }
 
 impl Attached {
+    /// Whether it may be detaching by now, so that what is measured is something else.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_some_and(|over| Instant::now() >= over)
+    }
+
     /// Waits for its end. Its target must still run, or the agent would tell of another end than its own.
     pub(super) fn finish(self) -> Result<Option<Capture>> {
         let Some(mut process) = self.process else {

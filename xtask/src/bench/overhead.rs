@@ -1,7 +1,7 @@
 //! What each row costs the target and the agent. Rounds are interleaved: each measures every row once, in turn forwards
 //! and backwards, so that what drifts on the machine meets all rows alike, and figures are compared within a round.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use super::{
@@ -117,6 +117,10 @@ fn once(bench: &Bench, program: &std::path::Path, row: &Row) -> Result<Measureme
         .attach(bench, churn.pid(), program, bench.window)?;
     std::thread::sleep(bench.settle);
     let iterations_per_s = churn.rate(bench.window)?;
+    ensure!(
+        !attached.is_over(),
+        "the machine is too busy: measuring took longer than the observer was there"
+    );
     let capture = attached.finish()?;
     drop(churn);
     wait_for_detaches()?;
