@@ -35,27 +35,59 @@ impl Churn {
         self.0.pid()
     }
 
-    /// Iterations per second over at least `window` from now.
-    pub(super) fn rate(&self, window: Duration) -> Result<f64> {
+    /// How fast it is over at least `window` from now.
+    pub(super) fn pace(&self, window: Duration) -> Result<Pace> {
         self.0.skip_pending();
-        let (started, at_start) = self.report()?;
+        let start = self.moment()?;
         loop {
-            let (now, iterations) = self.report()?;
-            let elapsed = now.duration_since(started);
+            let now = self.moment()?;
+            let elapsed = now.at.duration_since(start.at);
             if elapsed >= window {
-                let done = iterations.saturating_sub(at_start);
-                return Ok(done as f64 / elapsed.as_secs_f64());
+                let iterations = now.iterations.saturating_sub(start.iterations) as f64;
+                let cpu = now.cpu.saturating_sub(start.cpu);
+                return Ok(Pace {
+                    iterations_per_s: iterations / elapsed.as_secs_f64(),
+                    cpu_ns_per_iteration: cpu.as_nanos() as f64 / iterations,
+                });
             }
         }
     }
 
-    fn report(&self) -> Result<(Instant, u64)> {
+    /// How far it is when it next tells.
+    fn moment(&self) -> Result<Moment> {
         let line = self.0.line(LIMIT)?.context("churn has ended")?;
         let count = line.text.strip_prefix("iterations ");
         let count = count.and_then(|count| count.parse().ok());
-        let count = count.with_context(|| format!("churn says {:?}", line.text))?;
-        Ok((line.at, count))
+        Ok(Moment {
+            at: line.at,
+            iterations: count.with_context(|| format!("churn says {:?}", line.text))?,
+            cpu: cpu_time(self.pid()).context("cannot read the CPU time of churn")?,
+        })
     }
+}
+
+/// How fast the target is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pace {
+    pub(super) iterations_per_s: f64,
+    /// Of all its threads: unlike the rate, it does not depend on what else runs on the machine.
+    pub(super) cpu_ns_per_iteration: f64,
+}
+
+#[derive(Debug)]
+struct Moment {
+    at: Instant,
+    iterations: u64,
+    cpu: Duration,
+}
+
+/// CPU time of a process so far, to 10 ms.
+fn cpu_time(pid: u32) -> Result<Duration> {
+    let stat = procfs::process::Process::new(pid.try_into()?)?.stat()?;
+    let ticks = stat.utime + stat.stime;
+    Ok(Duration::from_millis(
+        ticks * 1000 / procfs::ticks_per_second(),
+    ))
 }
 
 /// The version that `wanted` means: `1.25` is the newest of its release.

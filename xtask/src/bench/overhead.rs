@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     Bench, Outcome,
     budget::{Budget, Limit},
-    churn::{ALLOCATIONS, Churn},
+    churn::{ALLOCATIONS, Churn, Pace},
     observer::{Capture, Observer},
     process::wait_for_detaches,
     rows::{EXACT, Figure, NOTHING, RATIOS, ROWS, Ratio, Row},
@@ -19,8 +19,7 @@ use crate::progress;
 /// One run of one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Measurement {
-    /// Of the target.
-    pub(super) iterations_per_s: f64,
+    pub(super) pace: Pace,
     pub(super) capture: Option<Capture>,
 }
 
@@ -116,7 +115,7 @@ fn once(bench: &Bench, program: &std::path::Path, row: &Row) -> Result<Measureme
         .observer
         .attach(bench, churn.pid(), program, bench.window)?;
     std::thread::sleep(bench.settle);
-    let iterations_per_s = churn.rate(bench.window)?;
+    let pace = churn.pace(bench.window)?;
     ensure!(
         !attached.is_over(),
         "the machine is too busy: measuring took longer than the observer was there"
@@ -124,10 +123,7 @@ fn once(bench: &Bench, program: &std::path::Path, row: &Row) -> Result<Measureme
     let capture = attached.finish()?;
     drop(churn);
     wait_for_detaches()?;
-    Ok(Measurement {
-        iterations_per_s,
-        capture,
-    })
+    Ok(Measurement { pace, capture })
 }
 
 fn position(rows: &[Row], id: &str) -> Option<usize> {
@@ -136,14 +132,16 @@ fn position(rows: &[Row], id: &str) -> Option<usize> {
 
 /// The figure of row `id` in one round, against nothing attached in the same round.
 fn figure(rows: &[Row], round: &[Option<Measurement>], id: &str, figure: Figure) -> Option<f64> {
-    let rate = |id| {
+    let pace = |id| {
         let measured = (*round.get(position(rows, id)?)?)?;
-        Some(measured.iterations_per_s)
+        Some(measured.pace)
     };
-    let (alone, watched) = (rate(NOTHING.id)?, rate(id)?);
+    let (alone, watched) = (pace(NOTHING.id)?, pace(id)?);
     Some(match figure {
-        Figure::SlowDown => alone / watched,
-        Figure::AddedTime => (1e9 / watched - 1e9 / alone) / ALLOCATIONS,
+        Figure::SlowDown => alone.iterations_per_s / watched.iterations_per_s,
+        Figure::AddedTime => {
+            (watched.cpu_ns_per_iteration - alone.cpu_ns_per_iteration) / ALLOCATIONS
+        }
     })
 }
 
@@ -177,7 +175,7 @@ fn row_figures(rows: &[Row], rounds: &Rounds, place: usize, row: &Row) -> RowFig
     RowFigures {
         id: row.id,
         label: row.label,
-        allocations_per_s: Summary::of(runs().map(|run| run.iterations_per_s * ALLOCATIONS)),
+        allocations_per_s: Summary::of(runs().map(|run| run.pace.iterations_per_s * ALLOCATIONS)),
         slow_down: against_nothing(Figure::SlowDown),
         added_ns_per_allocation: against_nothing(Figure::AddedTime).filter(|_| !is_base),
         agent_cpu_ns_per_event: Summary::of(captures().filter_map(|c| c.cpu_ns_per_event)),
@@ -201,7 +199,7 @@ fn overhead_table(bench: &Bench, rows: &[RowFigures]) -> Table {
         header: vec![
             "",
             "slow-down ×",
-            "ns more per allocation",
+            "CPU ns more per allocation",
             "allocations/s",
             "agent CPU, ns/event",
             "agent peak",
@@ -246,24 +244,29 @@ mod tests {
 
     const THREE: [Row; 3] = [NOTHING, EXACT_PROFILE, EXACT];
 
+    /// A target that takes all of one CPU.
     fn at(iterations_per_s: f64) -> Option<Measurement> {
         Some(Measurement {
-            iterations_per_s,
+            pace: Pace {
+                iterations_per_s,
+                cpu_ns_per_iteration: 1e9 / iterations_per_s,
+            },
             capture: None,
         })
     }
 
     fn exact(iterations_per_s: f64, delivered: u64, lost: u64) -> Option<Measurement> {
-        Some(Measurement {
-            iterations_per_s,
-            capture: Some(Capture {
-                delivered,
-                hits: delivered + lost,
-                lost,
-                duration_s: 2.0,
-                cpu_ns_per_event: Some(90.0),
-                peak_bytes: Some(40_000_000),
-            }),
+        let capture = Capture {
+            delivered,
+            hits: delivered + lost,
+            lost,
+            duration_s: 2.0,
+            cpu_ns_per_event: Some(90.0),
+            peak_bytes: Some(40_000_000),
+        };
+        at(iterations_per_s).map(|run| Measurement {
+            capture: Some(capture),
+            ..run
         })
     }
 

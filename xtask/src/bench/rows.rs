@@ -29,7 +29,7 @@ pub(super) struct Ratio {
 pub(super) enum Figure {
     /// How many times slower the target is.
     SlowDown,
-    /// What an allocation takes longer.
+    /// What an allocation takes more of the target's CPU time.
     AddedTime,
 }
 
