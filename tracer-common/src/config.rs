@@ -13,6 +13,9 @@ pub const PROGRAM_ALLOC_DISPATCHED: &str = "alloc_dispatched";
 /// Program that records that a goroutine goes on where it may have changed its P.
 pub const PROGRAM_RESUME: &str = "resume";
 
+/// Program that does nothing, to measure what the probes cost without it.
+pub const PROGRAM_EMPTY: &str = "empty";
+
 /// Ring buffer of records.
 pub const MAP_EVENTS: &str = "EVENTS";
 /// Per-CPU array with one element: an array of [`crate::counter::SLOTS`] `u64`.

@@ -1,7 +1,10 @@
 //! Writes and builds a Go program of the size of the largest in production, for the live test of how tracer copes
 //! with those. Its code differs from function to function, so that no table of the executable is trivial.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -38,8 +41,8 @@ impl Size {
     }
 }
 
-/// Builds it as the program `large`.
-pub(crate) fn build(toolchain: &Toolchain, size: Size) -> Result<()> {
+/// Builds it as the program `large`, and gives its path.
+pub(crate) fn build(toolchain: &Toolchain, size: Size) -> Result<PathBuf> {
     let sources = workspace::target().join("large");
     write_sources(&sources, size.packages())?;
     let output = programs::directory()
@@ -59,7 +62,7 @@ pub(crate) fn build(toolchain: &Toolchain, size: Size) -> Result<()> {
         "{} has only {bytes} bytes",
         output.display()
     );
-    Ok(())
+    Ok(output)
 }
 
 /// Go's build cache goes by content, so that what is written again is not built again.

@@ -2,6 +2,7 @@
 //! chooses among them and prints the error of the one that failed.
 
 mod apt;
+mod bench;
 mod bpf_linker;
 mod bpf_toolchain;
 mod build;
@@ -35,6 +36,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    Bench(bench::Arguments),
     Build(build::Arguments),
     Capture(capture::Arguments),
     Demo(demo::Arguments),
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Build(arguments) => build::run(&arguments),
         Task::Capture(arguments) => capture::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),

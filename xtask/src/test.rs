@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         } else {
             large::Size::Everyday
         };
-        large::build(&go::toolchain(Some(go::NEWEST))?, size)
+        large::build(&go::toolchain(Some(go::NEWEST))?, size).map(drop)
     })?;
     step("work for the Go compiler", || {
         compiler::prepare(&go::toolchain(Some(go::NEWEST))?)

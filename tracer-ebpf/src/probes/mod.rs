@@ -1,4 +1,5 @@
 //! One file per family of probes.
 
 mod alloc;
+mod empty;
 mod resume;

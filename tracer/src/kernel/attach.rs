@@ -7,7 +7,7 @@ use super::probe::{self, Probe};
 use super::{KernelError, log};
 use crate::plan::ProbePlan;
 use crate::stream::RingSource;
-use crate::target::{FileOffset, Process};
+use crate::target::Process;
 use aya::Ebpf;
 use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::uprobe::{
@@ -18,7 +18,7 @@ use std::fs::File;
 use std::num::NonZeroU32;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
-use tracer_common::config::{self, Cookie, RowState, SWITCHES};
+use tracer_common::config::{self, RowState, SWITCHES};
 
 /// Probes that are in the target. Dropping it detaches them, which takes about 0.1 s each: see
 /// [`super::detach_in_background`].
@@ -68,20 +68,39 @@ impl Place {
         }
     }
 
-    /// Attaches `program` at an offset of the file.
+    /// The place of all probes of a process.
+    pub(super) fn of(process: &Process) -> Result<Self, KernelError> {
+        let pid = NonZeroU32::new(process.pid().unsigned_abs()).ok_or_else(|| gone(process))?;
+        let exe = process.exe_path();
+        let file = File::open(&exe).map_err(|source| {
+            let exe = exe.display().to_string();
+            explain(process, KernelError::Executable { exe, source })
+        })?;
+        Ok(Self::new(file, pid))
+    }
+
+    /// Attaches a probe, with the program that it names.
     pub(super) fn attach(
         &self,
         ebpf: &mut Ebpf,
-        program: &'static str,
-        offset: FileOffset,
-        cookie: Cookie,
-    ) -> Result<Result<UProbeLinkId, aya::programs::ProgramError>, KernelError> {
+        probe: &Probe,
+    ) -> Result<UProbeLinkId, KernelError> {
+        let Probe {
+            program,
+            cookie,
+            offset,
+            ref function,
+        } = *probe;
         let point = UProbeAttachPoint {
             location: UProbeAttachLocation::AbsoluteOffset(offset.0),
             cookie: Some(cookie.0),
         };
         let path = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
-        Ok(uprobe(ebpf, program)?.attach(point, path, self.scope))
+        let attached = uprobe(ebpf, program)?.attach(point, path, self.scope);
+        attached.map_err(|source| KernelError::Attach {
+            function: function.clone(),
+            source: Box::new(source),
+        })
     }
 }
 
@@ -148,22 +167,10 @@ pub fn attach(
         RingBuf::try_from(events).map_err(|source| map_error(config::MAP_EVENTS, source))?;
     let mut source = RingSource::new(events);
     let hit_cost = calibrate::measure(&mut ebpf, &mut switches, &mut source, plan.rows.len());
-    let gone = || KernelError::TargetExited { pid: process.pid() };
-    let pid = NonZeroU32::new(process.pid().unsigned_abs()).ok_or_else(gone)?;
-    let exe = process.exe_path();
-    let file = File::open(&exe).map_err(|source| {
-        if !process.is_alive() {
-            return gone();
-        }
-        KernelError::Executable {
-            exe: exe.display().to_string(),
-            source,
-        }
-    })?;
     let mut attached = Attached {
         baseline: counters::read(&ebpf)?,
         ebpf,
-        place: Place::new(file, pid),
+        place: Place::of(process)?,
         rows: Vec::new(),
         yield_points: 0,
         switches,
@@ -172,40 +179,39 @@ pub fn attach(
     };
     attached
         .attach_all(plan, settings)
-        .map_err(|error| if process.is_alive() { error } else { gone() })?;
+        .map_err(|error| explain(process, error))?;
     if process.is_alive() {
         Ok((attached, source))
     } else {
-        Err(gone())
+        Err(gone(process))
     }
+}
+
+/// What it means that something failed: often that the target has exited.
+pub(super) fn explain(process: &Process, error: KernelError) -> KernelError {
+    if process.is_alive() {
+        error
+    } else {
+        gone(process)
+    }
+}
+
+fn gone(process: &Process) -> KernelError {
+    KernelError::TargetExited { pid: process.pid() }
 }
 
 impl Attached {
     fn attach_all(&mut self, plan: &ProbePlan, settings: &Settings) -> Result<(), KernelError> {
         for (number, probe) in (0..=u8::MAX).zip(probe::of_rows(plan)) {
-            let link = Some(self.attach_probe(&probe)?);
+            let link = Some(self.place.attach(&mut self.ebpf, &probe)?);
             self.rows.push(Row { probe, link });
             self.switches.set_row(number, RowState::EXACT)?;
         }
-        for probe in probe::of_yield_points(plan, settings) {
-            self.attach_probe(&probe)?;
+        for probe in probe::of_yield_points(plan, settings.leaves_out_tiny()) {
+            self.place.attach(&mut self.ebpf, &probe)?;
             self.yield_points += 1;
         }
         Ok(())
-    }
-
-    fn attach_probe(&mut self, probe: &Probe) -> Result<UProbeLinkId, KernelError> {
-        let Probe {
-            program,
-            cookie,
-            offset,
-            ref function,
-        } = *probe;
-        let link = self.place.attach(&mut self.ebpf, program, offset, cookie)?;
-        link.map_err(|source| KernelError::Attach {
-            function: function.clone(),
-            source: Box::new(source),
-        })
     }
 
     /// Number of probes.
@@ -257,13 +263,8 @@ impl Attached {
     /// The kernel refuses: the target may have exited.
     pub fn attach_row(&mut self, row: u8) -> Result<(), KernelError> {
         let number = usize::from(row);
-        let Some(probe) = self.rows.get(number).filter(|row| row.link.is_none()) else {
-            return Ok(());
-        };
-        let probe = probe.probe.clone();
-        let link = self.attach_probe(&probe)?;
-        if let Some(row) = self.rows.get_mut(number) {
-            row.link = Some(link);
+        if let Some(row) = self.rows.get_mut(number).filter(|row| row.link.is_none()) {
+            row.link = Some(self.place.attach(&mut self.ebpf, &row.probe)?);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! Hides the function, which is called with registers and a stack as a Go allocation has them.
 
 use super::attach::{Place, Switches};
+use super::probe::Probe;
 use crate::stream::{RingSource, Source as _};
 use crate::target::FileOffset;
 use aya::Ebpf;
@@ -41,10 +42,14 @@ pub(super) fn measure(
     }
     let place = own_place()?;
     let offset = own_offset(function::address())?;
-    let cookie = Cookie::new(ROW, false, Tiny::Never);
+    let probe = Probe {
+        program: config::PROGRAM_ALLOC,
+        cookie: Cookie::new(ROW, false, Tiny::Never),
+        offset,
+        function: "calibration".to_owned(),
+    };
     // Stays attached until the capture ends: nothing calls the function again, and detaching would hold up the rest.
-    let attached = place.attach(ebpf, config::PROGRAM_ALLOC, offset, cookie);
-    attached.ok()?.ok()?;
+    place.attach(ebpf, &probe).ok()?;
     let cost = compare(switches);
     // Whatever happened: nothing records before the capture starts, and nothing is left of this.
     switches.set_row(ROW, RowState::OFF).ok()?;

@@ -1,6 +1,5 @@
 //! What is attached where: from the rows of a plan to programs, cookies and file offsets.
 
-use super::load::Settings;
 use crate::plan::{Dispatch, PlanRow, Pointers, ProbePlan};
 use crate::target::FileOffset;
 use tracer_common::config::{self, Cookie, Tiny};
@@ -51,8 +50,8 @@ pub(super) fn of_rows(plan: &ProbePlan) -> Vec<Probe> {
 
 /// The probes of the places where goroutines go on; none if some tiny objects are left out and have no record to
 /// correct.
-pub(super) fn of_yield_points(plan: &ProbePlan, settings: &Settings) -> Vec<Probe> {
-    if settings.leaves_out_tiny() {
+pub(super) fn of_yield_points(plan: &ProbePlan, leaves_out_tiny: bool) -> Vec<Probe> {
+    if leaves_out_tiny {
         return Vec::new();
     }
     let points = plan.yield_points.iter().map(|point| Probe {

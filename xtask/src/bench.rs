@@ -1,0 +1,298 @@
+//! `cargo xtask bench`: what tracing costs, measured on this machine in one run, beside the alternatives. Each section
+//! is a module with a table of its own; this one prepares what they share and writes what they found.
+
+mod attach;
+mod budget;
+mod churn;
+mod example;
+mod loss;
+mod machine;
+mod observer;
+mod overhead;
+mod pairs;
+mod process;
+mod replay;
+mod rows;
+mod stats;
+mod symbols;
+mod table;
+
+use std::{
+    io::{Write as _, stdout},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::ValueEnum as _;
+use serde_json::{Value, json};
+
+use self::{
+    budget::Budget,
+    machine::Machine,
+    table::{Style, Table},
+};
+use crate::{
+    apt,
+    build::{self, Profile},
+    command, go, large,
+    sudo::{self, Privilege},
+    workspace,
+};
+
+/// Version of the document that `--json` writes.
+const SCHEMA: &str = "tracer.bench/1";
+
+/// Measure what tracing costs on this machine, beside the alternatives
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only this section; may be repeated
+    #[arg(long = "section", value_enum, value_name = "NAME")]
+    sections: Vec<Section>,
+    /// Go version of the measured program: a release, or an exact version
+    #[arg(long, value_name = "VERSION", default_value = go::NEWEST)]
+    go: String,
+    /// Fewer and shorter rounds: figures to look at, not to publish
+    #[arg(long)]
+    quick: bool,
+    /// Let the run that must lose nothing last a minute
+    #[arg(long, conflicts_with = "quick")]
+    long: bool,
+    /// Write one JSON document
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Write the tables in Markdown, as the README has them
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// A part of the bench that can be run by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Section {
+    /// Target slow-down and agent cost, row by row
+    Overhead,
+    /// Exact mode against Go's own exact profiler, by Go version
+    Pairs,
+    /// Events lost, by ring size
+    Loss,
+    /// Time to attach, to the first event and to the report, by size of the executable
+    Attach,
+    /// Agent memory and CPU by sites and stacks, on synthetic events
+    Replay,
+    /// Naming of program counters, beside the usual tools
+    Symbols,
+}
+
+/// What the sections share.
+#[derive(Debug)]
+struct Bench {
+    privilege: Privilege,
+    /// Go version of the measured program.
+    version: &'static str,
+    quick: bool,
+    rounds: usize,
+    /// How long one run is measured, and how long it is left alone before.
+    window: Duration,
+    settle: Duration,
+    /// Whether the run that must lose nothing lasts a minute.
+    long: bool,
+    /// Whether bpftrace is there, or why not.
+    bpftrace: Result<(), String>,
+}
+
+/// What a section found.
+#[derive(Debug)]
+struct Outcome {
+    tables: Vec<Table>,
+    budgets: Vec<Budget>,
+    data: Value,
+}
+
+impl Section {
+    fn run(self, bench: &Bench) -> Result<Outcome> {
+        match self {
+            Self::Overhead => overhead::run(bench),
+            Self::Pairs => pairs::run(bench),
+            Self::Loss => loss::run(bench),
+            Self::Attach => attach::run(bench),
+            Self::Replay => replay::run(bench),
+            Self::Symbols => symbols::run(bench),
+        }
+    }
+
+    /// As it is typed, and as it is called in the document.
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+impl Bench {
+    fn prepare(arguments: &Arguments) -> Result<Self> {
+        let version = churn::version(&arguments.go)?;
+        let privilege =
+            Privilege::obtain("to attach to the kernel: only the observers run with it")?;
+        build::agent(Profile::Release)?;
+        build_examples()?;
+        let bpftrace = find_bpftrace(&privilege).map_err(|error| format!("{error:#}"));
+        process::adopt_orphans()?;
+        let (rounds, window) = match arguments.quick {
+            true => (2, Duration::from_secs(1)),
+            false => (5, Duration::from_secs(2)),
+        };
+        Ok(Self {
+            privilege,
+            version,
+            quick: arguments.quick,
+            rounds,
+            window,
+            settle: Duration::from_millis(300),
+            long: arguments.long,
+            bpftrace,
+        })
+    }
+
+    /// An example of the agent's package.
+    fn example(&self, name: &str) -> PathBuf {
+        workspace::target().join("release/examples").join(name)
+    }
+
+    /// The executable of 100 MB, or with `--quick` a tenth of that. It is built once.
+    fn large(&self) -> Result<PathBuf> {
+        let size = match self.quick {
+            true => large::Size::Everyday,
+            false => large::Size::Full,
+        };
+        large::build(&go::toolchain(Some(self.version))?, size)
+    }
+
+    /// A subcommand of the agent that looks at a process.
+    fn agent(&self, subcommand: &str, pid: u32) -> Command {
+        let mut command = self.privilege.command(workspace::agent());
+        command.args([subcommand, "--pid", &pid.to_string()]);
+        command
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let machine = Machine::look();
+    let bench = Bench::prepare(arguments)?;
+    let sections = match arguments.sections.as_slice() {
+        [] => Section::value_variants(),
+        some => some,
+    };
+    let mut outcomes = Vec::new();
+    let mut failures = Vec::new();
+    for section in sections {
+        match section.run(&bench) {
+            Ok(outcome) => outcomes.push((section.name(), outcome)),
+            Err(error) => failures.push(format!("{}: {error:#}", section.name())),
+        }
+    }
+    let written = if arguments.json {
+        document(&machine, &outcomes)?
+    } else if arguments.markdown {
+        tables(&machine, &outcomes, Style::Markdown)
+    } else {
+        tables(&machine, &outcomes, Style::Text)
+    };
+    stdout()
+        .write_all(written.as_bytes())
+        .context("cannot write the figures")?;
+    ensure!(
+        failures.is_empty(),
+        "sections that failed:\n{}",
+        failures.join("\n")
+    );
+    Ok(())
+}
+
+fn build_examples() -> Result<()> {
+    let mut build = workspace::cargo();
+    build.args(["build", "--quiet", "--locked", "--release"]);
+    command::run(build.args(["--package", "tracer", "--examples"]))
+}
+
+/// Installs bpftrace where it is missing and that is possible.
+fn find_bpftrace(privilege: &Privilege) -> Result<()> {
+    if sudo::in_path("bpftrace") {
+        return Ok(());
+    }
+    if !apt::is_here() {
+        bail!("bpftrace is missing, and there is no apt to install it with");
+    }
+    if apt::has_no_lists() {
+        apt::update(privilege)?;
+    }
+    apt::install(privilege, &["bpftrace"], "to compare with")
+        .context("bpftrace is missing and cannot be installed")
+}
+
+fn budgets(outcomes: &[(String, Outcome)]) -> Vec<Budget> {
+    let each = outcomes.iter().flat_map(|(_, outcome)| &outcome.budgets);
+    each.cloned().collect()
+}
+
+fn document(machine: &Machine, outcomes: &[(String, Outcome)]) -> Result<String> {
+    let sections: serde_json::Map<String, Value> = outcomes
+        .iter()
+        .map(|(name, outcome)| (name.clone(), outcome.data.clone()))
+        .collect();
+    let document = json!({
+        "schema": SCHEMA,
+        "machine": machine,
+        "sections": sections,
+        "budgets": budgets(outcomes),
+    });
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+fn tables(machine: &Machine, outcomes: &[(String, Outcome)], style: Style) -> String {
+    let of_sections = outcomes.iter().flat_map(|(_, outcome)| &outcome.tables);
+    let budgets = budgets(outcomes);
+    let last = (!budgets.is_empty()).then(|| budget::table(&budgets));
+    let mut text = machine.line() + "\n";
+    for table in of_sections.chain(&last) {
+        text.push('\n');
+        text += &table.render(style);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use self::budget::Limit;
+    use super::*;
+
+    fn outcome() -> Outcome {
+        Outcome {
+            tables: Vec::new(),
+            budgets: vec![Budget::new("loss", Limit::AtMost(0.0), 0.0, "%")],
+            data: json!({"rows": [{"lost": null}]}),
+        }
+    }
+
+    #[test]
+    fn the_document_has_every_section_and_no_figure_for_what_was_not_measured() {
+        let text = document(&Machine::look(), &[("overhead".to_owned(), outcome())]).unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(document["schema"], SCHEMA);
+        assert_eq!(
+            document["sections"]["overhead"]["rows"][0]["lost"],
+            Value::Null
+        );
+        assert_eq!(document["budgets"][0]["met"], true);
+        assert!(document["machine"]["kernel"].is_string());
+    }
+
+    #[test]
+    fn the_budgets_are_the_last_table() {
+        let text = tables(
+            &Machine::look(),
+            &[("loss".to_owned(), outcome())],
+            Style::Markdown,
+        );
+        assert!(text.contains("\n**Budgets**\n\n| what |"), "{text}");
+    }
+}
