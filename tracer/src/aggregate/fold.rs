@@ -1,6 +1,7 @@
 //! Stacks beyond the bound, each reduced to its inner frames: the site stays exact, outer callers are given up.
 //!
-//! First to a fixed number of frames; when these are too many as well, to the site and its caller.
+//! First to a fixed number of frames; when these are too many as well, to the site and its caller, at last to the site
+//! alone.
 
 use super::StackMap;
 use crate::decode::{StackDefinition, StackId};
@@ -12,8 +13,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 pub(super) const INNER_FRAMES: usize = 12;
 /// Most different stacks of that length.
 const MAX_INNER: usize = 25_000;
+/// Most different folded stacks of that length or of a site and its caller.
+pub(super) const MAX_WITH_CALLER: usize = 50_000;
 /// Most different folded stacks.
-pub(super) const MAX_FOLDS: usize = 50_000;
+pub(super) const MAX_FOLDS: usize = 150_000;
 /// Most stacks that are remembered as folded: what fits into a map of 2^21 places of 17 bytes.
 const MAX_FOLDED: usize = 1_800_000;
 
@@ -69,9 +72,11 @@ impl Folded {
         };
         let mut pcs: Vec<u64> = definition.frames().take(INNER_FRAMES).collect();
         let mut fold = identity(&pcs);
-        if !self.folds.contains_key(&fold) && self.folds.len() >= MAX_INNER {
-            pcs.truncate(site_and_caller(&pcs, &*self.code));
-            fold = identity(&pcs);
+        for (bound, callers) in [(MAX_INNER, 1), (MAX_WITH_CALLER, 0)] {
+            if !self.folds.contains_key(&fold) && self.folds.len() >= bound {
+                pcs.truncate(up_to_site(&pcs, &*self.code) + callers);
+                fold = identity(&pcs);
+            }
         }
         let known = self.folds.contains_key(&fold);
         if count >= MAX_FOLDED || (!known && self.folds.len() >= MAX_FOLDS) {
@@ -85,10 +90,10 @@ impl Folded {
     }
 }
 
-/// Frames up to the caller of the innermost one outside the runtime. The first is the probed allocation function.
-fn site_and_caller(pcs: &[u64], code: &dyn CodeFacts) -> usize {
+/// Frames up to the innermost one outside the runtime. The first is the probed allocation function.
+fn up_to_site(pcs: &[u64], code: &dyn CodeFacts) -> usize {
     let site = pcs.iter().position(|pc| !code.is_runtime(*pc));
-    site.map_or(pcs.len(), |site| site + 2)
+    site.map_or(pcs.len(), |site| site + 1)
 }
 
 fn identity(pcs: &[u64]) -> StackId {
@@ -113,8 +118,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shortest_fold_ends_at_the_caller_of_the_site() {
-        assert_eq!(site_and_caller(&[1, 2, 200, 300, 400], &LowIsRuntime), 4);
-        assert_eq!(site_and_caller(&[1, 2, 3], &LowIsRuntime), 3);
+    fn the_site_is_the_innermost_frame_outside_the_runtime() {
+        assert_eq!(up_to_site(&[1, 2, 200, 300, 400], &LowIsRuntime), 3);
+        assert_eq!(up_to_site(&[1, 2, 3], &LowIsRuntime), 3);
     }
 }

@@ -471,7 +471,7 @@ mod tests {
     #[test]
     fn when_folds_are_too_many_the_site_and_its_caller_remain() {
         let mut aggregator = Aggregator::for_tests();
-        for stack in 0..(MAX_STACKS + fold::MAX_FOLDS) as u64 {
+        for stack in 0..(MAX_STACKS + fold::MAX_WITH_CALLER) as u64 {
             // Recursion: the third caller differs in every stack.
             let frames = [1, 2, 500, 600, 1 << 20 | stack, 700];
             aggregator.apply(decode(&encoded::stack(stack, &frames)));
@@ -485,6 +485,25 @@ mod tests {
                 .values()
                 .any(|frames| *frames.pcs == [1, 2, 500, 600])
         );
+    }
+
+    #[test]
+    fn when_callers_are_too_many_the_site_remains() {
+        let mut aggregator = Aggregator::for_tests();
+        let stacks = (MAX_STACKS + 2 * fold::MAX_WITH_CALLER) as u64;
+        for stack in 0..stacks {
+            let frames = [1, 2, 500, 1 << 20 | stack, 700];
+            aggregator.apply(decode(&encoded::stack(stack, &frames)));
+            aggregator.apply(decode(&encoded::alloc(0, stack, 16, 0)));
+        }
+        let totals = aggregator.into_totals();
+        assert_eq!((totals.sums.allocs, totals.overflowed), (stacks, 0));
+        let site = totals
+            .frames
+            .iter()
+            .find(|(_, frames)| *frames.pcs == [1, 2, 500]);
+        let allocs = totals.stacks[site.unwrap().0].sums.allocs;
+        assert_eq!(allocs, fold::MAX_WITH_CALLER as u64);
     }
 
     #[test]
