@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Bench, process::Process};
 
 /// What is measured is every allocation, unless a row names another mode.
-const EXACT: [&str; 2] = ["--mode", "exact"]; 0] = [];
+const EXACT: [&str; 2] = ["--mode", "exact"];
 
 /// From the start of an observer until all its probes are live.
 const ATTACH_LIMIT: Duration = Duration::from_secs(60);
