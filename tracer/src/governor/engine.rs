@@ -167,8 +167,8 @@ impl Engine {
             }
             Action::Close(row) => {
                 host.set_row(row, RowState::OFF)?;
-                let progress = host.observe()?.progress;
-                self.policy.windows().closed(row, progress);
+                let now = host.observe()?;
+                self.policy.windows().closed(row, now);
                 host.take_out(row);
                 Ok(())
             }

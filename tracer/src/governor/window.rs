@@ -17,6 +17,8 @@ const AIM: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_millis(200);
 /// Least progress of a window: the runtime counts bytes when a span is full, 8 KiB or more.
 const LEAST_BYTES: f64 = 256.0 * 1024.0;
+/// How many times longer than that a window may be.
+const MOST_LONGER: f64 = 4.0;
 /// Rest after a window before one may open early.
 const REST: Duration = Duration::from_millis(500);
 /// A window that costs so many times what was expected is cut short.
@@ -53,8 +55,8 @@ struct Current {
     asked: Observation,
     /// When it opened, as soon as it has.
     opened: Option<Observation>,
-    /// Whether its probe is on its way out.
-    closed: bool,
+    /// When it was over; its probe is on its way out since then.
+    closed: Option<Observation>,
     /// What it cost besides the hits that were counted, in nanoseconds.
     uncounted_ns: f64,
 }
@@ -75,12 +77,16 @@ impl Schedule {
 
     /// Whether a window is open.
     pub(super) fn is_open(&self) -> bool {
-        self.current.as_ref().is_some_and(|current| !current.closed)
+        self.current
+            .as_ref()
+            .is_some_and(|current| current.closed.is_none())
     }
 
     /// Whether the last window is over but for its probe, which is on its way out.
     pub(super) fn is_closing(&self) -> bool {
-        self.current.as_ref().is_some_and(|current| current.closed)
+        self.current
+            .as_ref()
+            .is_some_and(|current| current.closed.is_some())
     }
 
     /// Whether no row is in windows.
@@ -161,7 +167,7 @@ impl Schedule {
             row,
             asked: now.clone(),
             opened: None,
-            closed: false,
+            closed: None,
             uncounted_ns: 0.0,
         });
         Some(Action::Open { row, early })
@@ -204,13 +210,13 @@ impl Schedule {
         hits as f64 * budget.cost().recorded_ns / rates.own_ns(budget.cost())
     }
 
-    /// The window of `row` is over, at this progress; its probe is on its way out.
-    pub(super) fn closed(&mut self, row: u8, progress: u64) {
-        if let Some(current) = &mut self.current {
-            current.closed = true;
-        }
+    /// The window of `row` is over; its probe is on its way out.
+    pub(super) fn closed(&mut self, row: u8, now: Observation) {
         if let Some(member) = self.rows.get_mut(&row) {
-            member.account.close(progress);
+            member.account.close(now.progress);
+        }
+        if let Some(current) = &mut self.current {
+            current.closed = Some(now);
         }
     }
 
@@ -233,15 +239,22 @@ impl Schedule {
             "window of row {}: {:?} from decision to end, {:?} open, cost {:.1} ms, {:.1} ms of it uncounted",
             current.row,
             whole.at,
-            current.opened.as_ref().map(|opened| now.since(opened).at),
+            current
+                .opened
+                .as_ref()
+                .zip(current.closed.as_ref())
+                .map(|(opened, closed)| closed.since(opened).at),
             cost / 1e6,
             current.uncounted_ns / 1e6
         );
         self.window_ns = 0.7 * self.window_ns + 0.3 * cost;
         if let Some(member) = self.rows.get_mut(&current.row)
-            && let Some(opened) = &current.opened
+            && let Some((opened, closed)) = current.opened.as_ref().zip(current.closed.as_ref())
         {
-            let wanted = length(&now.since(opened));
+            // A window that costs little beside its end can as well be longer.
+            let counted = (cost - current.uncounted_ns).max(1.0);
+            let longer = (current.uncounted_ns / counted).clamp(1.0, MOST_LONGER);
+            let wanted = length(&closed.since(opened)) * longer;
             member.bytes = 0.7 * member.bytes + 0.3 * wanted;
         }
         self.rest_from = Some(now.clone());
