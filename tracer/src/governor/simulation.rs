@@ -309,7 +309,7 @@ fn a_surge_stays_within_the_budget_and_is_estimated() {
             off <= 3.0 * error + 0.01 * truth,
             "row {row}: off by {off} of {truth}, standard error {error}"
         );
-        assert!(error < 0.1 * truth, "row {row}: {error} of {truth}");
+        assert!(error < 0.2 * truth, "row {row}: {error} of {truth}");
     }
 }
 
