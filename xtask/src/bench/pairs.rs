@@ -26,12 +26,20 @@ const RATIO: Ratio = Ratio {
     limit: Limit::AtMost(0.8),
 };
 
+/// The same by what an allocation takes more of the target's CPU time, which nothing else on the machine changes.
+const CPU_RATIO: Ratio = Ratio {
+    what: "CPU time added to an allocation: exact over Go's own exact profiler",
+    figure: Figure::AddedTime,
+    ..RATIO
+};
+
 #[derive(Debug, Serialize)]
 struct Version {
     go: &'static str,
     profile_slow_down: Option<Summary>,
     exact_slow_down: Option<Summary>,
     ratio: Option<Summary>,
+    added_cpu_ratio: Option<Summary>,
 }
 
 pub(super) fn run(bench: &Bench) -> Result<Outcome> {
@@ -59,6 +67,7 @@ fn pairs(bench: &Bench, go: &'static str) -> Result<Version> {
         profile_slow_down: slow_down(&EXACT_PROFILE),
         exact_slow_down: slow_down(&EXACT),
         ratio: compare(&ROWS, &rounds, &RATIO),
+        added_cpu_ratio: compare(&ROWS, &rounds, &CPU_RATIO),
     })
 }
 
@@ -69,6 +78,7 @@ fn table(versions: &[Version]) -> Table {
             table::range(version.profile_slow_down),
             table::range(version.exact_slow_down),
             table::range(version.ratio),
+            table::range(version.added_cpu_ratio),
             table::optional(version.ratio, |ratio| ratio.count.to_string()),
         ]
     });
@@ -79,6 +89,7 @@ fn table(versions: &[Version]) -> Table {
             "profiler, slow-down ×",
             "tracer, slow-down ×",
             "tracer / profiler",
+            "the same by CPU time added",
             "pairs",
         ],
         rows: rows.collect(),
