@@ -55,18 +55,21 @@ fn record(ctx: &ProbeContext) {
     };
     let (time, timed) = timestamp();
     let flags = timed | tiny::flag(&regs, cookie.tiny());
-    let sent = emit::record(AllocRecord {
-        header: RecordHeader {
-            kind: KIND_ALLOC,
-            row: cookie.row(),
-            flags,
-            time,
+    let sent = emit::record(
+        regs.goroutine,
+        AllocRecord {
+            header: RecordHeader {
+                kind: KIND_ALLOC,
+                row: cookie.row(),
+                flags,
+                time,
+            },
+            stack,
+            size,
+            type_pointer: regs.argument1,
+            goroutine: regs.goroutine,
         },
-        stack,
-        size,
-        type_pointer: regs.argument1,
-        goroutine: regs.goroutine,
-    });
+    );
     if !sent {
         count(Counter::LostRingFull);
     }
@@ -78,7 +81,7 @@ fn interned_stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie) -> Optio
     let slot = scratch::claim()?;
     let stack = stack::walk(regs, cookie.frame_set_up(), slot);
     let flags = stack::flags(slot);
-    if intern::define_once(&mut slot.stack) {
+    if intern::define_once(regs.goroutine, &mut slot.stack) {
         announce(ctx, &slot.stack);
     }
     scratch::release(slot);

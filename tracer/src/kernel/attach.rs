@@ -2,6 +2,7 @@
 
 use super::counters::{self, Counters};
 use super::load::{Settings, load, uprobe};
+use super::rings::Rings;
 use super::{KernelError, log};
 use crate::plan::{Dispatch, PlanRow, Pointers, ProbePlan};
 use crate::stream::RingSource;
@@ -42,7 +43,8 @@ pub fn attach(
     plan: &ProbePlan,
     settings: &Settings,
 ) -> Result<(Attached, RingSource), KernelError> {
-    let mut ebpf = load(settings)?;
+    let rings = Rings::of_host(settings.ring_bytes, settings.rings);
+    let mut ebpf = load(settings, &rings)?;
     let log = if settings.verbose {
         Some(log::Reader::start(&mut ebpf)?)
     } else {
@@ -50,8 +52,12 @@ pub fn attach(
     };
     let switches = Array::try_from(take_map(&mut ebpf, config::MAP_SWITCHES)?)
         .map_err(|source| map_error(config::MAP_SWITCHES, source))?;
-    let events = RingBuf::try_from(take_map(&mut ebpf, config::MAP_EVENTS)?)
-        .map_err(|source| map_error(config::MAP_EVENTS, source))?;
+    let events = rings
+        .names()
+        .map(|name| {
+            RingBuf::try_from(take_map(&mut ebpf, name)?).map_err(|source| map_error(name, source))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     let probes = probes(plan, settings);
     attach_all(&mut ebpf, process, &probes)?;
     Ok((

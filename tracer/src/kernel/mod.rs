@@ -10,6 +10,7 @@ mod load;
 mod log;
 mod object;
 mod preflight;
+mod rings;
 
 pub use attach::{Attached, attach};
 pub use counters::Counters;
