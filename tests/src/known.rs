@@ -4,13 +4,13 @@ use crate::{Agent, Program};
 use serde_json::Value;
 
 /// Traces a `known` that has just been started, from its first measured allocation to its last; gives the capture and
-/// the program's own figures.
+/// the program's own figures. `options` are the agent's.
 ///
 /// # Panics
 /// One of the two does not do its part.
-pub fn trace_known(mut known: Program) -> (Value, Value) {
+pub fn trace_known(mut known: Program, options: &[&str]) -> (Value, Value) {
     known.wait_for("ready");
-    let agent = Agent::record(known.pid(), &["--mode", "exact"]);
+    let agent = Agent::record(known.pid(), options);
     agent.wait_attached();
     known.go_on();
     known.wait_for("done");

@@ -180,14 +180,16 @@ fn nothing_is_lost_at_full_speed_on_both_cores() {
 #[test]
 fn a_full_ring_is_counted_not_hidden() {
     let program = churn(&["-goroutines", "2"]);
-    let agent = Agent::record(program.pid(), &["--ring-size", "4KiB", "--duration", "1s"]);
-    let capture = agent.wait().capture();
-    assert!(
-        number(&capture, "/completeness/lost/ring_full") > 0,
-        "{}",
-        capture["completeness"]
-    );
-    assert_accounted(&capture);
+    for rings in ["1", "2"] {
+        let options = ["--ring-size", "8KiB", "--rings", rings, "--duration", "1s"];
+        let capture = Agent::record(program.pid(), &options).wait().capture();
+        assert!(
+            number(&capture, "/completeness/lost/ring_full") > 0,
+            "{}",
+            capture["completeness"]
+        );
+        assert_accounted(&capture);
+    }
 }
 
 #[test]

@@ -40,7 +40,8 @@ const SCANNED: [(&str, u64); 6] = [
 
 /// Traces `known` with a Go version.
 fn traced(version: &str) -> (Value, Value) {
-    let (capture, expected) = trace_known(Program::start(version, "known", &["-calls", "300"]));
+    let (capture, expected) =
+        trace_known(Program::start(version, "known", &["-calls", "300"]), &[]);
     assert_accounted(&capture);
     (capture, expected)
 }

@@ -1,7 +1,7 @@
 //! What user space sets in the kernel half: names of programs, maps and globals, the state of a row, and the attach
 //! cookie.
 
-use crate::limits::MAX_ROWS;
+use crate::limits::{MAX_RINGS, MAX_ROWS};
 use crate::record::{MAX_DISTANCE_LOG2, MAX_WINDOW};
 
 /// Program that records an allocation: size in the first, type in the second argument register.
@@ -16,8 +16,10 @@ pub const PROGRAM_RESUME: &str = "resume";
 /// Program that does nothing, to measure what the probes cost without it.
 pub const PROGRAM_EMPTY: &str = "empty";
 
-/// Ring buffer of records.
-pub const MAP_EVENTS: &str = "EVENTS";
+/// Ring buffers of records. A goroutine's records all go to one ring, so that their order is kept.
+pub const MAP_EVENTS: [&str; MAX_RINGS] = [
+    "EVENTS_0", "EVENTS_1", "EVENTS_2", "EVENTS_3", "EVENTS_4", "EVENTS_5", "EVENTS_6", "EVENTS_7",
+];
 /// Per-CPU array with one element: an array of [`crate::counter::SLOTS`] `u64`.
 pub const MAP_COUNTERS: &str = "COUNTERS";
 /// Array of one element, the [`SWITCHES`] words that user space changes while the programs run: a data section of the
@@ -36,6 +38,8 @@ pub const RECORDING_ON: u64 = 1;
 /// Programs return at once. The initial state.
 pub const RECORDING_OFF: u64 = 0;
 
+/// Global `u64`: how many of [`MAP_EVENTS`] are written to, a power of two.
+pub const GLOBAL_RINGS: &str = "RINGS";
 /// Global `u64`: seed of the stack hash.
 pub const GLOBAL_HASH_SEED: &str = "HASH_SEED";
 /// Global `u64`: allocations of fewer bytes are left out. At least 1: size 0 allocates nothing.

@@ -16,8 +16,9 @@ pub const SEEN_STACKS: u32 = 1 << 16;
 /// assumed.
 pub const SCRATCH_SLOTS: u32 = 4;
 
-/// Default size of the event ring: about 350,000 events, which two cores need a fifth of a second to produce.
-pub const DEFAULT_RING_BYTES: u32 = 1 << 24;
+/// Most event rings, a power of two. A ring has one lock, which all CPUs that write to it wait for; maps of maps would
+/// allow any number, but a look-up in one costs a hit more than a choice among eight.
+pub const MAX_RINGS: usize = 8;
 
 /// Most rows of one probe plan: the row number travels in one byte.
 pub const MAX_ROWS: usize = 256;

@@ -1,20 +1,57 @@
-//! The only file that touches the ring buffer.
+//! The only file that touches the ring buffers.
 //!
 //! Nothing wakes user space: it polls on a short timer, because a wake-up for each event costs more than the event.
 
+use crate::settings;
 use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_ringbuf_output, macros::map, maps::RingBuf,
 };
-use tracer_common::limits::{DEFAULT_RING_BYTES, MAX_FRAMES};
+use tracer_common::limits::MAX_FRAMES;
 use tracer_common::record::{KIND_STACK, STACK_HEADER_BYTES, StackRecord};
 
-#[map]
-static EVENTS: RingBuf = RingBuf::with_byte_size(DEFAULT_RING_BYTES, 0);
+/// User space sets the size of each: see [`tracer_common::config::MAP_EVENTS`].
+const ANY_SIZE: u32 = 1 << 16;
 
-/// Sends a record of fixed size; false if the ring is full.
+#[map]
+static EVENTS_0: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
+#[map]
+static EVENTS_1: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
+#[map]
+static EVENTS_2: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
+#[map]
+static EVENTS_3: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
+#[map]
+static EVENTS_4: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
+#[map]
+static EVENTS_5: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
+#[map]
+static EVENTS_6: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
+#[map]
+static EVENTS_7: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
+
+/// The ring for the records of a goroutine.
+///
+/// Not that of the CPU: a goroutine migrates, and what its resumption says is about the record before it. The verifier
+/// knows how many rings there are, and leaves only the ways to these in the program.
 #[inline(always)]
-pub fn record<T: 'static>(record: T) -> bool {
-    let Some(mut entry) = EVENTS.reserve::<T>(0) else {
+fn ring(goroutine: u64) -> &'static RingBuf {
+    // Fibonacci hashing: addresses of `g` differ in their middle bits.
+    match (goroutine.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) & (settings::rings() - 1) {
+        0 => &EVENTS_0,
+        1 => &EVENTS_1,
+        2 => &EVENTS_2,
+        3 => &EVENTS_3,
+        4 => &EVENTS_4,
+        5 => &EVENTS_5,
+        6 => &EVENTS_6,
+        _ => &EVENTS_7,
+    }
+}
+
+/// Sends a record of fixed size; false if the goroutine's ring is full.
+#[inline(always)]
+pub fn record<T: 'static>(goroutine: u64, record: T) -> bool {
+    let Some(mut entry) = ring(goroutine).reserve::<T>(0) else {
         return false;
     };
     entry.write(record);
@@ -22,9 +59,9 @@ pub fn record<T: 'static>(record: T) -> bool {
     true
 }
 
-/// Sends a stack definition; false if the ring is full.
+/// Sends a stack definition; false if the goroutine's ring is full.
 #[inline(always)]
-pub fn stack(stack: &mut StackRecord) -> bool {
+pub fn stack(goroutine: u64, stack: &mut StackRecord) -> bool {
     stack.header.kind = KIND_STACK;
     stack.header.row = 0;
     stack.header.time = 0;
@@ -35,14 +72,9 @@ pub fn stack(stack: &mut StackRecord) -> bool {
     }
     let bytes = STACK_HEADER_BYTES as u64 + 8 * depth;
     let data = (&raw mut *stack).cast();
+    let ring: *const RingBuf = ring(goroutine);
     // SAFETY: `data` has at least `bytes` initialized bytes: the map value is zeroed at creation.
-    let result = unsafe {
-        bpf_ringbuf_output(
-            (&raw const EVENTS).cast_mut().cast(),
-            data,
-            bytes,
-            BPF_RB_NO_WAKEUP as u64,
-        )
-    };
+    let result =
+        unsafe { bpf_ringbuf_output(ring.cast_mut().cast(), data, bytes, BPF_RB_NO_WAKEUP as u64) };
     result == 0
 }

@@ -13,9 +13,9 @@ use tracer_common::record::StackRecord;
 #[map]
 static SEEN: Array<u64> = Array::with_max_entries(SEEN_STACKS, 0);
 
-/// Sends `stack` unless user space has it; true if it was sent now.
+/// Sends `stack`, met by `goroutine`, unless user space has it; true if it was sent now.
 #[inline(always)]
-pub fn define_once(stack: &mut StackRecord) -> bool {
+pub fn define_once(goroutine: u64, stack: &mut StackRecord) -> bool {
     let slot = (stack.id as u32) & (SEEN_STACKS - 1);
     let Some(seen) = SEEN.get_ptr_mut(slot) else {
         return false;
@@ -25,7 +25,7 @@ pub fn define_once(stack: &mut StackRecord) -> bool {
     if unsafe { seen.read_volatile() } == stack.id {
         return false;
     }
-    let sent = emit::stack(stack);
+    let sent = emit::stack(goroutine, stack);
     if sent {
         // SAFETY: as above.
         unsafe { seen.write_volatile(stack.id) };

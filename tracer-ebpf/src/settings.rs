@@ -8,6 +8,8 @@ use tracer_common::limits::MAX_FRAMES;
 #[unsafe(no_mangle)]
 static HASH_SEED: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
+static RINGS: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
 static MIN_SIZE: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 static STACK_DEPTH: Global<u64> = Global::new(MAX_FRAMES as u64);
@@ -65,6 +67,12 @@ pub fn min_size() -> u64 {
 #[inline(always)]
 pub fn stack_depth() -> u64 {
     STACK_DEPTH.load()
+}
+
+/// Event rings in use, a power of two.
+#[inline(always)]
+pub fn rings() -> u64 {
+    RINGS.load()
 }
 
 /// Seed of the stack hash.

@@ -13,7 +13,7 @@ use tracer::kernel::{self, Settings};
 use tracer::plan::{self, ProbePlan};
 use tracer::stream::Source as _;
 use tracer::target::{GoBinary, Process};
-use tracer_common::limits::{DEFAULT_RING_BYTES, MAX_FRAMES};
+use tracer_common::limits::MAX_FRAMES;
 
 /// How long to rest when the ring is empty, as the agent does.
 const REST: Duration = Duration::from_millis(5);
@@ -46,7 +46,8 @@ fn record(process: &Process, binary: &GoBinary, plan: &ProbePlan) -> Result<()> 
         min_size: 0,
         stack_depth: MAX_FRAMES as u64,
         timestamps: true,
-        ring_bytes: DEFAULT_RING_BYTES,
+        ring_bytes: None,
+        rings: None,
         verbose: false,
         tiny: plan.tiny,
         mcache0: plan.mcache0.map(|address| bias.to_runtime(address)),

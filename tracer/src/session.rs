@@ -56,8 +56,10 @@ pub struct Request {
     pub min_size: u64,
     /// Most frames of a stack.
     pub stack_depth: u64,
-    /// Bytes of the event ring, a power of two.
-    pub ring_bytes: u32,
+    /// Bytes of all event rings, a power of two; `None` for what suits the host.
+    pub ring_bytes: Option<u32>,
+    /// Number of event rings, a power of two; `None` for what suits the host.
+    pub rings: Option<u32>,
     /// Whether the kernel programs log.
     pub verbose: bool,
     /// End after this time; `None` to go on until a signal or the target's exit.

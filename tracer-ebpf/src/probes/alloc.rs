@@ -67,18 +67,21 @@ fn record(ctx: &ProbeContext) {
         | tiny::flag(&regs, cookie.tiny())
         | (weight as u16) << FLAG_WEIGHT_SHIFT
         | (state.window_number() as u16) << FLAG_WINDOW_SHIFT;
-    let sent = emit::record(AllocRecord {
-        header: RecordHeader {
-            kind: KIND_ALLOC,
-            row: cookie.row(),
-            flags,
-            time,
+    let sent = emit::record(
+        regs.goroutine,
+        AllocRecord {
+            header: RecordHeader {
+                kind: KIND_ALLOC,
+                row: cookie.row(),
+                flags,
+                time,
+            },
+            stack,
+            size,
+            type_pointer: regs.argument1,
+            goroutine: regs.goroutine,
         },
-        stack,
-        size,
-        type_pointer: regs.argument1,
-        goroutine: regs.goroutine,
-    });
+    );
     if !sent {
         count(Counter::LostRingFull);
     }
@@ -90,7 +93,7 @@ fn interned_stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie) -> Optio
     let slot = scratch::claim()?;
     let stack = stack::walk(regs, cookie.frame_set_up(), slot);
     let flags = stack::flags(slot);
-    if intern::define_once(&mut slot.stack) {
+    if intern::define_once(regs.goroutine, &mut slot.stack) {
         announce(ctx, &slot.stack);
     }
     scratch::release(slot);

@@ -23,16 +23,19 @@ fn record(ctx: &ProbeContext) {
     count(Counter::Resumes);
     let regs = Registers::read(ctx);
     let shared = tiny::shared_sizes(&regs);
-    let sent = emit::record(ResumeRecord {
-        header: RecordHeader {
-            kind: KIND_RESUME,
-            row: 0,
-            flags: if shared.is_none() { FLAG_UNREADABLE } else { 0 },
-            time: 0,
+    let sent = emit::record(
+        regs.goroutine,
+        ResumeRecord {
+            header: RecordHeader {
+                kind: KIND_RESUME,
+                row: 0,
+                flags: if shared.is_none() { FLAG_UNREADABLE } else { 0 },
+                time: 0,
+            },
+            goroutine: regs.goroutine,
+            shared: shared.unwrap_or(0),
         },
-        goroutine: regs.goroutine,
-        shared: shared.unwrap_or(0),
-    });
+    );
     if !sent {
         count(Counter::ResumeRingFull);
     }

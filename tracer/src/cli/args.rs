@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
-use tracer_common::limits::{DEFAULT_RING_BYTES, MAX_FRAMES};
+use tracer_common::limits::{MAX_FRAMES, MAX_RINGS};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -131,9 +131,12 @@ pub(super) struct Tracing {
     /// Most frames of a stack
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(2..=MAX_FRAMES as u64), default_value_t = MAX_FRAMES as u64)]
     pub(super) stack_depth: u64,
-    /// Size of the event ring, a power of two
-    #[arg(long, value_name = "BYTES", value_parser = ring_bytes, default_value_t = DEFAULT_RING_BYTES, hide_default_value = true)]
-    pub(super) ring_size: u32,
+    /// Size of all event rings together, a power of two; by default 8MiB for each CPU, 16MiB to 64MiB
+    #[arg(long, value_name = "BYTES", value_parser = ring_bytes)]
+    pub(super) ring_size: Option<u32>,
+    /// Number of event rings, a power of two; by default one for two CPUs, at most 8
+    #[arg(long, value_name = "N", value_parser = rings)]
+    pub(super) rings: Option<u32>,
 }
 
 /// How much to record.
@@ -346,6 +349,12 @@ fn ring_bytes(text: &str) -> Result<u32, String> {
     bytes.ok_or_else(|| "must be a power of two from 4KiB to 2GiB".to_owned())
 }
 
+fn rings(text: &str) -> Result<u32, String> {
+    let count = text.parse::<u32>().ok();
+    let count = count.filter(|count| count.is_power_of_two() && *count as usize <= MAX_RINGS);
+    count.ok_or_else(|| format!("must be a power of two from 1 to {MAX_RINGS}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,6 +384,9 @@ mod tests {
         check(&["1", "--min-size", "4KiB"], true);
         check(&["1", "--ring-size", "1MiB"], true);
         check(&["1", "--ring-size", "1000"], false);
+        check(&["1", "--rings", "8"], true);
+        check(&["1", "--rings", "3"], false);
+        check(&["1", "--rings", "16"], false);
         check(&["1", "--stack-depth", "129"], false);
         check(&["1", "-o", "a.json", "--format", "text"], false);
     }

@@ -49,6 +49,7 @@ fn request(
         min_size: tracing.min_size,
         stack_depth: tracing.stack_depth,
         ring_bytes: tracing.ring_size,
+        rings: tracing.rings,
         verbose: global.verbose,
         duration,
         interval,

@@ -4,6 +4,7 @@ use super::calibrate::{self, HitCost};
 use super::counters::{self, Counters};
 use super::load::{Settings, load, uprobe};
 use super::probe::{self, Probe};
+use super::rings::Rings;
 use super::{KernelError, log};
 use crate::plan::ProbePlan;
 use crate::stream::RingSource;
@@ -153,18 +154,21 @@ pub fn attach(
     plan: &ProbePlan,
     settings: &Settings,
 ) -> Result<(Attached, RingSource), KernelError> {
-    let mut ebpf = load(settings)?;
+    let rings = Rings::of_host(settings.ring_bytes, settings.rings);
+    let mut ebpf = load(settings, &rings)?;
     let log = if settings.verbose {
         Some(log::Reader::start(&mut ebpf)?)
     } else {
         None
     };
     let mut switches = Switches::take(&mut ebpf)?;
-    let events = ebpf
-        .take_map(config::MAP_EVENTS)
-        .ok_or(KernelError::Incomplete(config::MAP_EVENTS))?;
-    let events =
-        RingBuf::try_from(events).map_err(|source| map_error(config::MAP_EVENTS, source))?;
+    let events = rings
+        .names()
+        .map(|name| {
+            let ring = ebpf.take_map(name).ok_or(KernelError::Incomplete(name))?;
+            RingBuf::try_from(ring).map_err(|source| map_error(name, source))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     let mut source = RingSource::new(events);
     let hit_cost = calibrate::measure(&mut ebpf, &mut switches, &mut source, plan.rows.len());
     let mut attached = Attached {

@@ -1,5 +1,6 @@
 //! Loads the programs with the settings of a capture.
 
+use super::rings::Rings;
 use super::{KernelError, object};
 use crate::plan::TinyLayout;
 use crate::target::RuntimePc;
@@ -17,8 +18,10 @@ pub struct Settings {
     pub stack_depth: u64,
     /// Whether records carry the time.
     pub timestamps: bool,
-    /// Bytes of the event ring, a power of two of at least a page.
-    pub ring_bytes: u32,
+    /// Bytes of all event rings, a power of two of at least a page; `None` for what suits the number of CPUs.
+    pub ring_bytes: Option<u32>,
+    /// Number of event rings, a power of two; `None` for what suits the number of CPUs.
+    pub rings: Option<u32>,
     /// Whether the programs log, for diagnosis.
     pub verbose: bool,
     /// Where the target keeps the tiny allocator's state.
@@ -34,8 +37,8 @@ impl Settings {
     }
 }
 
-/// Loads the object; nothing is attached yet and the programs do not record.
-pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
+/// Loads the object with these event rings; nothing is attached yet and the programs do not record.
+pub(super) fn load(settings: &Settings, rings: &Rings) -> Result<Ebpf, KernelError> {
     let object = object::bytes()?;
     // Random on every run, so that a target cannot choose its stacks' identities.
     let seed = RandomState::new().hash_one(std::process::id());
@@ -47,7 +50,12 @@ pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
         0
     };
     let mcache0 = settings.mcache0.map_or(0, |address| address.0);
-    EbpfLoader::new()
+    let ring_count = u64::from(rings.count);
+    let mut loader = EbpfLoader::new();
+    for (map, bytes) in config::MAP_EVENTS.into_iter().zip(rings.sizes()) {
+        loader.map_max_entries(map, bytes);
+    }
+    loader
         // The programs read no kernel structure; parsing the kernel's BTF would take 60 ms.
         .btf(None)
         .override_global(config::GLOBAL_HASH_SEED, &seed, true)
@@ -60,7 +68,7 @@ pub(super) fn load(settings: &Settings) -> Result<Ebpf, KernelError> {
         .override_global(config::GLOBAL_MCACHE_TINY, &settings.tiny.mcache_tiny, true)
         .override_global(config::GLOBAL_MCACHE0, &mcache0, true)
         .override_global(aya_log::LEVEL, &log_level, false)
-        .map_max_entries(config::MAP_EVENTS, settings.ring_bytes)
+        .override_global(config::GLOBAL_RINGS, &ring_count, true)
         .load(object)
         .map_err(|error| KernelError::Load(Box::new(error)))
 }

@@ -13,6 +13,7 @@ mod log;
 mod object;
 mod preflight;
 mod probe;
+mod rings;
 
 pub use attach::{Attached, Detaching, attach};
 pub use calibrate::HitCost;

@@ -77,6 +77,7 @@ impl Prepared {
             stack_depth: request.stack_depth,
             timestamps: false,
             ring_bytes: request.ring_bytes,
+            rings: request.rings,
             verbose: request.verbose,
             tiny: self.plan.tiny,
             mcache0: self

@@ -1,0 +1,130 @@
+//! How many event rings there are, and how large.
+
+use aya::util::online_cpus;
+use std::ops::RangeInclusive;
+use tracer_common::config::MAP_EVENTS;
+use tracer_common::limits::MAX_RINGS;
+
+/// Bytes of ring per CPU: about 170,000 events, which a core needs a sixth of a second to produce.
+const BYTES_PER_CPU: u64 = 8 << 20;
+/// Least and most bytes of all rings by default. The most is what the agent needs 80 ms to take, and no more than that: a
+/// ring is written from end to end again and again, so all of it is memory in use.
+const DEFAULT_BYTES: RangeInclusive<u64> = (16 << 20)..=(64 << 20);
+
+/// CPUs that share a ring by default.
+const CPUS_PER_RING: u64 = 2;
+
+/// The event rings of a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rings {
+    /// How many, a power of two.
+    pub(super) count: u32,
+    /// Bytes of each, a power of two.
+    pub(super) bytes: u32,
+    /// Bytes of a page, the least a ring can have.
+    page: u32,
+}
+
+impl Rings {
+    /// The rings for this host.
+    pub(super) fn of_host(bytes: Option<u32>, count: Option<u32>) -> Self {
+        // A host that does not tell is taken for a small one.
+        let cpus = online_cpus().map_or(1, |cpus| cpus.len());
+        let page = u32::try_from(rustix::param::page_size()).unwrap_or(1 << 16);
+        let rings = Rings::new(bytes, count, cpus, page);
+        log::debug!(
+            "{cpus} CPUs: {} event rings of {} bytes",
+            rings.count,
+            rings.bytes
+        );
+        rings
+    }
+
+    /// The names of the rings' maps.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        MAP_EVENTS.into_iter().take(self.count as usize)
+    }
+
+    /// The size of every map that could be a ring: one page for those that are none.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = u32> {
+        std::iter::repeat_n(self.bytes, self.count as usize).chain(std::iter::repeat(self.page))
+    }
+
+    /// The rings for a host with `cpus` CPUs and pages of `page` bytes: `bytes` in all and `count` of them if that is
+    /// asked for, both powers of two. A ring has at least one page: so small a total makes fewer rings.
+    pub(super) fn new(bytes: Option<u32>, count: Option<u32>, cpus: usize, page: u32) -> Self {
+        let most = MAX_RINGS as u64;
+        let cpus = cpus.max(1) as u64;
+        let total = bytes.map_or_else(
+            || {
+                let wanted = (cpus * BYTES_PER_CPU).next_power_of_two();
+                wanted.clamp(*DEFAULT_BYTES.start(), *DEFAULT_BYTES.end())
+            },
+            u64::from,
+        );
+        let count = count.map_or(cpus / CPUS_PER_RING, u64::from);
+        let count = count.clamp(1, most.min((total / u64::from(page)).max(1)));
+        // Rounded down to a power of two.
+        let count = 1 << count.ilog2();
+        Rings {
+            count,
+            bytes: u32::try_from(total / u64::from(count)).unwrap_or(1 << 31),
+            page,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u32 = 1 << 20;
+
+    /// Number and bytes of the rings.
+    fn rings(bytes: Option<u32>, count: Option<u32>, cpus: usize, page: u32) -> (u32, u32) {
+        let rings = Rings::new(bytes, count, cpus, page);
+        (rings.count, rings.bytes)
+    }
+
+    #[test]
+    fn more_cpus_have_more_rings_and_more_memory_up_to_a_limit() {
+        let check = |cpus, count, mib| {
+            assert_eq!(
+                rings(None, None, cpus, 4096),
+                (count, mib * MIB),
+                "{cpus} CPUs"
+            );
+        };
+        check(1, 1, 16);
+        check(2, 1, 16);
+        check(4, 2, 16);
+        check(6, 2, 32);
+        check(8, 4, 16);
+        check(16, 8, 8);
+        check(512, 8, 8);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_shared_out() {
+        let asked = |bytes, count| rings(Some(bytes), Some(count), 64, 4096);
+        assert_eq!(asked(MIB, 1), (1, MIB));
+        assert_eq!(asked(MIB, 4), (4, MIB / 4));
+        assert_eq!(asked(1 << 31, 1), (1, 1 << 31));
+    }
+
+    #[test]
+    fn no_ring_is_smaller_than_a_page() {
+        let asked = |bytes, page| rings(Some(bytes), Some(8), 64, page);
+        assert_eq!(asked(4096, 4096), (1, 4096));
+        assert_eq!(asked(8192, 4096), (2, 4096));
+        assert_eq!(asked(1 << 16, 1 << 16), (1, 1 << 16));
+    }
+
+    #[test]
+    fn maps_that_are_no_ring_take_a_page() {
+        let rings = Rings::new(Some(MIB), Some(2), 64, 4096);
+        let sizes: Vec<_> = rings.sizes().take(MAX_RINGS).collect();
+        assert_eq!(sizes[..3], [MIB / 2, MIB / 2, 4096]);
+        assert_eq!(rings.names().collect::<Vec<_>>(), ["EVENTS_0", "EVENTS_1"]);
+    }
+}
