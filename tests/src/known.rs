@@ -10,7 +10,7 @@ use serde_json::Value;
 /// One of the two does not do its part.
 pub fn trace_known(mut known: Program) -> (Value, Value) {
     known.wait_for("ready");
-    let agent = Agent::record(known.pid(), &[]);
+    let agent = Agent::record(known.pid(), &["--mode", "exact"]);
     agent.wait_attached();
     known.go_on();
     known.wait_for("done");
