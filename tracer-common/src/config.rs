@@ -92,12 +92,12 @@ impl RowState {
 
     /// Logarithm of the sampling distance in bytes.
     pub const fn distance_log2(self) -> u8 {
-        (self.0 >> Self::DISTANCE) as u8 & MAX_DISTANCE_LOG2
+        (self.0 >> Self::DISTANCE & MAX_DISTANCE_LOG2 as u64) as u8
     }
 
     /// Number of the window, 0 for none.
     pub const fn window_number(self) -> u8 {
-        (self.0 >> Self::WINDOW) as u8 & MAX_WINDOW
+        (self.0 >> Self::WINDOW & MAX_WINDOW as u64) as u8
     }
 }
 
