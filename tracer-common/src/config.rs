@@ -92,13 +92,17 @@ impl RowState {
 
     /// Logarithm of the sampling distance in bytes.
     pub const fn distance_log2(self) -> u8 {
-        (self.0 >> Self::DISTANCE & MAX_DISTANCE_LOG2 as u64) as u8
+        low_byte(self.0 >> Self::DISTANCE) & MAX_DISTANCE_LOG2
     }
 
     /// Number of the window, 0 for none.
     pub const fn window_number(self) -> u8 {
-        (self.0 >> Self::WINDOW & MAX_WINDOW as u64) as u8
+        low_byte(self.0 >> Self::WINDOW) & MAX_WINDOW
     }
+}
+
+const fn low_byte(word: u64) -> u8 {
+    (word & 0xff) as u8
 }
 
 /// What a probe's attach cookie says about its place.
@@ -174,7 +178,7 @@ impl Cookie {
 
     /// Row of the probe plan.
     pub const fn row(self) -> u8 {
-        (self.0 & 0xff) as u8
+        low_byte(self.0)
     }
 
     /// Whether the frame pointer is the function's own.

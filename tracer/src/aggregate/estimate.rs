@@ -14,6 +14,16 @@ pub const GROUPS: usize = 16;
 /// Allocations and bytes.
 type Pair = [f64; 2];
 
+/// An estimate as a whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "estimates are not negative, and what is too large becomes the largest number"
+)]
+pub(crate) fn whole(estimate: f64) -> u64 {
+    estimate as u64
+}
+
 /// How uncertain the sums of a stack are.
 #[derive(Clone, Debug, Default)]
 pub struct Uncertainty {
@@ -199,23 +209,23 @@ mod tests {
     fn the_scatter_of_windows_tells_the_error_of_their_sum() {
         // Each window has 0 to 100 allocations, evenly: a variance of 100² / 12 that the factor of 10 enlarges.
         let mut progress = Progress::default();
-        let mut whole = Uncertainty::default();
+        let mut one = Uncertainty::default();
         // The same in two stacks whose windows are each other's complement: together they have no error.
         let mut complement = Uncertainty::default();
         const WINDOWS: u64 = 1600;
         for turn in 0..WINDOWS {
-            let count = (noise(turn) * 100.0) as u64;
+            let count = whole(noise(turn) * 100.0);
             progress.add(&weight(turn));
-            whole.add_window(&weight(turn), count, Some(8));
+            one.add_window(&weight(turn), count, Some(8));
             complement.add_window(&weight(turn), 100 - count, Some(8));
         }
         let expected = 10.0 * (WINDOWS as f64 * 10_000.0 / 12.0).sqrt();
-        let error = progress.standard_error(std::iter::once(&whole)).unwrap();
+        let error = progress.standard_error(std::iter::once(&one)).unwrap();
         assert!(
             (0.5..2.0).contains(&(error.allocs / expected)),
             "{error:?} {expected}"
         );
-        let both = progress.standard_error([&whole, &complement].into_iter());
+        let both = progress.standard_error([&one, &complement].into_iter());
         assert!(both.unwrap().allocs < 1e-6 * expected);
     }
 }

@@ -11,6 +11,7 @@ mod sizes;
 mod types;
 mod windows;
 
+pub(crate) use estimate::whole;
 pub use estimate::{GROUPS, Progress, StandardError, Uncertainty};
 pub use fold::CodeFacts;
 use fold::Folded;

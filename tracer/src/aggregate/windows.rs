@@ -1,6 +1,7 @@
 //! What was recorded in windows, kept until it is known how much each window stands for.
 
 use super::GROUPS;
+use super::estimate::whole;
 use crate::decode::{Alloc, StackId};
 use std::collections::HashMap;
 
@@ -39,8 +40,7 @@ impl Weight {
 
     /// Random group of the window.
     pub(super) fn group(&self) -> usize {
-        // Below GROUPS, which is small.
-        (self.turn % GROUPS as u64) as usize
+        usize::try_from(self.turn % GROUPS as u64).unwrap_or(0)
     }
 }
 
@@ -97,7 +97,7 @@ impl Windows {
             let wanted = count as f64 * factor + self.carry;
             let times = wanted.floor();
             self.carry = wanted - times;
-            (Observed { count, ..kind }, times as u64)
+            (Observed { count, ..kind }, whole(times))
         });
         weighed.collect()
     }

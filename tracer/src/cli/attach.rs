@@ -97,7 +97,9 @@ async fn show(
             .and_then(|()| display.end(report, groups));
     }
     let written = closed_pipe_is_fine(written);
-    ended.attached.map(detach_in_background);
+    if let Some(attached) = ended.attached {
+        detach_in_background(attached);
+    }
     written
 }
 

@@ -19,7 +19,9 @@ pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
         attach::announce(&session);
         let ended = capture(session).await?;
         let written = sinks.write(&ended.report);
-        ended.attached.map(detach_in_background);
+        if let Some(attached) = ended.attached {
+            detach_in_background(attached);
+        }
         written
     })
 }

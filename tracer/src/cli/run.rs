@@ -24,7 +24,9 @@ pub(super) fn run(args: &Run, global: &Global) -> anyhow::Result<u8> {
         // The program has ended; its exit code is the answer even if the report cannot be written.
         let code = launched.wait()?;
         let written = sinks.write(&ended.report);
-        ended.attached.map(detach_in_background);
+        if let Some(attached) = ended.attached {
+            detach_in_background(attached);
+        }
         written.map(|()| code)
     })
 }

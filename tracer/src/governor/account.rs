@@ -51,8 +51,8 @@ impl Account {
 
     /// Number of the next window.
     pub(super) fn next_number(&self) -> u8 {
-        // Below MAX_WINDOW, plus one.
-        (self.turn % u64::from(MAX_WINDOW)) as u8 + 1
+        let number = u8::try_from(self.turn % u64::from(MAX_WINDOW));
+        number.map_or(MAX_WINDOW, |number| number + 1)
     }
 
     /// A window opens because the progress has come to a place chosen beforehand: it will stand for what went by since

@@ -6,6 +6,7 @@
 
 use super::budget::{Budget, Observation, nanos};
 use super::window::Schedule;
+use crate::aggregate::whole;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tracer_common::record::MAX_DISTANCE_LOG2;
@@ -223,12 +224,9 @@ impl Policy {
         }
         let mean_size = rates.progress as f64 / hits;
         let distance = (mean_size / chance).max(2.0).log2().ceil();
-        if distance > f64::from(MAX_DISTANCE_LOG2) {
-            return None;
-        }
-        let distance = distance as u8;
-        if distance <= self.distance_log2 {
-            // It was meant to suffice and does not.
+        let distance = u8::try_from(whole(distance)).ok()?;
+        // A distance that was meant to suffice, and does not, is no answer.
+        if distance > MAX_DISTANCE_LOG2 || distance <= self.distance_log2 {
             return None;
         }
         self.distance_log2 = distance;

@@ -6,7 +6,7 @@
 use super::Mode;
 use super::budget::{Budget, Observation};
 use super::engine::{Engine, Host};
-use crate::aggregate::{Progress, StandardError, Uncertainty, Weight, WindowId};
+use crate::aggregate::{Progress, StandardError, Uncertainty, Weight, WindowId, whole};
 use crate::kernel::HitCost;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -142,7 +142,7 @@ impl Model {
             self.exact[row] += allocs;
         } else {
             let window = WindowId {
-                row: row as u8,
+                row: u8::try_from(row).unwrap(),
                 number: state.window_number(),
             };
             *self.in_window.entry(window).or_default() += allocs;
@@ -200,10 +200,10 @@ impl Host for Model {
             at: self.now,
             cpu: self.now,
             // The runtime counts whole spans.
-            progress: allocated as u64 / 8192 * 8192,
-            row_hits: self.hits.iter().map(|hits| *hits as u64).collect(),
-            recorded: self.recorded as u64,
-            silent: self.silent as u64,
+            progress: whole(allocated) / 8192 * 8192,
+            row_hits: self.hits.iter().map(|hits| whole(*hits)).collect(),
+            recorded: whole(self.recorded),
+            silent: whole(self.silent),
         })
     }
 
@@ -237,7 +237,7 @@ impl Host for Model {
         let count = self.in_window.remove(&weight.window).unwrap_or(0.0);
         self.estimates[row] += count * weight.factor();
         self.progress.add(&weight);
-        self.uncertainty[row].add_window(&weight, count as u64, Some(SIZE));
+        self.uncertainty[row].add_window(&weight, whole(count), Some(SIZE));
     }
 
     fn set_exact(&mut self, _exact: bool) {}

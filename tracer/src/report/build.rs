@@ -5,7 +5,7 @@ use super::{
     Completeness, Estimate, Family, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint,
     Window,
 };
-use crate::aggregate::{Cut, StackTotals, Sums, TINY_BLOCK, Totals};
+use crate::aggregate::{Cut, StackTotals, Sums, TINY_BLOCK, Totals, whole};
 use crate::kernel::Counters;
 use crate::symbolize::{self, Symbols};
 use std::collections::{BTreeMap, HashMap};
@@ -102,8 +102,8 @@ fn estimate<'a>(
     uncertain.peek()?;
     let error = totals.progress.standard_error(uncertain);
     Some(Estimate {
-        allocs_error: error.map(|error| error.allocs.round() as u64),
-        alloc_bytes_error: error.map(|error| error.alloc_bytes.round() as u64),
+        allocs_error: error.map(|error| whole(error.allocs)),
+        alloc_bytes_error: error.map(|error| whole(error.alloc_bytes)),
     })
 }
 
