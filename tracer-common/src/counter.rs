@@ -27,10 +27,12 @@ pub enum Counter {
     SampledOut = 8,
     /// Allocations seen by probes whose row was switched off, between two windows.
     Paused = 9,
+    /// Stack definitions to be sent.
+    StackDefinitions = 10,
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 10;
+pub const COUNTERS: usize = 11;
 /// First of [`MAX_ROWS`] slots that count how often each row of the plan was passed: its hits, and what was filtered or
 /// paused.
 pub const PASSES: usize = COUNTERS;
@@ -50,6 +52,7 @@ impl Counter {
         Counter::ResumeRingFull,
         Counter::SampledOut,
         Counter::Paused,
+        Counter::StackDefinitions,
     ];
 
     /// Position in the counter array.
@@ -75,6 +78,7 @@ impl Counter {
             Counter::ResumeRingFull => "resume_ring_full",
             Counter::SampledOut => "sampled_out",
             Counter::Paused => "paused",
+            Counter::StackDefinitions => "stack_definitions",
         }
     }
 }

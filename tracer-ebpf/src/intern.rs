@@ -25,6 +25,7 @@ pub fn define_once(goroutine: u64, stack: &mut StackRecord) -> bool {
     if unsafe { seen.read_volatile() } == stack.id {
         return false;
     }
+    count(Counter::StackDefinitions);
     let sent = emit::stack(goroutine, stack);
     if sent {
         // SAFETY: as above.

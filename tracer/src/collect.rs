@@ -41,6 +41,10 @@ pub struct Tally {
     pub sums: Sums,
     /// Records of allocations that arrived.
     pub delivered: u64,
+    /// Records of goroutines going on that arrived.
+    pub resumes: u64,
+    /// Definitions of stacks that arrived.
+    pub definitions: u64,
     /// Whether some allocations were recorded in windows.
     pub windows: bool,
 }
@@ -51,6 +55,8 @@ impl Tally {
         Tally {
             sums: totals.sums,
             delivered: totals.delivered,
+            resumes: totals.resumes,
+            definitions: totals.definitions,
             windows: totals.windows,
         }
     }

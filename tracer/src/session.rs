@@ -20,6 +20,7 @@ use events::Events;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tracer_common::counter::Counter;
 
 /// How long the end of a capture waits for programs that were in the middle of a hit when recording stopped.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -195,6 +196,26 @@ fn lock(attached: &Mutex<Attached>) -> std::sync::MutexGuard<'_, Attached> {
     attached.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether every record of each kind has arrived or is counted as lost.
+fn has_everything(tally: &Tally, counters: &Counters) -> bool {
+    let families = [
+        (counters.expected(), tally.delivered, counters.lost()),
+        (
+            counters.get(Counter::Resumes),
+            tally.resumes,
+            counters.get(Counter::ResumeRingFull),
+        ),
+        (
+            counters.get(Counter::StackDefinitions),
+            tally.definitions,
+            counters.get(Counter::StackRingFull),
+        ),
+    ];
+    families
+        .iter()
+        .all(|(sent, arrived, lost)| *sent == arrived + lost)
+}
+
 /// Waits until every hit has arrived or is counted as lost: a program may have been in the middle of one, on another
 /// CPU, when recording was switched off.
 async fn settle(
@@ -204,8 +225,8 @@ async fn settle(
     let deadline = Instant::now() + SETTLE;
     loop {
         let counters = lock(attached).counters()?;
-        let delivered = collector.tally().await?.delivered;
-        if counters.expected() == delivered + counters.lost() || Instant::now() >= deadline {
+        let tally = collector.tally().await?;
+        if has_everything(&tally, &counters) || Instant::now() >= deadline {
             return Ok(counters);
         }
         tokio::time::sleep(Duration::from_millis(1)).await;

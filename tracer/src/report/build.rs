@@ -179,19 +179,23 @@ fn cut_name(cut: Cut) -> &'static str {
 
 /// Everything in the ring that is no allocation.
 fn families(totals: &Totals, counters: &Counters) -> Vec<Family> {
-    let family = |name: &str, hits, delivered, loss: Counter| Family {
+    let family = |name: &str, seen, delivered, loss: Counter| Family {
         name: name.to_owned(),
-        hits,
+        hits: Some(counters.get(seen)),
         delivered,
         lost: vec![(loss.name().to_owned(), counters.get(loss))],
     };
-    let resumes = Some(counters.get(Counter::Resumes));
     vec![
-        family("resumes", resumes, totals.resumes, Counter::ResumeRingFull),
+        family(
+            "resumes",
+            Counter::Resumes,
+            totals.resumes,
+            Counter::ResumeRingFull,
+        ),
         // A definition that was lost is sent again with the next event of its stack.
         family(
             "stack_definitions",
-            None,
+            Counter::StackDefinitions,
             totals.definitions,
             Counter::StackRingFull,
         ),
