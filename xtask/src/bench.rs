@@ -18,6 +18,7 @@ mod symbols;
 mod table;
 
 use std::{
+    cell::OnceCell,
     io::{Write as _, stdout},
     path::PathBuf,
     process::Command,
@@ -36,13 +37,15 @@ use self::{
 use crate::{
     apt,
     build::{self, Profile},
-    command, go, large,
+    command, go, large, progress,
     sudo::{self, Privilege},
     workspace,
 };
 
 /// Version of the document that `--json` writes.
 const SCHEMA: &str = "tracer.bench/1";
+/// Runnable threads from which on a machine is not idle.
+const BUSY: f64 = 0.5;
 
 /// Measure what tracing costs on this machine, beside the alternatives
 #[derive(Debug, clap::Args)]
@@ -92,13 +95,12 @@ struct Bench {
     version: &'static str,
     quick: bool,
     rounds: usize,
-    /// How long one run is measured, and how long it is left alone before.
+    /// How long one run is measured.
     window: Duration,
-    settle: Duration,
     /// Whether the run that must lose nothing lasts a minute.
     long: bool,
-    /// Whether bpftrace is there, or why not.
-    bpftrace: Result<(), String>,
+    /// Whether bpftrace is there, or why not; known once it was asked for.
+    bpftrace: OnceCell<Result<(), String>>,
 }
 
 /// What a section found.
@@ -135,7 +137,6 @@ impl Bench {
             Privilege::obtain("to attach to the kernel: only the observers run with it")?;
         build::agent(Profile::Release)?;
         build_examples()?;
-        let bpftrace = find_bpftrace(&privilege).map_err(|error| format!("{error:#}"));
         process::adopt_orphans()?;
         let (rounds, window) = match arguments.quick {
             true => (2, Duration::from_secs(1)),
@@ -147,10 +148,15 @@ impl Bench {
             quick: arguments.quick,
             rounds,
             window,
-            settle: Duration::from_millis(300),
             long: arguments.long,
-            bpftrace,
+            bpftrace: OnceCell::new(),
         })
+    }
+
+    /// Installs bpftrace where it is missing and that is possible; tells why it is not.
+    fn bpftrace(&self) -> &Result<(), String> {
+        let find = || find_bpftrace(&self.privilege).map_err(|error| format!("{error:#}"));
+        self.bpftrace.get_or_init(find)
     }
 
     /// An example of the agent's package.
@@ -164,7 +170,7 @@ impl Bench {
             true => large::Size::Everyday,
             false => large::Size::Full,
         };
-        large::build(&go::toolchain(Some(self.version))?, size)
+        large::build(&go::toolchain(Some(go::NEWEST))?, size)
     }
 
     /// A subcommand of the agent that looks at a process.
@@ -177,6 +183,11 @@ impl Bench {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let machine = Machine::look();
+    if let Some(load) = machine.load.filter(|load| *load > BUSY) {
+        progress::say(&format!(
+            "other programs run on this machine (load {load}): slow-downs and rates will be off, CPU times less so"
+        ));
+    }
     let bench = Bench::prepare(arguments)?;
     let sections = match arguments.sections.as_slice() {
         [] => Section::value_variants(),
@@ -214,7 +225,6 @@ fn build_examples() -> Result<()> {
     command::run(build.args(["--package", "tracer", "--examples"]))
 }
 
-/// Installs bpftrace where it is missing and that is possible.
 fn find_bpftrace(privilege: &Privilege) -> Result<()> {
     if sudo::in_path("bpftrace") {
         return Ok(());

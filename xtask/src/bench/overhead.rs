@@ -1,6 +1,8 @@
 //! What each row costs the target and the agent. Rounds are interleaved: each measures every row once, in turn forwards
 //! and backwards, so that what drifts on the machine meets all rows alike, and figures are compared within a round.
 
+use std::{path::Path, thread, time::Duration};
+
 use anyhow::{Result, ensure};
 use serde::Serialize;
 
@@ -15,6 +17,9 @@ use super::{
     table::{self, Table},
 };
 use crate::progress;
+
+/// How long a target is left alone, watched, before it is measured.
+const SETTLE: Duration = Duration::from_millis(300);
 
 /// One run of one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,6 +52,10 @@ struct RatioFigures {
 }
 
 pub(super) fn run(bench: &Bench) -> Result<Outcome> {
+    // What has to be installed is, before anything is measured.
+    if let Err(missing) = bench.bpftrace() {
+        progress::say(missing);
+    }
     let rounds = measure(bench, bench.version, &ROWS, bench.rounds)?;
     let rows = figures(&ROWS, &rounds);
     let ratios: Vec<RatioFigures> = RATIOS
@@ -89,19 +98,16 @@ pub(super) fn measure(
     let mut all = Vec::new();
     for round in 1..=rounds {
         let mut measured = vec![None; rows.len()];
-        let order: Vec<usize> = match round % 2 {
-            1 => (0..rows.len()).collect(),
-            _ => (0..rows.len()).rev().collect(),
-        };
-        for (row, place) in order.iter().filter_map(|&n| Some((rows.get(n)?, n))) {
-            if row.observer == Observer::Bpftrace && bench.bpftrace.is_err() {
+        let mut order: Vec<_> = rows.iter().zip(&mut measured).collect();
+        if round % 2 == 0 {
+            order.reverse();
+        }
+        for (row, run) in order {
+            if row.observer == Observer::Bpftrace && bench.bpftrace().is_err() {
                 continue;
             }
             let message = format!("Go {version}, round {round} of {rounds}: {}", row.label);
-            let run = progress::during(&message, || once(bench, &program, row))?;
-            if let Some(slot) = measured.get_mut(place) {
-                *slot = Some(run);
-            }
+            *run = Some(progress::during(&message, || once(bench, &program, row))?);
         }
         all.push(measured);
     }
@@ -109,12 +115,12 @@ pub(super) fn measure(
 }
 
 /// A fresh target, watched, measured, and left alone again.
-fn once(bench: &Bench, program: &std::path::Path, row: &Row) -> Result<Measurement> {
+fn once(bench: &Bench, program: &Path, row: &Row) -> Result<Measurement> {
     let churn = Churn::start(program, row.target)?;
     let attached = row
         .observer
         .attach(bench, churn.pid(), program, bench.window)?;
-    std::thread::sleep(bench.settle);
+    thread::sleep(SETTLE);
     let pace = churn.pace(bench.window)?;
     ensure!(
         !attached.is_over(),
@@ -193,7 +199,7 @@ fn overhead_table(bench: &Bench, rows: &[RowFigures]) -> Table {
         bench.rounds,
         bench.window.as_secs_f64()
     )];
-    notes.extend(bench.bpftrace.as_ref().err().cloned());
+    notes.extend(bench.bpftrace().as_ref().err().cloned());
     Table {
         title: "What tracing costs a program that does nothing but allocate".to_owned(),
         header: vec![
