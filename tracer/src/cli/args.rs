@@ -131,10 +131,10 @@ pub(super) struct Tracing {
     /// Most frames of a stack
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(2..=MAX_FRAMES as u64), default_value_t = MAX_FRAMES as u64)]
     pub(super) stack_depth: u64,
-    /// Size of all event rings together, a power of two; by default 8MiB for each CPU, 16MiB to 64MiB
+    /// Size of all event rings together, a power of two; 16MiB to 64MiB by default
     #[arg(long, value_name = "BYTES", value_parser = ring_bytes)]
     pub(super) ring_size: Option<u32>,
-    /// Number of event rings, a power of two; by default one for two CPUs, at most 8
+    /// Number of event rings, a power of two up to 8; by default one for each CPU
     #[arg(long, value_name = "N", value_parser = rings)]
     pub(super) rings: Option<u32>,
 }
