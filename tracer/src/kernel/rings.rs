@@ -1,7 +1,6 @@
 //! How many event rings there are, and how large.
 
 use aya::util::online_cpus;
-use std::ops::RangeInclusive;
 use tracer_common::config::MAP_EVENTS;
 use tracer_common::limits::MAX_RINGS;
 
