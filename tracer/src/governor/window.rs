@@ -19,6 +19,8 @@ const LONGEST: Duration = Duration::from_millis(200);
 const LEAST_BYTES: f64 = 256.0 * 1024.0;
 /// How many times longer than that a window may be.
 const MOST_LONGER: f64 = 4.0;
+/// Share of the budget that a window may take to open early, whatever the balance: it could as well go on.
+const LITTLE: f64 = 0.5;
 /// Rest after a window before one may open early.
 const REST: Duration = Duration::from_millis(500);
 /// A window that costs so many times what was expected is cut short.
@@ -38,6 +40,8 @@ pub(super) struct Schedule {
     next_at: f64,
     /// Cost of a window with everything around it, in nanoseconds.
     window_ns: f64,
+    /// Cost of what is recorded in windows, for each byte of progress.
+    ns_per_byte: f64,
     random: u64,
 }
 
@@ -71,6 +75,7 @@ impl Schedule {
             rest_from: None,
             next_at: 0.0,
             window_ns: 0.0,
+            ns_per_byte: 0.0,
             random: seed | 1,
         }
     }
@@ -121,11 +126,11 @@ impl Schedule {
             account: Account::new(row, now.progress, turn),
             bytes: length(rates),
         };
-        let seconds = rates.at.as_secs_f64().max(1e-9);
-        let aim = AIM.as_secs_f64() / seconds;
+        let aim = AIM.as_secs_f64() / seconds(rates);
         // Twice: the probe is in the target for as long again, before and after.
         let expected = 2.0 * aim * rates.cost_ns(budget.cost());
         self.window_ns = self.window_ns.max(expected);
+        self.ns_per_byte = rates.cost_ns(budget.cost()) / (rates.progress as f64).max(1.0);
         self.rows.insert(row, member);
         let left = (0.5 * budget.ratio()).max(1e-9);
         self.plan(now, rates, budget, left);
@@ -149,9 +154,10 @@ impl Schedule {
             .is_none_or(|from| now.at.saturating_sub(from.at) >= REST);
         let due =
             now.progress as f64 >= self.next_at && budget.balance_ns() >= 0.5 * self.window_ns;
-        let expected = self.expected_ns(rates);
-        let little = expected < 0.5 * self.window_ns || budget.is_full();
-        let early = !due && rested && little && budget.balance_ns() >= expected;
+        let little =
+            self.expected_ns(rates) <= LITTLE * budget.ratio() * longest_of_own(rates, budget);
+        let unspent = budget.is_full() && budget.balance_ns() >= self.window_ns;
+        let early = !due && rested && (little || unspent);
         if !due && !early {
             return None;
         }
@@ -254,7 +260,10 @@ impl Schedule {
             // A window that costs little beside its end can as well be longer.
             let counted = (cost - current.uncounted_ns).max(1.0);
             let longer = (current.uncounted_ns / counted).clamp(1.0, MOST_LONGER);
-            let wanted = length(&closed.since(opened)) * longer;
+            let inside = closed.since(opened);
+            let ns_per_byte = inside.cost_ns(budget.cost()) / (inside.progress as f64).max(1.0);
+            self.ns_per_byte = 0.7 * self.ns_per_byte + 0.3 * ns_per_byte;
+            let wanted = length(&inside) * longer;
             member.bytes = 0.7 * member.bytes + 0.3 * wanted;
         }
         self.rest_from = Some(now.clone());
@@ -275,13 +284,10 @@ impl Schedule {
         weight
     }
 
-    /// What a window of the longest kind would cost at these rates, in nanoseconds: less than usual if little happens.
+    /// What a window of the longest kind would cost at these rates, in nanoseconds.
     fn expected_ns(&self, rates: &Observation) -> f64 {
-        let shortest = self.rows.values().map(|member| member.bytes);
-        let bytes = shortest.fold(f64::INFINITY, f64::min);
-        let seconds = rates.at.as_secs_f64().max(1e-3);
-        let progress = rates.progress as f64 / seconds * LONGEST.as_secs_f64();
-        self.window_ns * (progress / bytes).min(1.0)
+        let progress = rates.progress as f64 * LONGEST.as_secs_f64() / seconds(rates);
+        self.ns_per_byte * progress
     }
 
     /// The row whose turn it is.
@@ -308,6 +314,15 @@ impl Schedule {
         self.random ^= self.random << 17;
         self.random as f64 / u64::MAX as f64
     }
+}
+
+/// The target's own CPU time in the longest window, at these rates, in nanoseconds.
+fn longest_of_own(rates: &Observation, budget: &Budget) -> f64 {
+    rates.own_ns(budget.cost()) * LONGEST.as_secs_f64() / seconds(rates)
+}
+
+fn seconds(rates: &Observation) -> f64 {
+    rates.at.as_secs_f64().max(1e-9)
 }
 
 /// Progress in the time of a window, at these rates.
