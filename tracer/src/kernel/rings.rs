@@ -4,11 +4,11 @@ use aya::util::online_cpus;
 use tracer_common::config::MAP_EVENTS;
 use tracer_common::limits::MAX_RINGS;
 
-/// Bytes of a ring by default: about 170,000 events, which a goroutine needs a fifth of a second to produce. It is written
-/// from end to end again and again, so all of it is memory in use.
-const RING_BYTES: u32 = 8 << 20;
-/// Least bytes of all rings by default.
-const LEAST_BYTES: u32 = 16 << 20;
+/// Bytes of a ring by default: about 350,000 events, which two cores need a fifth of a second to produce. On a host with
+/// more runnable threads than CPUs the agent has been seen waiting for 160 ms.
+const RING_BYTES: u32 = 16 << 20;
+/// Most bytes of all rings by default: they are written from end to end again and again, so all of it is memory in use.
+const MOST_BYTES: u32 = 64 << 20;
 
 /// The event rings of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Rings {
     /// already with two.
     fn new(bytes: Option<u32>, count: Option<u32>, cpus: usize, page: u32) -> Self {
         let suitable = cpus.clamp(1, MAX_RINGS).next_power_of_two() as u32;
-        let total = bytes.unwrap_or(LEAST_BYTES.max(suitable * RING_BYTES));
+        let total = bytes.unwrap_or(MOST_BYTES.min(suitable * RING_BYTES));
         let most = (total / page).clamp(1, MAX_RINGS as u32);
         let count = count.unwrap_or(suitable).min(most);
         Rings {
@@ -87,8 +87,8 @@ mod tests {
         };
         check(0, 1, 16);
         check(1, 1, 16);
-        check(2, 2, 8);
-        check(3, 4, 8);
+        check(2, 2, 16);
+        check(3, 4, 16);
         check(8, 8, 8);
         check(512, 8, 8);
     }
