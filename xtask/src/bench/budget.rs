@@ -79,7 +79,7 @@ pub(super) fn table(budgets: &[Budget]) -> Table {
     });
     Table {
         title: "Budgets".to_owned(),
-        header: vec!["what", "budget", "measured (median)", ""],
+        header: vec!["what", "budget", "measured", ""],
         rows: rows.collect(),
         notes: Vec::new(),
     }
