@@ -52,9 +52,10 @@ impl Rings {
     /// By default one for each CPU: two that write to one ring wait for its cache lines, which makes a hit 3 to 4 % dearer
     /// already with two.
     fn new(bytes: Option<u32>, count: Option<u32>, cpus: usize, page: u32) -> Self {
-        let suitable = cpus.clamp(1, MAX_RINGS).next_power_of_two() as u32;
+        let number = |rings: usize| u32::try_from(rings).unwrap_or(1);
+        let suitable = number(cpus.clamp(1, MAX_RINGS).next_power_of_two());
         let total = bytes.unwrap_or(MOST_BYTES.min(suitable * RING_BYTES));
-        let most = (total / page).clamp(1, MAX_RINGS as u32);
+        let most = (total / page).clamp(1, number(MAX_RINGS));
         let count = count.unwrap_or(suitable).min(most);
         Rings {
             count,
