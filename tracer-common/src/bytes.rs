@@ -2,7 +2,9 @@
 //!
 //! Hides how a record becomes bytes: fields in the order of [`crate::record`], which has no padding.
 
-use crate::record::{AllocRecord, RecordHeader, ResumeRecord, StackRecord};
+use crate::record::{
+    AllocRecord, CrashRecord, GrowthRecord, MapRecord, RecordHeader, ResumeRecord, StackRecord,
+};
 
 impl AllocRecord {
     /// The record on the wire.
@@ -31,6 +33,52 @@ impl StackRecord {
         let depth = usize::try_from(self.depth).unwrap_or(usize::MAX);
         let frames = self.frames.into_iter().take(depth);
         record(self.header, [self.id, self.depth].into_iter().chain(frames))
+    }
+}
+
+impl MapRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let words = record(self.header, [self.stack, self.map_type, self.map]);
+        words.chain(
+            [self.entries, self.seed]
+                .into_iter()
+                .flat_map(u32::to_ne_bytes),
+        )
+    }
+}
+
+impl GrowthRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let GrowthRecord {
+            header,
+            stack,
+            map_type,
+            map,
+            time_ns,
+            table,
+            words,
+        } = *self;
+        let fields = [stack, map_type, map, time_ns, table];
+        record(header, fields.into_iter().chain(words))
+    }
+}
+
+impl CrashRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let CrashRecord {
+            header,
+            stack,
+            goroutine,
+            goroutine_id,
+            time_ns,
+            length,
+            message,
+        } = *self;
+        let fields = [stack, goroutine, goroutine_id, time_ns, length];
+        record(header, fields).chain(message)
     }
 }
 

@@ -13,6 +13,15 @@ pub const PROGRAM_ALLOC_DISPATCHED: &str = "alloc_dispatched";
 /// Program that records that a goroutine goes on where it may have changed its P.
 pub const PROGRAM_RESUME: &str = "resume";
 
+/// Program that records a write, a delete or a clear of a map.
+pub const PROGRAM_MAP_WRITE: &str = "map_write";
+
+/// Program that records that a map grows.
+pub const PROGRAM_MAP_GROWTH: &str = "map_growth";
+
+/// Program that records a fatal error or a panic.
+pub const PROGRAM_CRASH: &str = "crash";
+
 /// Program that does nothing, to measure what the probes cost without it.
 pub const PROGRAM_EMPTY: &str = "empty";
 
@@ -27,11 +36,14 @@ pub const MAP_COUNTERS: &str = "COUNTERS";
 pub const MAP_SWITCHES: &str = ".data.switches";
 
 /// Number of switches.
-pub const SWITCHES: usize = SWITCH_ROWS + MAX_ROWS;
+pub const SWITCHES: usize = SWITCH_MAP_WRITES + 1;
 /// Switch that every program tests first: [`RECORDING_ON`] or [`RECORDING_OFF`].
 pub const SWITCH_RECORDING: usize = 0;
 /// First of the switches with the [`RowState`] of each row of the plan.
 pub const SWITCH_ROWS: usize = 1;
+
+/// Switch of [`PROGRAM_MAP_WRITE`]: [`RECORDING_ON`] or [`RECORDING_OFF`].
+pub const SWITCH_MAP_WRITES: usize = SWITCH_ROWS + MAX_ROWS;
 
 /// Programs record.
 pub const RECORDING_ON: u64 = 1;
@@ -54,6 +66,8 @@ pub const GLOBAL_G_M: &str = "G_M";
 pub const GLOBAL_M_P: &str = "M_P";
 /// `p.mcache`.
 pub const GLOBAL_P_MCACHE: &str = "P_MCACHE";
+/// `g.goid`; 0 if it is not known.
+pub const GLOBAL_G_GOID: &str = "G_GOID";
 /// `mcache.tiny`, with `mcache.tinyoffset` behind it.
 pub const GLOBAL_MCACHE_TINY: &str = "MCACHE_TINY";
 /// Global `u64`: address of the variable `runtime.mcache0`, 0 if it is not known.
@@ -120,6 +134,26 @@ pub enum Tiny {
     ByType,
 }
 
+/// Which argument registers of a function that works on a map hold what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapArguments {
+    /// The map's type, then the map: `mapassign`, `mapdelete`, `mapclear`, `hashGrow`.
+    TypeMap,
+    /// The map, then its type: `(*Map).growToTable`.
+    MapType,
+    /// A table of the map, the map's type, then the map: `(*table).grow`, `(*table).split`.
+    TableTypeMap,
+}
+
+/// How a function that ends the program is told why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageArgument {
+    /// A string: `fatal`, `throw`.
+    String,
+    /// An interface value with a string in it, or anything else: `gopanic`.
+    Interface,
+}
+
 /// Bits of a dispatcher's mask: to which allocation function it passes an allocation on.
 pub mod dispatch {
     /// Without pointers, fewer than 16 bytes.
@@ -146,6 +180,8 @@ impl Cookie {
     const FRAME_SET_UP: u64 = 1 << 8;
     const TINY_ALWAYS: u64 = 1 << 9;
     const TINY_BY_TYPE: u64 = 1 << 10;
+    /// Two bits of a map's probe, one of a crash's.
+    const ARGUMENTS: u32 = 12;
 
     /// A cookie for row `row` of the plan. `frame_set_up` tells whether the probed instruction runs after the function
     /// has pushed its frame pointer: the return address is then above the frame pointer, not at the stack pointer.
@@ -157,6 +193,42 @@ impl Cookie {
             Tiny::ByType => Self::TINY_BY_TYPE,
         };
         Cookie(row as u64 | frame | tiny)
+    }
+
+    /// A cookie for row `row` of the plan's part about maps.
+    pub const fn of_map(row: u8, frame_set_up: bool, arguments: MapArguments) -> Self {
+        let arguments = match arguments {
+            MapArguments::TypeMap => 0,
+            MapArguments::MapType => 1,
+            MapArguments::TableTypeMap => 2,
+        };
+        Cookie(Self::new(row, frame_set_up, Tiny::Never).0 | arguments << Self::ARGUMENTS)
+    }
+
+    /// Where the arguments of a map's function are.
+    pub const fn map_arguments(self) -> MapArguments {
+        match self.0 >> Self::ARGUMENTS & 3 {
+            0 => MapArguments::TypeMap,
+            1 => MapArguments::MapType,
+            _ => MapArguments::TableTypeMap,
+        }
+    }
+
+    /// A cookie for row `row` of the plan's part about crashes.
+    pub const fn of_crash(row: u8, frame_set_up: bool, message: MessageArgument) -> Self {
+        let message = match message {
+            MessageArgument::String => 0,
+            MessageArgument::Interface => 1,
+        };
+        Cookie(Self::new(row, frame_set_up, Tiny::Never).0 | message << Self::ARGUMENTS)
+    }
+
+    /// How a crash's function is told why.
+    pub const fn message_argument(self) -> MessageArgument {
+        match self.0 >> Self::ARGUMENTS & 1 {
+            0 => MessageArgument::String,
+            _ => MessageArgument::Interface,
+        }
     }
 
     /// The same for a function that passes allocations on to others, and has those in `mask` ([`dispatch`]) inlined:

@@ -29,10 +29,30 @@ pub enum Counter {
     Paused = 9,
     /// Stack definitions to be sent.
     StackDefinitions = 10,
+    /// Writes, deletes and clears of maps that a probe saw while it records.
+    MapWrites = 11,
+    /// Those not sent because the ring was full.
+    MapWritesRingFull = 12,
+    /// Those not sent because all scratch memory of the CPU was in use by preempted programs.
+    MapWritesScratchBusy = 13,
+    /// Those seen while they are not recorded.
+    MapWritesPaused = 14,
+    /// Growths of maps that a probe saw.
+    MapGrowths = 15,
+    /// Those not sent because the ring was full.
+    MapGrowthsRingFull = 16,
+    /// Those not sent because all scratch memory of the CPU was in use by preempted programs.
+    MapGrowthsScratchBusy = 17,
+    /// Fatal errors and panics that a probe saw.
+    Crashes = 18,
+    /// Those not sent because the ring was full.
+    CrashesRingFull = 19,
+    /// Those not sent because all scratch memory of the CPU was in use by preempted programs.
+    CrashesScratchBusy = 20,
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 11;
+pub const COUNTERS: usize = 21;
 /// First of [`MAX_ROWS`] slots that count how often each row of the plan was passed: its hits, and what was filtered or
 /// paused.
 pub const PASSES: usize = COUNTERS;
@@ -53,6 +73,16 @@ impl Counter {
         Counter::SampledOut,
         Counter::Paused,
         Counter::StackDefinitions,
+        Counter::MapWrites,
+        Counter::MapWritesRingFull,
+        Counter::MapWritesScratchBusy,
+        Counter::MapWritesPaused,
+        Counter::MapGrowths,
+        Counter::MapGrowthsRingFull,
+        Counter::MapGrowthsScratchBusy,
+        Counter::Crashes,
+        Counter::CrashesRingFull,
+        Counter::CrashesScratchBusy,
     ];
 
     /// Position in the counter array.
@@ -79,6 +109,16 @@ impl Counter {
             Counter::SampledOut => "sampled_out",
             Counter::Paused => "paused",
             Counter::StackDefinitions => "stack_definitions",
+            Counter::MapWrites => "map_writes",
+            Counter::MapWritesRingFull => "map_writes_ring_full",
+            Counter::MapWritesScratchBusy => "map_writes_scratch_busy",
+            Counter::MapWritesPaused => "map_writes_paused",
+            Counter::MapGrowths => "map_growths",
+            Counter::MapGrowthsRingFull => "map_growths_ring_full",
+            Counter::MapGrowthsScratchBusy => "map_growths_scratch_busy",
+            Counter::Crashes => "crashes",
+            Counter::CrashesRingFull => "crashes_ring_full",
+            Counter::CrashesScratchBusy => "crashes_scratch_busy",
         }
     }
 }

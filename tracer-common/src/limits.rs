@@ -22,3 +22,9 @@ pub const MAX_RINGS: usize = 8;
 
 /// Most rows of one probe plan: the row number travels in one byte.
 pub const MAX_ROWS: usize = 256;
+
+/// Words of a map's header: `runtime.hmap` and `maps.Map` have 48 bytes.
+pub const MAP_WORDS: usize = 6;
+
+/// Bytes of a crash's message that are kept: the runtime's own are shorter.
+pub const MESSAGE_BYTES: usize = 128;

@@ -2,7 +2,7 @@
 //!
 //! Records start with a [`RecordHeader`]; integers are in native byte order, because both ends run on one machine.
 
-use crate::limits::MAX_FRAMES;
+use crate::limits::{MAP_WORDS, MAX_FRAMES, MESSAGE_BYTES};
 use core::mem::{offset_of, size_of};
 
 /// [`RecordHeader::kind`] of an [`AllocRecord`].
@@ -11,13 +11,20 @@ pub const KIND_ALLOC: u8 = 1;
 pub const KIND_STACK: u8 = 2;
 /// [`RecordHeader::kind`] of a [`ResumeRecord`].
 pub const KIND_RESUME: u8 = 3;
+/// [`RecordHeader::kind`] of a [`MapRecord`].
+pub const KIND_MAP: u8 = 4;
+/// [`RecordHeader::kind`] of a [`GrowthRecord`].
+pub const KIND_GROWTH: u8 = 5;
+/// [`RecordHeader::kind`] of a [`CrashRecord`].
+pub const KIND_CRASH: u8 = 6;
 
 /// [`RecordHeader::flags`]: [`RecordHeader::time`] was measured.
 pub const FLAG_TIMED: u16 = 1 << 0;
 /// [`RecordHeader::flags`] of a stack: there are more frames than the limit allows.
 pub const FLAG_TRUNCATED: u16 = 1 << 1;
 /// [`RecordHeader::flags`] of a stack: the walk met memory it could not read, outer frames are missing. Of a
-/// resumption: the tiny allocator's state could not be read.
+/// resumption: the tiny allocator's state could not be read. Of a map's record: the map could not be read, or there is
+/// none. Of a crash: its message could not be read.
 pub const FLAG_UNREADABLE: u16 = 1 << 2;
 /// [`RecordHeader::flags`] of an allocation: a tiny object that takes a new block of 16 bytes.
 pub const FLAG_TINY_NEW: u16 = 1 << 3;
@@ -44,7 +51,7 @@ pub const TIME_SHIFT: u32 = 10;
 pub struct RecordHeader {
     /// Which record follows: one of the `KIND_` constants.
     pub kind: u8,
-    /// The row of the probe plan that fired; 0 for a stack.
+    /// The row of the probe plan, or of its part about maps or crashes, that fired; 0 for a stack.
     pub row: u8,
     /// `FLAG_` bits.
     pub flags: u16,
@@ -95,6 +102,64 @@ pub struct ResumeRecord {
     pub shared: u64,
 }
 
+/// A write, a delete or a clear of a map; which one it is, the row tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct MapRecord {
+    /// Kind, row, flags.
+    pub header: RecordHeader,
+    /// Identity of the stack.
+    pub stack: u64,
+    /// Address of the map's Go type.
+    pub map_type: u64,
+    /// Address of the map, 0 for a nil map.
+    pub map: u64,
+    /// Entries before the operation, [`u32::MAX`] for more than that.
+    pub entries: u32,
+    /// Bytes 12 to 16 of the map: random bits of its hash seed, in every Go version.
+    pub seed: u32,
+}
+
+/// A map that is about to grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct GrowthRecord {
+    /// Kind, row, flags.
+    pub header: RecordHeader,
+    /// Identity of the stack.
+    pub stack: u64,
+    /// Address of the map's Go type.
+    pub map_type: u64,
+    /// Address of the map.
+    pub map: u64,
+    /// The monotonic clock, nanoseconds.
+    pub time_ns: u64,
+    /// The first eight bytes of the table that grows (`maps.table`), 0 for a map without tables.
+    pub table: u64,
+    /// The map's header: `runtime.hmap`, or `maps.Map` from Go 1.24.
+    pub words: [u64; MAP_WORDS],
+}
+
+/// The runtime ends the program, or a goroutine panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct CrashRecord {
+    /// Kind, row, flags.
+    pub header: RecordHeader,
+    /// Identity of the stack.
+    pub stack: u64,
+    /// Address of the running `g`.
+    pub goroutine: u64,
+    /// Its number, `goid`; 0 if it could not be read.
+    pub goroutine_id: u64,
+    /// The monotonic clock, nanoseconds.
+    pub time_ns: u64,
+    /// Bytes of the message, of which the first [`MESSAGE_BYTES`] follow.
+    pub length: u64,
+    /// The message.
+    pub message: [u8; MESSAGE_BYTES],
+}
+
 /// Bytes of a [`StackRecord`] before its frames.
 pub const STACK_HEADER_BYTES: usize = offset_of!(StackRecord, frames);
 
@@ -105,5 +170,11 @@ const _: () = assert!(
     "an event record has at most 40 bytes"
 );
 const _: () = assert!(size_of::<ResumeRecord>() == 24);
+const _: () = assert!(
+    size_of::<MapRecord>() == 40,
+    "an event record has at most 40 bytes"
+);
+const _: () = assert!(size_of::<GrowthRecord>() == 48 + 8 * MAP_WORDS);
+const _: () = assert!(size_of::<CrashRecord>() == 48 + MESSAGE_BYTES);
 const _: () = assert!(STACK_HEADER_BYTES == 24);
 const _: () = assert!(size_of::<StackRecord>() == STACK_HEADER_BYTES + 8 * MAX_FRAMES);

@@ -7,7 +7,7 @@ mod batch;
 use batch::{Allocation, Batch};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use tracer::aggregate::{Aggregator, CodeFacts, Rounding, Rules, TypeFacts};
+use tracer::aggregate::{Aggregator, CodeFacts, MapRules, Rounding, Rules, TypeFacts};
 use tracer::decode::decode;
 use tracer::plan::{Pointers, Yields};
 use tracer::stream::Source as _;
@@ -57,6 +57,7 @@ fn aggregator() -> Aggregator {
     Aggregator::new(
         Rounding::new(rules, Box::new(Facts)),
         Yields::AfterProbe,
+        MapRules::default(),
         Box::new(Facts),
     )
 }

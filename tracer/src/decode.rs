@@ -2,12 +2,17 @@
 //!
 //! Hides the byte layout; everything after it sees typed records only.
 
+mod maps;
+
+pub use maps::{Crash, Growth, MapHeader, MapOperation};
+
 use std::mem::{offset_of, size_of};
 use tracer_common::limits::MAX_FRAMES;
 use tracer_common::record::{
     AllocRecord, FLAG_TIMED, FLAG_TINY_NEW, FLAG_TINY_SHARED, FLAG_TRUNCATED, FLAG_UNREADABLE,
-    FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, KIND_RESUME, KIND_STACK, MAX_DISTANCE_LOG2,
-    MAX_WINDOW, RecordHeader, ResumeRecord, STACK_HEADER_BYTES, StackRecord,
+    FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, KIND_CRASH, KIND_GROWTH, KIND_MAP,
+    KIND_RESUME, KIND_STACK, MAX_DISTANCE_LOG2, MAX_WINDOW, RecordHeader, ResumeRecord,
+    STACK_HEADER_BYTES, StackRecord,
 };
 
 /// Identity of a stack within one capture.
@@ -23,6 +28,12 @@ pub enum Record<'a> {
     Stack(StackDefinition<'a>),
     /// A goroutine may have changed its P after its last allocation was recorded, and before it was made.
     Resume(Resume),
+    /// A write, a delete or a clear of a map.
+    Map(MapOperation),
+    /// A map that is about to grow.
+    Growth(Growth<'a>),
+    /// The runtime ends the program, or a goroutine panics.
+    Crash(Crash<'a>),
 }
 
 /// A heap allocation.
@@ -127,6 +138,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         KIND_ALLOC => alloc(bytes).map(Record::Alloc),
         KIND_STACK => stack(bytes).map(Record::Stack),
         KIND_RESUME => resume(bytes).map(Record::Resume),
+        KIND_MAP => MapOperation::of(bytes).map(Record::Map),
+        KIND_GROWTH => Growth::of(bytes).map(Record::Growth),
+        KIND_CRASH => Crash::of(bytes).map(Record::Crash),
         _ => return Err(DecodeError::UnknownKind(kind)),
     };
     record.ok_or(DecodeError::Length {
@@ -214,6 +228,8 @@ fn flags(bytes: &[u8]) -> Option<u16> {
 #[cfg(test)]
 pub(crate) mod encoded {
     use super::*;
+    use tracer_common::limits::{MAP_WORDS, MESSAGE_BYTES};
+    use tracer_common::record::{CrashRecord, GrowthRecord, MapRecord};
 
     fn header(kind: u8, row: u8) -> RecordHeader {
         RecordHeader {
@@ -245,6 +261,63 @@ pub(crate) mod encoded {
             frames: [0; MAX_FRAMES],
         };
         record.frames[..frames.len()].copy_from_slice(frames);
+        record.bytes().collect()
+    }
+
+    /// A map's operation: of row `row`, by a stack, on a map of a type with so many entries and this seed.
+    pub(crate) fn map(
+        row: u8,
+        stack: u64,
+        map_type: u64,
+        map: u64,
+        entries: u32,
+        seed: u32,
+    ) -> Vec<u8> {
+        let record = MapRecord {
+            header: header(KIND_MAP, row),
+            stack,
+            map_type,
+            map,
+            entries,
+            seed,
+        };
+        record.bytes().collect()
+    }
+
+    /// A map that grows: its header, and the table that grows.
+    pub(crate) fn growth(
+        row: u8,
+        stack: u64,
+        map_type: u64,
+        map: u64,
+        table: u64,
+        words: [u64; MAP_WORDS],
+    ) -> Vec<u8> {
+        let record = GrowthRecord {
+            header: header(KIND_GROWTH, row),
+            stack,
+            map_type,
+            map,
+            time_ns: 0,
+            table,
+            words,
+        };
+        record.bytes().collect()
+    }
+
+    /// A crash with a message.
+    pub(crate) fn crash(row: u8, stack: u64, text: &str) -> Vec<u8> {
+        let mut message = [0; MESSAGE_BYTES];
+        message[..text.len()].copy_from_slice(text.as_bytes());
+        let record = CrashRecord {
+            header: header(KIND_CRASH, row),
+            stack,
+            goroutine: 0xc000_0000,
+            goroutine_id: 7,
+            time_ns: 0,
+            length: text.len() as u64,
+            message,
+        };
         record.bytes().collect()
     }
 
@@ -325,6 +398,9 @@ mod tests {
             encoded::alloc(0, 1, 2, 3),
             encoded::stack(1, &[1, 2, 3]),
             encoded::resume(1, 2),
+            encoded::map(0, 1, 2, 3, 4, 5),
+            encoded::growth(0, 1, 2, 3, 4, [0; 6]),
+            encoded::crash(0, 1, "oh"),
         ];
         for whole in records {
             for len in 0..whole.len() {

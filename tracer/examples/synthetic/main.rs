@@ -19,7 +19,7 @@ use std::io::{Write as _, stdout};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracer::aggregate::{Aggregator, Rounding, Rules, Totals};
+use tracer::aggregate::{Aggregator, MapRules, Rounding, Rules, Totals};
 use tracer::decode::decode;
 use tracer::kernel::Counters;
 use tracer::output::json;
@@ -98,8 +98,12 @@ fn replay(program: &Program, binary: &Arc<GoBinary>, stacks: u64, last: u64) -> 
         headers: program.plan.headers,
     };
     let facts = || Box::new(Facts(Arc::clone(binary)));
-    let mut aggregator =
-        Aggregator::new(Rounding::new(rules, facts()), program.plan.yields, facts());
+    let mut aggregator = Aggregator::new(
+        Rounding::new(rules, facts()),
+        program.plan.yields,
+        MapRules::default(),
+        facts(),
+    );
     let mut load = Load::new(program, stacks);
     let mut batch = Batch::default();
     let mut took = Duration::ZERO;

@@ -5,6 +5,7 @@
 
 mod estimate;
 mod fold;
+mod maps;
 mod resume;
 mod rounding;
 mod sizes;
@@ -15,6 +16,10 @@ pub(crate) use estimate::whole;
 pub use estimate::{GROUPS, Progress, StandardError, Uncertainty};
 pub use fold::CodeFacts;
 use fold::Folded;
+pub use maps::{
+    CrashTotals, Instance, InstanceId, Instances, Look, MapCounts, MapRowTotals, MapRules,
+    MapTotals, Watched,
+};
 use resume::{Correction, LastTiny};
 pub use rounding::{Rounding, Rules, TINY_BLOCK, TypeFacts};
 pub use sizes::{Sizes, SizesView};
@@ -170,6 +175,8 @@ pub struct Totals {
     pub overflowed: u64,
     /// Records that could not be decoded.
     pub undecodable: u64,
+    /// What was seen of maps.
+    pub maps: MapTotals,
 }
 
 /// Turns records into [`Totals`].
@@ -177,6 +184,7 @@ pub struct Totals {
 pub struct Aggregator {
     totals: Totals,
     rounding: Rounding,
+    map_rules: MapRules,
     folded: Folded,
     last_tiny: LastTiny,
     /// Whether each allocation is recorded, so that a resumption belongs to the one before it.
@@ -190,10 +198,16 @@ pub struct Aggregator {
 impl Aggregator {
     /// An empty aggregator that rounds sizes as the target's runtime does, knows what it means that a goroutine goes on,
     /// and is told by `code` which frames matter most when there are too many.
-    pub fn new(rounding: Rounding, yields: Yields, code: Box<dyn CodeFacts>) -> Self {
+    pub fn new(
+        rounding: Rounding,
+        yields: Yields,
+        map_rules: MapRules,
+        code: Box<dyn CodeFacts>,
+    ) -> Self {
         Aggregator {
             totals: Totals::default(),
             rounding,
+            map_rules,
             folded: Folded::new(code),
             last_tiny: LastTiny::new(yields),
             exact: true,
@@ -209,6 +223,7 @@ impl Aggregator {
         Aggregator::new(
             Rounding::for_tests(),
             Yields::AfterProbe,
+            MapRules::default(),
             Box::new(fold::LowIsRuntime),
         )
     }
@@ -224,6 +239,20 @@ impl Aggregator {
             }
             Ok(Record::Stack(definition)) => self.define(&definition),
             Ok(Record::Resume(resume)) => self.resume(&resume),
+            Ok(Record::Map(operation)) => {
+                let stack = self.folded.resolve(operation.stack);
+                self.totals
+                    .maps
+                    .operation(&self.map_rules, stack, &operation);
+            }
+            Ok(Record::Growth(growth)) => {
+                let stack = self.folded.resolve(growth.stack);
+                self.totals.maps.growth(&self.map_rules, stack, &growth);
+            }
+            Ok(Record::Crash(crash)) => {
+                let stack = self.folded.resolve(crash.stack);
+                self.totals.maps.crash(stack, &crash);
+            }
             Err(_) => self.totals.undecodable += 1,
         }
     }

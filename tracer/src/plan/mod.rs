@@ -6,6 +6,7 @@ mod audit;
 mod inlined;
 mod layout;
 mod leaves;
+mod maps;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod yields;
 pub use audit::{Audit, Fault, audit};
 pub use layout::TinyLayout;
 pub use leaves::Pointers;
+pub use maps::{CrashRow, Growing, MapLayout, MapPlan, MapProbes, MapRow, Operation};
 pub use site::{CostClass, Site, SiteError};
 pub use yields::{YieldPoint, Yields};
 

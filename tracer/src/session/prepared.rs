@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::events::Watch;
 use super::{Mode, Request, Session, SessionError, lock};
-use crate::aggregate::{Aggregator, CodeFacts, Rounding, Rules, TypeFacts};
+use crate::aggregate::{Aggregator, CodeFacts, MapRules, Rounding, Rules, TypeFacts};
 use crate::collect::{Collector, Remote};
 use crate::governor::{Governor, Terms};
 use crate::kernel::{self, Attached, Settings};
@@ -146,7 +146,12 @@ impl Prepared {
             rows: self.plan.rows.iter().map(|row| row.pointers).collect(),
             headers: self.plan.headers,
         };
-        Aggregator::new(Rounding::new(rules, facts()), self.plan.yields, facts())
+        Aggregator::new(
+            Rounding::new(rules, facts()),
+            self.plan.yields,
+            MapRules::default(),
+            facts(),
+        )
     }
 }
 

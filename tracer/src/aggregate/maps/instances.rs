@@ -1,0 +1,339 @@
+//! Which map is which.
+//!
+//! A map is known by its address, its type and its hash seed together. The same seed elsewhere is the map after its
+//! stack moved. Another seed at the same address is another map, unless what was seen last may have emptied the known one:
+//! the runtime draws a new seed then. Bounded: maps that nothing was seen of for longest are forgotten first, but for
+//! the largest.
+
+use super::growth::GrowthStep;
+use super::{Look, Watched};
+use crate::decode::MapHeader;
+use crate::plan::Operation;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+/// Most maps that are kept apart at the same time.
+const MAX_INSTANCES: usize = 1 << 16;
+/// Largest maps, which are not forgotten.
+const LARGEST: usize = 64;
+/// Most points of a map's curve; when there are more, every other one goes.
+const MAX_POINTS: usize = 128;
+
+/// Number of a map, in the order of appearance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstanceId(pub u64);
+
+/// A map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Which one.
+    pub id: InstanceId,
+    /// Its address in the target.
+    pub map: u64,
+    /// Address of its Go type.
+    pub map_type: u64,
+    /// Position of the row that it was first seen at.
+    pub row: u32,
+    /// Entries when it was seen last.
+    pub entries: u64,
+    /// Most entries it was seen with.
+    pub max_entries: u64,
+    /// Room for entries; `None` if it has several tables and not all were seen growing.
+    pub slots: Option<u64>,
+    /// Growths.
+    pub growths: u64,
+    /// Values set.
+    pub writes: u64,
+    /// Keys deleted, also those that were not there.
+    pub deletes: u64,
+    /// Whether it was still there when it was looked at last; `None` if it never was.
+    pub alive: Option<bool>,
+    /// Monotonic time in nanoseconds, and entries then.
+    pub curve: Vec<(u64, u64)>,
+    seed: u32,
+    /// Address of its buckets or directory, if that is known.
+    pub(super) storage: Option<u64>,
+    /// Whether the last operation may have emptied it.
+    pub(super) emptied: bool,
+    /// The last operation, whose effect is not known yet.
+    pending: Option<Pending>,
+    touched: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pending {
+    row: u32,
+    before: u64,
+}
+
+/// What an operation did, once it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) row: u32,
+    before: u64,
+    /// Entries after it.
+    pub(super) after: u64,
+}
+
+impl Settled {
+    /// Entries added less entries removed.
+    pub(super) fn net(&self) -> i64 {
+        self.after.wrapping_sub(self.before).cast_signed()
+    }
+}
+
+/// A map as a record shows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sighting {
+    pub(super) map: u64,
+    pub(super) map_type: u64,
+    pub(super) header: MapHeader,
+}
+
+/// Where an instance is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) slot: usize,
+    pub(super) new: bool,
+}
+
+/// All maps that are known.
+#[derive(Clone, Debug, Default)]
+pub struct Instances {
+    known: Vec<Instance>,
+    by_address: HashMap<u64, usize>,
+    by_seed: HashMap<(u64, u32), usize>,
+    /// Maps seen so far, those that were forgotten included.
+    seen: u64,
+    /// Sightings so far.
+    clock: u64,
+}
+
+impl Instances {
+    /// Every map that is not forgotten.
+    pub fn iter(&self) -> impl Iterator<Item = &Instance> {
+        self.known.iter()
+    }
+
+    /// Maps that were forgotten, because there were too many.
+    pub fn forgotten(&self) -> u64 {
+        self.seen.saturating_sub(self.known.len() as u64)
+    }
+
+    /// The maps with most entries.
+    pub(super) fn largest(&self, limit: usize) -> Vec<Watched> {
+        let mut largest: Vec<&Instance> = self.known.iter().collect();
+        if limit < largest.len() {
+            largest.select_nth_unstable_by_key(limit, |known| Reverse(known.max_entries));
+            largest.truncate(limit);
+        }
+        let watched = largest.into_iter().map(|instance| Watched {
+            id: instance.id,
+            map: instance.map,
+        });
+        watched.collect()
+    }
+
+    /// The map of a sighting at `row`. `may_be` tells whether a map with another seed can be the one that is known at
+    /// this address.
+    pub(super) fn find(
+        &mut self,
+        row: u32,
+        sighting: &Sighting,
+        may_be: impl FnOnce(&Instance) -> bool,
+    ) -> Found {
+        self.clock += 1;
+        let slot = self
+            .at_its_address(sighting, may_be)
+            .or_else(|| self.moved(sighting));
+        let found = match slot {
+            Some(slot) => Found { slot, new: false },
+            None => Found {
+                slot: self.add(row, sighting),
+                new: true,
+            },
+        };
+        if let Some(instance) = self.known.get_mut(found.slot) {
+            instance.touched = self.clock;
+            instance.see(sighting.header.entries);
+        }
+        found
+    }
+
+    /// The known map at the address of a sighting, if it is that one.
+    fn at_its_address(
+        &mut self,
+        sighting: &Sighting,
+        may_be: impl FnOnce(&Instance) -> bool,
+    ) -> Option<usize> {
+        let slot = *self.by_address.get(&sighting.map)?;
+        let instance = self.known.get_mut(slot)?;
+        if instance.map_type != sighting.map_type {
+            return None;
+        }
+        let seed = sighting.header.seed;
+        if instance.seed != seed {
+            if !may_be(instance) {
+                return None;
+            }
+            self.by_seed.remove(&(instance.map_type, instance.seed));
+            self.by_seed.insert((instance.map_type, seed), slot);
+            instance.seed = seed;
+        }
+        Some(slot)
+    }
+
+    /// The known map with the seed of a sighting, which lay elsewhere.
+    fn moved(&mut self, sighting: &Sighting) -> Option<usize> {
+        let slot = *self
+            .by_seed
+            .get(&(sighting.map_type, sighting.header.seed))?;
+        let instance = self.known.get_mut(slot)?;
+        // Seeds of 32 bits are alike by chance; then the number of entries hardly is.
+        if instance.entries.abs_diff(sighting.header.entries) > 1 {
+            return None;
+        }
+        if self.by_address.get(&instance.map) == Some(&slot) {
+            self.by_address.remove(&instance.map);
+        }
+        self.by_address.insert(sighting.map, slot);
+        instance.map = sighting.map;
+        Some(slot)
+    }
+
+    fn add(&mut self, row: u32, sighting: &Sighting) -> usize {
+        if self.known.len() >= MAX_INSTANCES {
+            self.forget();
+        }
+        if let Some(before) = self.by_address.get(&sighting.map)
+            && let Some(freed) = self.known.get_mut(*before)
+        {
+            freed.alive = Some(false);
+        }
+        let slot = self.known.len();
+        let MapHeader { entries, seed } = sighting.header;
+        self.known.push(Instance {
+            id: InstanceId(self.seen),
+            map: sighting.map,
+            map_type: sighting.map_type,
+            row,
+            entries,
+            max_entries: entries,
+            slots: None,
+            growths: 0,
+            writes: 0,
+            deletes: 0,
+            alive: None,
+            curve: Vec::new(),
+            seed,
+            storage: None,
+            emptied: false,
+            pending: None,
+            touched: self.clock,
+        });
+        self.seen += 1;
+        self.by_address.insert(sighting.map, slot);
+        self.by_seed.insert((sighting.map_type, seed), slot);
+        slot
+    }
+
+    /// Forgets the half that nothing was seen of for longest, but for the largest.
+    fn forget(&mut self) {
+        let largest: HashSet<InstanceId> = self.largest(LARGEST).iter().map(|one| one.id).collect();
+        let mut touched: Vec<u64> = self.known.iter().map(|known| known.touched).collect();
+        let middle = touched.len() / 2;
+        let (_, oldest_kept, _) = touched.select_nth_unstable(middle);
+        let oldest_kept = *oldest_kept;
+        self.known
+            .retain(|known| known.touched >= oldest_kept || largest.contains(&known.id));
+        self.by_address.clear();
+        self.by_seed.clear();
+        for (slot, known) in self.known.iter().enumerate() {
+            if known.alive != Some(false) {
+                self.by_address.insert(known.map, slot);
+            }
+            self.by_seed.insert((known.map_type, known.seed), slot);
+        }
+    }
+
+    /// An operation of `row` on a map with so many entries; gives what the one before it did.
+    pub(super) fn operate(
+        &mut self,
+        slot: usize,
+        operation: Operation,
+        row: u32,
+        entries: u64,
+    ) -> Option<Settled> {
+        let instance = self.known.get_mut(slot)?;
+        let settled = instance.settle(entries);
+        instance.pending = Some(Pending {
+            row,
+            before: entries,
+        });
+        instance.emptied = match operation {
+            Operation::Clear => true,
+            Operation::Delete => entries <= 1,
+            Operation::Assign | Operation::Grow(_) => false,
+        };
+        instance.writes += u64::from(operation == Operation::Assign);
+        instance.deletes += u64::from(operation == Operation::Delete);
+        settled
+    }
+
+    /// A growth of a map.
+    pub(super) fn grow(&mut self, slot: usize, step: &GrowthStep, time_ns: u64) {
+        if let Some(instance) = self.known.get_mut(slot) {
+            instance.growths += 1;
+            instance.slots = step.slots_after(instance.slots);
+            instance.storage = step.storage_after();
+            instance.emptied = false;
+            instance.mark(time_ns, step.header.entries);
+        }
+    }
+
+    /// Takes what was read of a map from outside; gives what the last operation on it did.
+    pub(super) fn look(&mut self, look: &Look) -> Option<Settled> {
+        // Numbers grow with the position.
+        let slot = self
+            .known
+            .binary_search_by_key(&look.id, |known| known.id)
+            .ok()?;
+        let instance = self.known.get_mut(slot)?;
+        let [first, second, storage] = look.words.unwrap_or_default();
+        let header = MapHeader::of_words([first, second]);
+        if look.words.is_none() || header.seed != instance.seed {
+            // After what may have emptied it, it may have another seed; then it has no entries.
+            let emptied = look.words.is_some() && instance.emptied && header.entries == 0;
+            instance.alive = emptied.then_some(true).or(Some(false));
+            return emptied.then(|| instance.settle(0)).flatten();
+        }
+        instance.alive = Some(true);
+        instance.storage = Some(storage);
+        instance.see(header.entries);
+        instance.mark(look.time_ns, header.entries);
+        instance.settle(header.entries)
+    }
+}
+
+impl Instance {
+    fn see(&mut self, entries: u64) {
+        self.entries = entries;
+        self.max_entries = self.max_entries.max(entries);
+    }
+
+    fn settle(&mut self, after: u64) -> Option<Settled> {
+        let Pending { row, before } = self.pending.take()?;
+        Some(Settled { row, before, after })
+    }
+
+    fn mark(&mut self, time_ns: u64, entries: u64) {
+        if self.curve.len() >= MAX_POINTS {
+            let mut odd = false;
+            self.curve.retain(|_| {
+                odd = !odd;
+                odd
+            });
+        }
+        self.curve.push((time_ns, entries));
+    }
+}

@@ -1,0 +1,1 @@
+//! Records of maps, made up, through the real decoder.
