@@ -72,6 +72,16 @@ fn assert_close(what: &str, estimated: f64, error: f64, truth: f64) {
     );
 }
 
+/// The intervals add up to what the program says, also those before the first window; the runtime counts whole spans.
+fn assert_course(capture: &Value, truth: f64) {
+    let points = capture["timeline"].as_array().expect("a timeline");
+    let bytes = points
+        .iter()
+        .filter_map(|point| point["alloc_bytes"].as_f64());
+    let off = (bytes.sum::<f64>() / truth - 1.0).abs();
+    assert!(off < 0.02, "the timeline is off by {:.1} %", 100.0 * off);
+}
+
 fn of(part: &Value, pointer: &str) -> f64 {
     part.pointer(pointer)
         .and_then(Value::as_f64)
@@ -123,6 +133,7 @@ fn a_surge_stays_within_the_budget_and_is_estimated() {
         of(totals, "/estimate/alloc_bytes_error"),
         truth.bytes,
     );
+    assert_course(&capture, truth.bytes);
     for (function, allocs, bytes) in &truth.sites {
         let sites = capture["sites"].as_array().expect("sites");
         let site = sites

@@ -31,6 +31,7 @@ enum Question {
     Totals(oneshot::Sender<Box<Totals>>),
     Weigh(Weight),
     SetExact(bool),
+    SetWindows,
     Finish,
 }
 
@@ -45,7 +46,7 @@ pub struct Tally {
     pub resumes: u64,
     /// Definitions of stacks that arrived.
     pub definitions: u64,
-    /// Whether some allocations were recorded in windows.
+    /// Whether some allocations are recorded in windows only, or have been.
     pub windows: bool,
 }
 
@@ -75,6 +76,11 @@ impl Remote {
     /// See [`Aggregator::set_exact`].
     pub fn set_exact(&self, exact: bool) {
         drop(self.0.send(Question::SetExact(exact)));
+    }
+
+    /// See [`Aggregator::set_windows`].
+    pub fn set_windows(&self) {
+        drop(self.0.send(Question::SetWindows));
     }
 }
 
@@ -160,6 +166,7 @@ fn collect(
                 aggregator.weigh(&weight);
             }
             Ok(Question::SetExact(exact)) => aggregator.set_exact(exact),
+            Ok(Question::SetWindows) => aggregator.set_windows(),
             Ok(Question::Finish) | Err(true) => break,
             Err(false) => {}
         }

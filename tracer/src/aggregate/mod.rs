@@ -163,7 +163,7 @@ pub struct Totals {
     pub frames: StackMap<Frames>,
     /// Records of allocations that arrived.
     pub delivered: u64,
-    /// Whether some allocations were recorded in windows.
+    /// Whether some allocations are recorded in windows only, or have been.
     pub windows: bool,
     /// Records of goroutines going on that arrived.
     pub resumes: u64,
@@ -276,6 +276,11 @@ impl Aggregator {
         self.last_tiny.forget();
     }
 
+    /// From now on some allocations are recorded in windows only: what was seen of an interval is not all of it.
+    pub fn set_windows(&mut self) {
+        self.totals.windows = true;
+    }
+
     /// Adds what was recorded in a window, as often as its weight says. All its records must have been applied.
     pub fn weigh(&mut self, weight: &Weight) {
         self.count_waiting();
@@ -314,7 +319,6 @@ impl Aggregator {
             count: 1,
         };
         if alloc.window != 0 {
-            self.totals.windows = true;
             self.windows.observe(WindowId::of(alloc), observed);
             return;
         }

@@ -33,6 +33,8 @@ pub(super) trait Host {
     fn weigh(&mut self, weight: Weight);
     /// Says whether each allocation is recorded from now on.
     fn set_exact(&mut self, exact: bool);
+    /// Says that some rows record in windows only from now on.
+    fn set_windows(&mut self);
 }
 
 /// A change of level.
@@ -151,6 +153,7 @@ impl Engine {
             Action::Sample(distance_log2) => self.sample(distance_log2, host),
             Action::TakeOut(row) => {
                 host.set_row(row, RowState::OFF)?;
+                host.set_windows();
                 host.take_out(row);
                 Ok(())
             }

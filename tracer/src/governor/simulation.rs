@@ -241,6 +241,8 @@ impl Host for Model {
     }
 
     fn set_exact(&mut self, _exact: bool) {}
+
+    fn set_windows(&mut self) {}
 }
 
 /// Runs the phases under a governor with a budget of `share`.

@@ -128,6 +128,10 @@ impl Host for Target {
     fn set_exact(&mut self, exact: bool) {
         self.collector.set_exact(exact);
     }
+
+    fn set_windows(&mut self) {
+        self.collector.set_windows();
+    }
 }
 
 /// A thread that waits for probes to be out of the target, one after the other.
