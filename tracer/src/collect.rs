@@ -2,7 +2,7 @@
 //!
 //! It drains, decodes and aggregates, and answers questions in between; it shares no lock with anybody.
 
-use crate::aggregate::{Aggregator, Sums, Totals, Weight};
+use crate::aggregate::{Aggregator, Look, Sums, Totals, Watched, Weight};
 use crate::decode::decode;
 use crate::stream::Source;
 use std::io;
@@ -32,6 +32,8 @@ enum Question {
     Weigh(Weight),
     SetExact(bool),
     SetWindows,
+    Watched(usize, oneshot::Sender<Vec<Watched>>),
+    Look(Vec<Look>),
     Finish,
 }
 
@@ -118,6 +120,23 @@ impl Collector {
         self.ask(Question::Totals).await.map(|totals| *totals)
     }
 
+    /// The maps with most entries, to be looked at from outside; at most `limit`.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub async fn watched(&self, limit: usize) -> Result<Vec<Watched>, CollectorDied> {
+        self.ask(|reply| Question::Watched(limit, reply)).await
+    }
+
+    /// Hands over what was read of maps from outside.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub fn look(&self, looks: Vec<Look>) -> Result<(), CollectorDied> {
+        let sent = self.questions.send(Question::Look(looks));
+        sent.map_err(|_closed| CollectorDied)
+    }
+
     /// Takes what is left on the stream and ends.
     ///
     /// # Errors
@@ -167,6 +186,8 @@ fn collect(
             }
             Ok(Question::SetExact(exact)) => aggregator.set_exact(exact),
             Ok(Question::SetWindows) => aggregator.set_windows(),
+            Ok(Question::Watched(limit, reply)) => answer(reply, aggregator.watched(limit)),
+            Ok(Question::Look(looks)) => looks.iter().for_each(|look| aggregator.look(look)),
             Ok(Question::Finish) | Err(true) => break,
             Err(false) => {}
         }

@@ -25,6 +25,9 @@ use tracer_common::counter::Counter;
 /// How long the end of a capture waits for programs that were in the middle of a hit when recording stopped.
 const SETTLE: Duration = Duration::from_millis(250);
 
+/// Maps whose length is read from outside at every tick; at the end it is read of all.
+const WATCHED_MAPS: usize = 64;
+
 /// How much is recorded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
@@ -140,6 +143,7 @@ impl Session {
         if event == Event::Tick {
             let tally = self.collector.tally().await?;
             self.context.mark(tally, self.context.started.elapsed());
+            look_at_maps(&self.collector, &self.context, Some(WATCHED_MAPS)).await?;
         }
         Ok(event)
     }
@@ -174,6 +178,7 @@ impl Session {
         lock(&attached).stop()?;
         let duration = context.started.elapsed();
         let counters = settle(&attached, &collector).await?;
+        look_at_maps(&collector, &context, None).await?;
         let end = governed.unwrap_or_default();
         let remote = collector.remote();
         end.weights.iter().for_each(|weight| remote.weigh(*weight));
@@ -194,6 +199,19 @@ impl Session {
 /// A panic of another thread leaves the probes as they are.
 fn lock(attached: &Mutex<Attached>) -> std::sync::MutexGuard<'_, Attached> {
     attached.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads the length of the largest maps out of the target; of all, if nothing is recorded any more.
+async fn look_at_maps(
+    collector: &Collector,
+    context: &Context,
+    limit: Option<usize>,
+) -> Result<(), SessionError> {
+    let watched = collector.watched(limit.unwrap_or(usize::MAX)).await?;
+    if !watched.is_empty() {
+        collector.look(context.look(&watched, limit.is_none()))?;
+    }
+    Ok(())
 }
 
 /// Whether every record of each kind has arrived or is counted as lost.

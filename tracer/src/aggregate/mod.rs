@@ -295,6 +295,16 @@ impl Aggregator {
         }
     }
 
+    /// The maps with most entries, whose length is worth a look from outside; at most `limit`.
+    pub fn watched(&self, limit: usize) -> Vec<Watched> {
+        self.totals.maps.watched(limit)
+    }
+
+    /// Takes what was read of a map from outside.
+    pub fn look(&mut self, look: &Look) {
+        self.totals.maps.look(look);
+    }
+
     fn count_waiting(&mut self) {
         let mut waiting = mem::take(&mut self.waiting);
         for alloc in &waiting {

@@ -1,7 +1,7 @@
 //! Makes reports of a running capture: everything they need besides the collected numbers.
 
 use super::{Mode, Prepared};
-use crate::aggregate::{Sums, Totals};
+use crate::aggregate::{Look, Sums, Totals, Watched};
 use crate::collect::Tally;
 use crate::governor::{self, End, Step};
 use crate::kernel::{Counters, HitCost};
@@ -10,7 +10,7 @@ use crate::report::{
     self, Capture, EndedBy, ModeStep, Overhead, Report, Target, TimelinePoint, Window,
 };
 use crate::symbolize::{Symbolizer, Symbols};
-use crate::target::{CpuClock, HeapCounter, Process};
+use crate::target::{CpuClock, HeapCounter, Memory, Process, RuntimePc};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -26,11 +26,13 @@ pub(super) struct Context {
     /// As it was at the start: a process that has exited tells nothing.
     pub(super) target: Target,
     heap_counter: Option<HeapCounter>,
+    memory: Option<Memory>,
     cpu: Option<Cpu>,
     symbolizer: Symbolizer,
     symbols: Symbols,
     pub(super) started: Instant,
     pub(super) start_unix_ns: u64,
+    start_monotonic_ns: u64,
     agent_cpu_at_start: Duration,
     timeline: Vec<TimelinePoint>,
     sums_at_last_tick: Sums,
@@ -50,11 +52,13 @@ impl Context {
         Context {
             target: prepared.target(),
             heap_counter: HeapCounter::start(process, *bias, plan.total_alloc),
+            memory: Memory::open(process).ok(),
             cpu: Cpu::start(process),
             symbolizer: Symbolizer::new(Arc::clone(binary), *bias),
             symbols: Symbols::default(),
             started: Instant::now(),
             start_unix_ns: unix_ns(),
+            start_monotonic_ns: monotonic_ns(),
             agent_cpu_at_start: agent_cpu(),
             timeline: Vec::new(),
             sums_at_last_tick: Sums::default(),
@@ -74,6 +78,21 @@ impl Context {
     /// What the governor has done.
     pub(super) fn govern(&mut self, end: End) {
         self.governed = end;
+    }
+
+    /// Reads the headers of maps; for the last time, when nothing is recorded any more.
+    pub(super) fn look(&self, watched: &[Watched], last: bool) -> Vec<Look> {
+        let time_ns = monotonic_ns();
+        let look = |map: &Watched| Look {
+            id: map.id,
+            time_ns,
+            last,
+            words: self
+                .memory
+                .as_ref()
+                .and_then(|memory| memory.words(RuntimePc(map.map))),
+        };
+        watched.iter().map(look).collect()
     }
 
     /// Adds a point to the timeline.
@@ -247,6 +266,11 @@ fn unix_ns() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, nanos)
+}
+
+/// The clock that the kernel programs read.
+fn monotonic_ns() -> u64 {
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).map_or(0, nanos)
 }
 
 /// CPU time of this process so far.

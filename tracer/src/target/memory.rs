@@ -1,4 +1,4 @@
-//! Reads single words of the process's memory, through `/proc/PID/mem`; it cannot write.
+//! Reads words of the process's memory, through `/proc/PID/mem`; it cannot write.
 //!
 //! What a running process says is untrusted and may be torn: callers check it for plausibility.
 
@@ -27,9 +27,18 @@ impl Memory {
     /// The word at `address`; `None` if there is no such memory, or no process any more.
     #[must_use]
     pub fn word(&self, address: RuntimePc) -> Option<u64> {
-        let mut word = [0; 8];
-        self.0.read_exact_at(&mut word, address.0).ok()?;
-        Some(u64::from_ne_bytes(word))
+        let [word] = self.words(address)?;
+        Some(word)
+    }
+
+    /// Three words, or another small number of them, from `address` on; `None` as for one.
+    #[must_use]
+    pub fn words<const COUNT: usize>(&self, address: RuntimePc) -> Option<[u64; COUNT]> {
+        let mut bytes = [[0; 8]; COUNT];
+        self.0
+            .read_exact_at(bytes.as_flattened_mut(), address.0)
+            .ok()?;
+        Some(bytes.map(u64::from_ne_bytes))
     }
 }
 

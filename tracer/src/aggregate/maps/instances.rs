@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 /// Most maps that are kept apart at the same time.
-const MAX_INSTANCES: usize = 1 << 16;
+pub(super) const MAX_INSTANCES: usize = 1 << 16;
 /// Largest maps, which are not forgotten.
 const LARGEST: usize = 64;
 /// Most points of a map's curve; when there are more, every other one goes.
@@ -155,6 +155,7 @@ impl Instances {
         };
         if let Some(instance) = self.known.get_mut(found.slot) {
             instance.touched = self.clock;
+            instance.alive = None;
             instance.see(sighting.header.entries);
         }
         found
@@ -299,19 +300,31 @@ impl Instances {
             .binary_search_by_key(&look.id, |known| known.id)
             .ok()?;
         let instance = self.known.get_mut(slot)?;
-        let [first, second, storage] = look.words.unwrap_or_default();
+        let Some([first, second, storage]) = look.words else {
+            instance.alive = Some(false);
+            return None;
+        };
         let header = MapHeader::of_words([first, second]);
-        if look.words.is_none() || header.seed != instance.seed {
-            // After what may have emptied it, it may have another seed; then it has no entries.
-            let emptied = look.words.is_some() && instance.emptied && header.entries == 0;
-            instance.alive = emptied.then_some(true).or(Some(false));
-            return emptied.then(|| instance.settle(0)).flatten();
+        if header.seed != instance.seed {
+            // What may have emptied it gives it another seed; then it has no entries.
+            let emptied = look.last && instance.emptied && header.entries == 0;
+            instance.alive = Some(emptied);
+            return if emptied { instance.settle(0) } else { None };
         }
         instance.alive = Some(true);
         instance.storage = Some(storage);
-        instance.see(header.entries);
         instance.mark(look.time_ns, header.entries);
-        instance.settle(header.entries)
+        instance.max_entries = instance.max_entries.max(header.entries);
+        if !look.last {
+            return None;
+        }
+        instance.entries = header.entries;
+        // More than one entry away: the target has gone on meanwhile.
+        let near = |pending: &Pending| pending.before.abs_diff(header.entries) <= 1;
+        if instance.emptied || instance.pending.as_ref().is_some_and(near) {
+            return instance.settle(header.entries);
+        }
+        None
     }
 }
 

@@ -1,1 +1,258 @@
 //! Records of maps, made up, through the real decoder.
+
+use super::super::{Aggregator, Rounding};
+use super::*;
+use crate::decode::{decode, encoded};
+use crate::plan::{Growing, Yields};
+
+const ASSIGN: u8 = 0;
+const DELETE: u8 = 1;
+const CLEAR: u8 = 2;
+const TO_TABLE: u8 = 3;
+const TABLE: u8 = 4;
+const SPLIT: u8 = 5;
+
+/// Two types, two maps.
+const TYPE: u64 = 100;
+const OTHER_TYPE: u64 = 200;
+const MAP: u64 = 0xc000_1000;
+const ELSEWHERE: u64 = 0xc000_2000;
+
+fn aggregator() -> Aggregator {
+    let rules = MapRules {
+        operations: vec![
+            Operation::Assign,
+            Operation::Delete,
+            Operation::Clear,
+            Operation::Grow(Growing::ToTable),
+            Operation::Grow(Growing::Table),
+            Operation::Grow(Growing::Split),
+        ],
+    };
+    Aggregator::new(
+        Rounding::for_tests(),
+        Yields::AfterProbe,
+        rules,
+        Box::new(super::super::fold::LowIsRuntime),
+    )
+}
+
+/// Feeds records, and gives the totals.
+fn totals(aggregator: &mut Aggregator, records: &[Vec<u8>]) -> MapTotals {
+    for record in records {
+        aggregator.apply(decode(record));
+    }
+    aggregator.totals().maps.clone()
+}
+
+fn operation(row: u8, stack: u64, map: u64, entries: u32, seed: u32) -> Vec<u8> {
+    encoded::map(row, stack, TYPE, map, entries, seed)
+}
+
+fn growth(row: u8, map: u64, seed: u32, entries: u64, slots: u64, tables: u64) -> Vec<u8> {
+    let words = [entries, u64::from(seed) << 32, 77, tables, 0, 0];
+    encoded::growth(row, 1, TYPE, map, slots << 16, words)
+}
+
+/// The last look at every map.
+fn look(aggregator: &mut Aggregator, words: Option<[u64; 3]>) -> MapTotals {
+    for watched in aggregator.watched(usize::MAX) {
+        aggregator.look(&Look {
+            id: watched.id,
+            time_ns: 9,
+            last: true,
+            words,
+        });
+    }
+    aggregator.totals().maps.clone()
+}
+
+#[test]
+fn operations_are_counted_per_stack_and_type() {
+    let totals = totals(
+        &mut aggregator(),
+        &[
+            operation(ASSIGN, 1, MAP, 0, 5),
+            operation(ASSIGN, 1, MAP, 1, 5),
+            operation(DELETE, 2, MAP, 2, 5),
+            encoded::map(ASSIGN, 1, OTHER_TYPE, ELSEWHERE, 3, 6),
+            operation(ASSIGN, 1, 0, 0, 0),
+        ],
+    );
+    assert_eq!(totals.operations, 5);
+    let counts: Vec<(u64, u64, u64, u64, u64)> = totals
+        .rows
+        .iter()
+        .map(|row| {
+            let MapCounts {
+                writes,
+                deletes,
+                nil_writes,
+                instances,
+                ..
+            } = row.counts;
+            (row.map_type, writes, deletes, nil_writes, instances)
+        })
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            (TYPE, 2, 0, 1, 1),
+            (TYPE, 0, 1, 0, 0),
+            (OTHER_TYPE, 1, 0, 0, 1)
+        ]
+    );
+}
+
+#[test]
+fn what_an_operation_did_is_told_by_what_follows() {
+    let mut aggregator = aggregator();
+    let before = totals(
+        &mut aggregator,
+        &[
+            operation(ASSIGN, 1, MAP, 10, 5),
+            operation(ASSIGN, 1, MAP, 11, 5),
+            operation(DELETE, 2, MAP, 11, 5),
+            operation(ASSIGN, 1, MAP, 10, 5),
+        ],
+    );
+    let [adds, removes] = before.rows.as_slice() else {
+        panic!("two rows")
+    };
+    // The second one set a key that was there.
+    assert_eq!((adds.counts.net_entries, adds.counts.unsettled), (1, 1));
+    assert_eq!(
+        (removes.counts.net_entries, removes.counts.unsettled),
+        (-1, 0)
+    );
+    let after = look(&mut aggregator, Some([11, 5 << 32, 0]));
+    let counts = after.rows[0].counts;
+    assert_eq!(
+        (counts.net_entries, counts.unsettled, counts.max_entries),
+        (2, 0, 11)
+    );
+    assert_eq!(after.instances.iter().next().unwrap().alive, Some(true));
+}
+
+#[test]
+fn a_target_that_went_on_does_not_settle_the_last_operation() {
+    let mut aggregator = aggregator();
+    totals(&mut aggregator, &[operation(ASSIGN, 1, MAP, 10, 5)]);
+    let after = look(&mut aggregator, Some([400, 5 << 32, 0]));
+    assert_eq!(
+        (
+            after.rows[0].counts.net_entries,
+            after.rows[0].counts.unsettled
+        ),
+        (0, 1)
+    );
+}
+
+#[test]
+fn another_seed_at_the_same_address_is_another_map_unless_it_was_emptied() {
+    let reused = totals(
+        &mut aggregator(),
+        &[
+            operation(ASSIGN, 1, MAP, 3, 5),
+            operation(ASSIGN, 1, MAP, 0, 6),
+        ],
+    );
+    assert_eq!(reused.rows[0].counts.instances, 2);
+    let freed = reused.instances.iter().next().unwrap();
+    assert_eq!((freed.alive, freed.max_entries), (Some(false), 3));
+    for last in [
+        operation(DELETE, 1, MAP, 1, 5),
+        operation(CLEAR, 1, MAP, 40, 5),
+    ] {
+        let emptied = totals(&mut aggregator(), &[last, operation(ASSIGN, 1, MAP, 0, 6)]);
+        assert_eq!(emptied.rows[0].counts.instances, 1);
+        assert!(emptied.rows[0].counts.net_entries < 0);
+    }
+}
+
+#[test]
+fn a_map_on_a_stack_that_moved_stays_the_same() {
+    let moved = totals(
+        &mut aggregator(),
+        &[
+            operation(ASSIGN, 1, MAP, 3, 5),
+            operation(ASSIGN, 1, ELSEWHERE, 4, 5),
+            operation(ASSIGN, 1, ELSEWHERE, 5, 5),
+        ],
+    );
+    assert_eq!(moved.rows[0].counts.instances, 1);
+    // The same seed by chance: the number of entries gives it away.
+    let chance = totals(
+        &mut aggregator(),
+        &[
+            operation(ASSIGN, 1, MAP, 3, 5),
+            operation(ASSIGN, 1, ELSEWHERE, 77, 5),
+        ],
+    );
+    assert_eq!(chance.rows[0].counts.instances, 2);
+}
+
+#[test]
+fn growths_give_the_slots_and_the_curve() {
+    let totals = totals(
+        &mut aggregator(),
+        &[
+            growth(TO_TABLE, MAP, 5, 8, 0, 0),
+            growth(TABLE, MAP, 5, 14, 16, 1),
+            growth(SPLIT, MAP, 5, 896, 1024, 1),
+            growth(SPLIT, MAP, 5, 1800, 1024, 2),
+        ],
+    );
+    let counts = totals.rows[0].counts;
+    assert_eq!(
+        (counts.growths, counts.first_growths, counts.instances),
+        (4, 1, 1)
+    );
+    let map = totals.instances.iter().next().unwrap();
+    assert_eq!((map.growths, map.slots), (4, Some(3072)));
+    let entries: Vec<u64> = map.curve.iter().map(|(_, entries)| *entries).collect();
+    assert_eq!(entries, [8, 14, 896, 1800]);
+}
+
+#[test]
+fn a_map_that_was_emptied_before_it_grew_on_is_the_same_but_a_small_one_is_new() {
+    let totals = totals(
+        &mut aggregator(),
+        &[
+            growth(TABLE, MAP, 5, 14, 16, 1),
+            growth(TABLE, MAP, 6, 28, 32, 1),
+            growth(TO_TABLE, MAP, 7, 8, 0, 0),
+        ],
+    );
+    assert_eq!(totals.rows[0].counts.instances, 2);
+}
+
+#[test]
+fn maps_that_nothing_was_seen_of_are_forgotten_but_for_the_largest() {
+    let mut aggregator = aggregator();
+    aggregator.apply(decode(&operation(ASSIGN, 1, 0x10, 5000, 1)));
+    for number in 0..instances::MAX_INSTANCES as u64 + 10 {
+        let seed = u32::try_from(number).unwrap() + 2;
+        aggregator.apply(decode(&operation(ASSIGN, 1, 0x1000 + 64 * number, 0, seed)));
+    }
+    let totals = aggregator.totals().maps.clone();
+    assert!(totals.instances.iter().count() <= instances::MAX_INSTANCES);
+    assert!(totals.instances.forgotten() > 0);
+    assert!(totals.instances.iter().any(|map| map.max_entries == 5000));
+    assert_eq!(
+        totals.rows[0].counts.instances,
+        instances::MAX_INSTANCES as u64 + 11
+    );
+}
+
+#[test]
+fn crashes_alike_are_one() {
+    let crash = encoded::crash(0, 1, "concurrent map writes");
+    let totals = totals(
+        &mut aggregator(),
+        &[crash.clone(), crash, encoded::crash(0, 2, "other")],
+    );
+    assert_eq!(totals.crash_records, 3);
+    let counts: Vec<u64> = totals.crashes.iter().map(|crash| crash.count).collect();
+    assert_eq!(counts, [2, 1]);
+}
