@@ -1,4 +1,4 @@
-//! A Go executable of two functions and two types, small enough to be lied about byte by byte: the
+//! A Go executable of two functions and four types, small enough to be lied about byte by byte: the
 //! tables that survive stripping, as Go's linker lays them out.
 
 use std::{fs, os::fd::AsRawFd as _, path::PathBuf};
@@ -36,8 +36,10 @@ pub(crate) struct Image {
     pub(crate) bytes: Vec<u8>,
     /// `main.User`, a struct of 40 bytes of which the first 16 hold pointers.
     pub(crate) user: u64,
-    /// `map[string]*main.User`.
+    /// `map[string]*main.User`, whose element is `main.User` itself here.
     pub(crate) map: u64,
+    /// What that keeps eight entries in: 200 bytes, of which the first 192 hold pointers.
+    pub(crate) group: u64,
 }
 
 impl Default for Fixture {
@@ -61,9 +63,13 @@ impl Fixture {
         let types = file.here();
         let user_name = file.bytes(b"\x01\x0a*main.User");
         let map_name = file.bytes(b"\x01\x16*map[string]*main.User");
+        let string_name = file.bytes(b"\x01\x07*string");
+        let group_name = file.bytes(b"\x00\x1c*map.group[string]*main.User");
         let user = file.descriptor(40, 16, 25, user_name - types);
+        let group = file.descriptor(200, 192, 25, group_name - types);
+        let string = file.descriptor(16, 8, 24, string_name - types);
         let map = file.descriptor(8, 8, 21, map_name - types);
-        file.words(&[0x1111, user]);
+        file.words(&[string, user, group]);
         let etypes = file.here();
 
         let gofunc = file.here();
@@ -139,6 +145,7 @@ impl Fixture {
             bytes: file.0,
             user,
             map,
+            group,
         }
     }
 }

@@ -33,7 +33,7 @@ pub use mapped_file::FileIdentity;
 pub use memory::Memory;
 pub use process::{ExeName, Process};
 pub use symbols::Function;
-pub use types::{GoType, Kind, TypeReader, UnknownType};
+pub use types::{GoType, Kind, MapType, TypeReader, UnknownType};
 
 use elf::Elf;
 use mapped_file::MappedFile;
@@ -316,33 +316,6 @@ mod tests {
     }
 
     #[test]
-    fn types_are_read_and_their_absence_explained() {
-        for version in ["go1.19.8", "go1.27.3"] {
-            let Image { bytes, user, map } = Fixture {
-                version,
-                ..Fixture::default()
-            }
-            .build();
-            let binary = open(&bytes).unwrap();
-            let types = binary.types();
-            let found = types.read(VirtualAddress(user)).unwrap();
-            assert_eq!(found.name, "main.User");
-            assert_eq!((found.size_bytes, found.pointer_bytes), (40, 16));
-            assert_eq!(found.kind, Kind::Struct);
-            assert_eq!(types.read(VirtualAddress(map)).unwrap().kind, Kind::Map);
-            let (key, element) = types.map_key_and_element(VirtualAddress(map)).unwrap();
-            assert_eq!((key.0, element.0), (0x1111, user));
-            assert!(types.map_key_and_element(VirtualAddress(user)).is_err());
-            for outside in [0, BASE, OUTER, u64::MAX] {
-                let error = types.read(VirtualAddress(outside)).unwrap_err();
-                assert_eq!(error, UnknownType::Outside);
-            }
-            let error = types.read(VirtualAddress(map + 8)).unwrap_err();
-            assert_eq!(error, UnknownType::Malformed);
-        }
-    }
-
-    #[test]
     fn a_pie_starts_on_its_first_page() {
         let fixture = Fixture {
             elf_type: 3,
@@ -403,12 +376,7 @@ mod tests {
             binary.function("runtime.mallocgc").is_some(),
             binary.functions_with_prefix("").count(),
             types.map(|address| binary.types().read(VirtualAddress(address)).is_ok()),
-            types.map(|address| {
-                binary
-                    .types()
-                    .map_key_and_element(VirtualAddress(address))
-                    .is_ok()
-            }),
+            types.map(|address| binary.types().map(VirtualAddress(address)).is_ok()),
             (OUTER..END + 8)
                 .filter(|pc| binary.function_at(VirtualAddress(*pc)).is_some())
                 .count(),

@@ -15,6 +15,8 @@ const STR: usize = 40;
 /// stands where a map type has its key.
 const MAP_KEY: usize = 48;
 const MAP_ELEM: usize = 56;
+/// The struct that a map keeps its entries in (`MapType.Bucket`; from Go 1.24 `MapType.Group`).
+const MAP_GROUP: usize = 64;
 /// The name begins with a `*` that is not part of it (`abi.TFlagExtraStar`).
 const TFLAG_EXTRA_STAR: u8 = 2;
 /// The high bits of the kind were flags until Go 1.25 (`KindDirectIface`, `KindGCProg`).
@@ -33,6 +35,21 @@ pub struct GoType {
     pub pointer_bytes: u64,
     /// Its kind.
     pub kind: Kind,
+}
+
+/// A map type, as its descriptor describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapType {
+    /// The type of its keys.
+    pub key: GoType,
+    /// The type of its elements.
+    pub elem: GoType,
+    /// The descriptor of what eight entries are kept in: a bucket up to Go 1.23, a group from 1.24.
+    pub group: VirtualAddress,
+    /// The size of that.
+    pub group_size_bytes: u64,
+    /// How many bytes of it, from its start, can hold pointers; 0 if it has none.
+    pub group_pointer_bytes: u64,
 }
 
 /// What sort of type it is (`reflect.Kind`), as far as memory is concerned.
@@ -113,26 +130,33 @@ impl<'a> TypeReader<'a> {
         self.parse(descriptor).ok_or(UnknownType::Malformed)
     }
 
-    /// The addresses of the key and of the element type of the map type at `address`.
+    /// The map type whose descriptor is at `address`.
+    ///
+    /// The words of a descriptor that are addresses need no relocation: also in a position-independent executable, Go's
+    /// linker and GNU ld write what they were linked to into the file, beside the relocation.
     ///
     /// # Errors
     /// The reason why there is no such map type.
-    pub fn map_key_and_element(
-        self,
-        address: VirtualAddress,
-    ) -> Result<(VirtualAddress, VirtualAddress), UnknownType> {
+    pub fn map(self, address: VirtualAddress) -> Result<MapType, UnknownType> {
         let descriptor = self.descriptor(address)?;
+        let part = |at| bytes::u64_at(descriptor, at).map(VirtualAddress);
         let kind = bytes::u8_at(descriptor, KIND).and_then(Kind::from_descriptor);
-        let types = (
-            bytes::u64_at(descriptor, MAP_KEY),
-            bytes::u64_at(descriptor, MAP_ELEM),
-        );
-        match (kind, types) {
-            (Some(Kind::Map), (Some(key), Some(elem))) => {
-                Ok((VirtualAddress(key), VirtualAddress(elem)))
-            }
-            _ => Err(UnknownType::Malformed),
+        let (Some(Kind::Map), Some(key), Some(elem), Some(group)) =
+            (kind, part(MAP_KEY), part(MAP_ELEM), part(MAP_GROUP))
+        else {
+            return Err(UnknownType::Malformed);
+        };
+        let entries = self.read(group)?;
+        if entries.kind != Kind::Struct || entries.pointer_bytes > entries.size_bytes {
+            return Err(UnknownType::Malformed);
         }
+        Ok(MapType {
+            key: self.read(key)?,
+            elem: self.read(elem)?,
+            group,
+            group_size_bytes: entries.size_bytes,
+            group_pointer_bytes: entries.pointer_bytes,
+        })
     }
 
     /// The bytes from `address` to the end of the segment, if that is where types are.
@@ -172,5 +196,90 @@ impl<'a> TypeReader<'a> {
             .split_first()?;
         let (name, _) = bytes::prefixed(rest)?;
         (!name.is_empty() && name.len() <= MAX_NAME).then_some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{
+        GoBinary,
+        fixture::{BASE, Fixture, Image, MemoryFile, OUTER},
+    };
+
+    fn open(bytes: &[u8]) -> GoBinary {
+        GoBinary::open(&MemoryFile::new(bytes).path()).unwrap()
+    }
+
+    #[test]
+    fn types_are_read_and_their_absence_explained() {
+        for version in ["go1.19.8", "go1.27.3"] {
+            let fixture = Fixture {
+                version,
+                ..Fixture::default()
+            };
+            let Image {
+                bytes, user, map, ..
+            } = fixture.build();
+            let binary = open(&bytes);
+            let types = binary.types();
+            let found = types.read(VirtualAddress(user)).unwrap();
+            assert_eq!(found.name, "main.User");
+            assert_eq!((found.size_bytes, found.pointer_bytes), (40, 16));
+            assert_eq!(found.kind, Kind::Struct);
+            assert_eq!(types.read(VirtualAddress(map)).unwrap().kind, Kind::Map);
+            for outside in [0, BASE, OUTER, u64::MAX] {
+                let error = types.read(VirtualAddress(outside)).unwrap_err();
+                assert_eq!(error, UnknownType::Outside);
+            }
+            let error = types.read(VirtualAddress(map + 8)).unwrap_err();
+            assert_eq!(error, UnknownType::Malformed);
+        }
+    }
+
+    #[test]
+    fn a_map_type_has_a_key_an_element_and_a_group() {
+        for version in ["go1.19.8", "go1.27.3"] {
+            let fixture = Fixture {
+                version,
+                ..Fixture::default()
+            };
+            let image = fixture.build();
+            let binary = open(&image.bytes);
+            let types = binary.types();
+            let map = types.map(VirtualAddress(image.map)).unwrap();
+            assert_eq!((&*map.key.name, map.key.kind), ("string", Kind::String));
+            assert_eq!(map.elem, types.read(VirtualAddress(image.user)).unwrap());
+            assert_eq!(map.group, VirtualAddress(image.group));
+            assert_eq!((map.group_size_bytes, map.group_pointer_bytes), (200, 192));
+            for (address, reason) in [
+                (image.user, UnknownType::Malformed),
+                (image.group, UnknownType::Malformed),
+                (BASE, UnknownType::Outside),
+            ] {
+                assert_eq!(types.map(VirtualAddress(address)), Err(reason));
+            }
+        }
+    }
+
+    #[test]
+    fn a_map_type_whose_parts_are_no_types_is_refused() {
+        let image = Fixture::default().build();
+        let offset = |address: u64| usize::try_from(address - BASE).unwrap();
+        let refused = |at: u64, word: u64| {
+            let mut bytes = image.bytes.clone();
+            bytes[offset(at)..][..8].copy_from_slice(&word.to_le_bytes());
+            let binary = open(&bytes);
+            binary.types().map(VirtualAddress(image.map)).unwrap_err()
+        };
+        for part in [48, 56, 64] {
+            assert_eq!(refused(image.map + part, 0x1111), UnknownType::Outside);
+            let inside = refused(image.map + part, image.user + 8);
+            assert_eq!(inside, UnknownType::Malformed);
+        }
+        let no_struct = refused(image.map + 64, image.map);
+        assert_eq!(no_struct, UnknownType::Malformed);
+        let more_pointers_than_bytes = refused(image.group + 8, 208);
+        assert_eq!(more_pointers_than_bytes, UnknownType::Malformed);
     }
 }
