@@ -27,6 +27,7 @@ pub mod aggregate;
 pub mod cli;
 pub mod collect;
 pub mod decode;
+pub mod findings;
 pub mod governor;
 #[cfg(test)]
 mod hostile;
@@ -39,3 +40,4 @@ pub mod session;
 pub mod stream;
 pub mod symbolize;
 pub mod target;
+mod units;

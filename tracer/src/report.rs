@@ -5,11 +5,13 @@
 
 mod build;
 mod group;
+mod maps;
 mod sites;
 mod types;
 
 pub use build::{Capture, build};
 pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
+pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 
 use crate::aggregate::SizesView;
 use crate::symbolize;
@@ -33,6 +35,10 @@ pub struct Report {
     pub sites: Vec<Site>,
     /// Every distinct stack, by its id.
     pub stacks: Vec<Stack>,
+    /// What was seen of maps; `None` if they were not probed.
+    pub maps: Option<Maps>,
+    /// Fatal errors of the runtime, and panics that maps are the cause of.
+    pub crashes: Vec<Crash>,
     /// The course of the capture, oldest first.
     pub timeline: Vec<TimelinePoint>,
 }
@@ -58,6 +64,8 @@ pub struct Target {
     pub cgo: bool,
     /// Id of the container the process runs in.
     pub container: Option<String>,
+    /// Least memory limit of its control groups; `None` if there is none.
+    pub memory_limit_bytes: Option<u64>,
 }
 
 /// When and how the target was traced.

@@ -23,6 +23,7 @@ use tracer::aggregate::{Aggregator, MapRules, Rounding, Rules, Totals};
 use tracer::decode::decode;
 use tracer::kernel::Counters;
 use tracer::output::json;
+use tracer::plan::MapPlan;
 use tracer::report::{self, Capture, EndedBy, Overhead, Report, Target, Window};
 use tracer::stream::Source as _;
 use tracer::symbolize::{Symbolizer, Symbols};
@@ -124,6 +125,8 @@ fn report(binary: &Arc<GoBinary>, totals: &Totals) -> Report {
     let types = stacks.flat_map(|stack| stack.types.iter().map(|row| row.type_pointer));
     symbols.extend(&mut symbolizer, pcs, types);
     report::build(Capture {
+        map_plan: &MapPlan::off(),
+        start_monotonic_ns: 0,
         target: Target {
             pid: std::process::id(),
             exe: String::new(),
@@ -134,6 +137,7 @@ fn report(binary: &Arc<GoBinary>, totals: &Totals) -> Report {
             pie: binary.is_pie(),
             cgo: binary.is_cgo(),
             container: None,
+            memory_limit_bytes: None,
         },
         window: Window {
             start_unix_ns: 0,

@@ -85,6 +85,36 @@ pub struct MapCounts {
     pub max_entries: u64,
 }
 
+impl MapCounts {
+    /// Adds the sums of `other`.
+    pub fn merge(&mut self, other: &MapCounts) {
+        let MapCounts {
+            writes,
+            deletes,
+            clears,
+            nil_writes,
+            net_entries,
+            unsettled,
+            growths,
+            same_size_growths,
+            first_growths,
+            instances,
+            max_entries,
+        } = *other;
+        self.writes += writes;
+        self.deletes += deletes;
+        self.clears += clears;
+        self.nil_writes += nil_writes;
+        self.net_entries = self.net_entries.saturating_add(net_entries);
+        self.unsettled += unsettled;
+        self.growths += growths;
+        self.same_size_growths += same_size_growths;
+        self.first_growths += first_growths;
+        self.instances += instances;
+        self.max_entries = self.max_entries.max(max_entries);
+    }
+}
+
 /// Fatal errors or panics alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrashTotals {

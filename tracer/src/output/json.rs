@@ -5,6 +5,7 @@
 
 mod decode;
 mod encode;
+mod maps;
 pub(super) mod schema;
 
 use std::io::{Read, Write};
@@ -12,6 +13,7 @@ use std::io::{Read, Write};
 use serde::Deserialize;
 
 use super::OutputError;
+use crate::findings;
 use crate::report::{Grouped, Report};
 
 /// The schema that this version writes and reads.
@@ -23,7 +25,9 @@ pub fn write(
     groups: Option<&Grouped>,
     out: &mut dyn Write,
 ) -> Result<(), OutputError> {
-    write_line(&schema::Capture::from(report).with_groups(groups), out)
+    let findings = findings::find(report);
+    let capture = schema::Capture::from(report).with_groups(groups);
+    write_line(&capture.with_findings(&findings), out)
 }
 
 /// Reads what [`write()`] wrote; the input is held in memory once.

@@ -5,6 +5,7 @@ use crate::aggregate::Aggregator;
 use crate::collect::Collector;
 use crate::decode::encoded;
 use crate::kernel::Counters;
+use crate::plan::MapPlan;
 use crate::report::{self, Capture, Family, Report};
 use crate::stream::Replay;
 use crate::symbolize::Symbols;
@@ -33,6 +34,8 @@ fn records_of_an_unknown_kind_are_in_every_report() {
         target: sample.target,
         window: sample.window,
         totals: &collector.finish().unwrap(),
+        map_plan: &MapPlan::off(),
+        start_monotonic_ns: 0,
         counters: &Counters::of(&[(Counter::Hits, 3)]),
         probed_share: Some(1.0),
         symbols: &Symbols::default(),

@@ -70,7 +70,7 @@ impl Stream {
     pub fn end(&mut self, report: &Report, out: &mut dyn Write) -> Result<(), OutputError> {
         let event = Event::End {
             window: (&report.window).into(),
-            totals: report.totals.into(),
+            totals: schema::Totals::of(report),
             completeness: Box::new((&report.completeness).into()),
             overhead: (&report.overhead).into(),
         };

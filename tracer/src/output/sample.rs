@@ -1,5 +1,9 @@
 //! Reports to test outputs with: one as it usually is, one empty, one as nasty as a hostile binary makes it.
 
+mod maps;
+
+pub(crate) use maps::with_maps;
+
 use crate::report::{
     Completeness, EndedBy, Estimate, Family, Figures, Frame, ModeStep, Overhead, Report, Site,
     SizeSummary, Stack, StackFigures, Target, TimelinePoint, TypeFigures, Window,
@@ -56,6 +60,7 @@ pub(crate) fn report() -> Report {
             pie: false,
             cgo: false,
             container: Some("3f2a9c1b7d21e55a0c".into()),
+            memory_limit_bytes: Some(2 << 30),
         },
         window: Window {
             start_unix_ns: 1_790_000_000_123_456_789,
@@ -97,6 +102,8 @@ pub(crate) fn report() -> Report {
         sites: vec![cache_site(&frames), builder_site(&frames), unnamed_site()],
         frames,
         stacks: stacks(),
+        maps: None,
+        crashes: vec![],
         timeline: timeline(),
     }
 }
@@ -286,6 +293,8 @@ pub(super) fn empty() -> Report {
         frames: vec![],
         sites: vec![],
         stacks: vec![],
+        maps: None,
+        crashes: vec![],
         timeline: vec![],
         target: report.target,
     }
@@ -399,6 +408,9 @@ pub(crate) fn nasty() -> Report {
             })
             .collect();
     }
+    let (maps, crashes) = maps::nasty(&first);
+    report.maps = Some(maps);
+    report.crashes = crashes;
     report.frames = vec![first, host];
     for stack in &mut report.stacks {
         stack.frames = vec![0, 1, 1, 0, 1];

@@ -4,20 +4,22 @@
 //! nothing reaches the terminal before `line` took the control characters out of it.
 
 mod course;
+mod findings;
 mod groups;
 mod header;
 mod interval;
 mod line;
+mod maps;
 mod names;
 mod sites;
 mod style;
 mod table;
-mod units;
 
 use std::io::Write;
 
 use super::OutputError;
 use crate::report::{Figures, Grouped, Report};
+use crate::units;
 use line::Line;
 
 pub use interval::write_interval;
@@ -62,10 +64,20 @@ pub fn write(
 ) -> Result<(), OutputError> {
     let mut lines = header::lines(report, options);
     lines.push(Line::default());
+    let found = findings::lines(&crate::findings::find(report), options);
+    if !found.is_empty() {
+        lines.extend(found);
+        lines.push(Line::default());
+    }
     lines.extend(match groups {
         Some(groups) => groups::lines(report, groups, options),
         None => sites::lines(report, options),
     });
+    let maps = report.maps.as_ref().map(|maps| maps::lines(maps, options));
+    if let Some(maps) = maps.filter(|maps| !maps.is_empty()) {
+        lines.push(Line::default());
+        lines.extend(maps);
+    }
     let course = course::lines(report, options);
     if !course.is_empty() {
         lines.push(Line::default());

@@ -27,8 +27,23 @@ pub struct MapPlan {
     pub layout: MapLayout,
     /// One row for each probed function; the position is the row number on the wire.
     pub rows: Vec<MapRow>,
+    /// Functions that could not be probed.
+    pub skipped: Vec<String>,
     /// Functions that end the program, or start a panic; the position is the row number on the wire.
     pub crashes: Vec<CrashRow>,
+}
+
+impl MapPlan {
+    /// No probes on maps.
+    pub fn off() -> Self {
+        MapPlan {
+            probes: MapProbes::Off,
+            layout: MapLayout::Swiss,
+            rows: Vec::new(),
+            crashes: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
 }
 
 /// How the runtime lays out a map.

@@ -46,6 +46,8 @@ pub struct ProbePlan {
     pub total_alloc: Option<VirtualAddress>,
     /// Whether the rows are known to be the target's whole leaf set.
     pub coverage: Coverage,
+    /// The probes on maps.
+    pub maps: MapPlan,
 }
 
 /// One probe.
@@ -195,6 +197,7 @@ pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
         mcache0: layout::mcache0(binary),
         total_alloc: layout::total_alloc(binary, version.minor),
         coverage,
+        maps: MapPlan::off(),
     })
 }
 

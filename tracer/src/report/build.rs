@@ -1,12 +1,13 @@
 //! Joins the sums of a capture with the names of its stacks and types.
 
-use super::sites;
 use super::{
     Completeness, Estimate, Family, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint,
     Window,
 };
+use super::{maps, sites};
 use crate::aggregate::{Cut, StackTotals, Sums, TINY_BLOCK, Totals, whole};
 use crate::kernel::Counters;
+use crate::plan::{MapPlan, MapProbes};
 use crate::symbolize::{self, Symbols};
 use std::collections::{BTreeMap, HashMap};
 use tracer_common::counter::Counter;
@@ -25,6 +26,10 @@ pub struct Capture<'a> {
     /// Share of the target's allocations that pass the probes or that those recorded stand for; `None` if it cannot be
     /// known.
     pub probed_share: Option<f64>,
+    /// The probes on maps.
+    pub map_plan: &'a MapPlan,
+    /// Start of recording on the monotonic clock, nanoseconds.
+    pub start_monotonic_ns: u64,
     /// Names of the stacks and types in `totals`.
     pub symbols: &'a Symbols,
     /// The course of the capture.
@@ -41,6 +46,8 @@ pub fn build(capture: Capture<'_>) -> Report {
         totals,
         counters,
         probed_share,
+        map_plan,
+        start_monotonic_ns,
         symbols,
         timeline,
         overhead,
@@ -67,6 +74,9 @@ pub fn build(capture: Capture<'_>) -> Report {
         frames,
         sites,
         stacks,
+        maps: (map_plan.probes != MapProbes::Off)
+            .then(|| maps::build(totals, symbols, map_plan, start_monotonic_ns)),
+        crashes: maps::crashes(totals, symbols, map_plan, start_monotonic_ns),
         timeline,
     }
 }

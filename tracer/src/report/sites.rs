@@ -51,7 +51,7 @@ pub(super) fn build(totals: &Totals, symbols: &Symbols) -> Vec<Site> {
 
 /// The logical frames of the site. A stack that never leaves the runtime (a background worker's) is placed at its
 /// outermost named frame, the goroutine's entry.
-fn place(pcs: &[u64], symbols: &Symbols) -> Vec<Frame> {
+pub(super) fn place(pcs: &[u64], symbols: &Symbols) -> Vec<Frame> {
     let user = symbols.stack(pcs).find_map(|logical| {
         let inner = logical.iter().position(|frame| !frame.is_runtime())?;
         logical.get(inner..)

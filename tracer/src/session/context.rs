@@ -137,6 +137,9 @@ impl Context {
             .values()
             .flat_map(|stack| stack.types.iter().map(|row| row.type_pointer));
         self.symbols.extend(&mut self.symbolizer, pcs, types);
+        let map_types = totals.maps.rows.iter().map(|row| row.map_type);
+        self.symbols
+            .extend_map_types(&mut self.symbolizer, map_types);
         report::build(Capture {
             target: self.target.clone(),
             window: Window {
@@ -149,6 +152,8 @@ impl Context {
             totals,
             counters,
             probed_share: self.probed_share(totals),
+            map_plan: &self.prepared.plan.maps,
+            start_monotonic_ns: self.start_monotonic_ns,
             symbols: &self.symbols,
             timeline: self.timeline.clone(),
             overhead,

@@ -62,6 +62,7 @@ impl Prepared {
             pie: self.binary.is_pie(),
             cgo: self.binary.is_cgo(),
             container: self.process.container_id(),
+            memory_limit_bytes: self.process.memory_limit_bytes(),
         }
     }
 

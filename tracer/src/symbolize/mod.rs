@@ -26,7 +26,7 @@ pub use screen::Disproportionate;
 pub use symbols::Symbols;
 
 use crate::target::{
-    GoBinary, GoType, LoadBias, RuntimePc, UnknownType, VirtualAddress, text::printable,
+    GoBinary, GoType, LoadBias, MapType, RuntimePc, UnknownType, VirtualAddress, text::printable,
 };
 
 use dwarf::DebugInfo;
@@ -147,6 +147,12 @@ impl Symbolizer {
         }
         self.frames.insert(address, frames.clone());
         frames
+    }
+
+    /// The map type whose descriptor is at `pointer` in the process.
+    pub fn map_type(&self, pointer: RuntimePc) -> Option<MapType> {
+        let address = self.bias.to_link_time(pointer);
+        self.binary.types().map(address).ok()
     }
 
     /// The type whose descriptor is at `pointer` in the process.

@@ -5,7 +5,7 @@
 
 use super::element::GROW_OR_COPY;
 use super::{Frame, Lookup, Symbolizer, Unnamed};
-use crate::target::{GoType, RuntimePc};
+use crate::target::{GoType, MapType, RuntimePc};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ pub struct Symbols {
     /// Return addresses.
     returns: HashMap<u64, Result<Arc<[Frame]>, Unnamed>>,
     types: HashMap<u64, Option<Arc<GoType>>>,
+    map_types: HashMap<u64, Option<Arc<MapType>>>,
     /// Elements of the slices that the runtime grows or copies, by the return address of the call.
     elements: HashMap<u64, Option<Arc<GoType>>>,
 }
@@ -53,6 +54,20 @@ impl Symbols {
         }
     }
 
+    /// Names map types that are not named yet.
+    pub fn extend_map_types(
+        &mut self,
+        symbolizer: &mut Symbolizer,
+        types: impl Iterator<Item = u64> + Clone,
+    ) {
+        self.extend(symbolizer, std::iter::empty(), types.clone());
+        for pointer in types.filter(|pointer| *pointer != 0) {
+            self.map_types
+                .entry(pointer)
+                .or_insert_with(|| symbolizer.map_type(RuntimePc(pointer)).map(Arc::new));
+        }
+    }
+
     /// Looks for the elements of the slice that the call behind `return_address`, of the function that `callee` is in,
     /// grows or copies.
     fn find_element(&mut self, symbolizer: &mut Symbolizer, callee: u64, return_address: u64) {
@@ -84,6 +99,11 @@ impl Symbols {
     /// The Go type at an address of the target.
     pub fn go_type(&self, type_pointer: u64) -> Option<&GoType> {
         self.types.get(&type_pointer)?.as_deref()
+    }
+
+    /// The map type at an address of the target.
+    pub fn map_type(&self, type_pointer: u64) -> Option<&MapType> {
+        self.map_types.get(&type_pointer)?.as_deref()
     }
 
     /// The elements of the slice that a stack, innermost program counter first, grows or copies.
@@ -121,6 +141,7 @@ impl Symbols {
                 .into_iter()
                 .map(|(pointer, go_type)| (pointer, Some(Arc::new(go_type))))
                 .collect(),
+            map_types: HashMap::new(),
             elements: HashMap::new(),
         }
     }

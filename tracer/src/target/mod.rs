@@ -6,6 +6,7 @@
 mod address;
 mod buildinfo;
 pub(crate) mod bytes;
+mod cgroup;
 mod cpu_clock;
 pub(crate) mod elf;
 mod error;

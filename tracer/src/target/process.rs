@@ -15,7 +15,7 @@ use rustix::{
     process::{Pid, PidfdFlags, pidfd_open},
 };
 
-use super::{GoBinary, address::LoadBias, error::TargetError, mapped_file::FileIdentity};
+use super::{GoBinary, address::LoadBias, cgroup, error::TargetError, mapped_file::FileIdentity};
 
 /// `PF_KTHREAD` of `include/linux/sched.h`, in the flags of `/proc/PID/stat`.
 const PF_KTHREAD: u32 = 0x0020_0000;
@@ -160,14 +160,16 @@ impl Process {
             .collect()
     }
 
-    /// The id of the container the process runs in: the 64 hexadecimal digits that Docker, containerd
-    /// and CRI-O put in the name of its control group.
+    /// The id of the container the process runs in.
     #[must_use]
     pub fn container_id(&self) -> Option<String> {
-        let groups = self.proc.cgroups().ok()?;
-        groups
-            .into_iter()
-            .find_map(|group| container_id(&group.pathname).map(str::to_owned))
+        cgroup::container_id(&self.proc)
+    }
+
+    /// The least memory limit of its control groups; `None` if there is none.
+    #[must_use]
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        cgroup::memory_limit(&self.proc)
     }
 
     /// The memory that is resident, in bytes.
@@ -237,14 +239,6 @@ fn failed(pid: i32, act: &'static str, error: procfs::ProcError) -> TargetError 
         other => io::Error::other(other.to_string()),
     };
     TargetError::from_io(pid, act, error)
-}
-
-fn container_id(group: &str) -> Option<&str> {
-    let names = group.split(|c: char| !c.is_ascii_alphanumeric());
-    // The innermost, for a container in a container.
-    names
-        .rev()
-        .find(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// What is needed of a line of `/proc/PID/maps`. (`procfs` panics on a mapped file named `/SYSV`.)
@@ -347,23 +341,6 @@ mod tests {
     fn a_program_that_is_not_go_is_refused_as_such() {
         let error = myself().binary().unwrap_err();
         assert_eq!(error.kind(), TargetErrorKind::NotGo, "{error}");
-    }
-
-    #[test]
-    fn containers_are_told_by_their_control_group() {
-        let id = "0123456789abcdef".repeat(4);
-        let check = |group: String, expected: Option<&str>| {
-            assert_eq!(container_id(&group), expected, "{group}");
-        };
-        check(format!("/docker/{id}"), Some(&id));
-        check(format!("/system.slice/docker-{id}.scope"), Some(&id));
-        check(
-            format!("/kubepods.slice/kubepods-pod12ab.slice/cri-containerd-{id}.scope"),
-            Some(&id),
-        );
-        check(format!("/docker/{}/docker/{id}", "f".repeat(64)), Some(&id));
-        check(format!("/docker/{id}0"), None);
-        check("/user.slice/user-1000.slice".to_owned(), None);
     }
 
     #[test]

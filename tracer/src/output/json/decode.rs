@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use super::{super::OutputError, schema};
+use super::{super::OutputError, maps, schema};
 use crate::report;
 
 /// The report that `capture` describes, once its parts are known to agree.
@@ -27,6 +27,13 @@ pub(super) fn report(capture: schema::Capture<'_>) -> Result<report::Report, Out
         frames: capture.frames.into_iter().map(Into::into).collect(),
         sites: capture.sites.into_iter().map(Into::into).collect(),
         stacks: capture.stacks.0.into_iter().map(stack).collect(),
+        maps: maps::decode(
+            capture.map_coverage,
+            (capture.totals.map_writes, capture.totals.map_growths),
+            capture.maps,
+            capture.map_instances,
+        ),
+        crashes: capture.crashes.into_iter().map(Into::into).collect(),
         timeline: capture.timeline.into_iter().map(Into::into).collect(),
     })
 }
@@ -78,6 +85,7 @@ impl From<schema::Target<'_>> for report::Target {
             pie: target.pie,
             cgo: target.cgo,
             container: target.container.map(Into::into),
+            memory_limit_bytes: target.memory_limit_bytes,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{SCHEMA, schema};
-use crate::report;
+use crate::{findings, report};
 
 impl<'a> From<&'a report::Report> for schema::Capture<'a> {
     fn from(report: &'a report::Report) -> Self {
@@ -13,21 +13,29 @@ impl<'a> From<&'a report::Report> for schema::Capture<'a> {
                 Cow::Borrowed(stack.frames.as_slice()),
             )
         };
+        let maps = report.maps.as_ref();
         Self {
             schema: SCHEMA.into(),
             target: (&report.target).into(),
             window: (&report.window).into(),
-            totals: report.totals.into(),
+            totals: schema::Totals::of(report),
             completeness: (&report.completeness).into(),
             overhead: (&report.overhead).into(),
             frames: report.frames.iter().map(Into::into).collect(),
             sites: report.sites.iter().map(Into::into).collect(),
             stacks: schema::OrderedMap(report.stacks.iter().map(stack).collect()),
-            maps: [],
+            maps: maps
+                .map(|maps| maps.sites.iter().map(Into::into).collect())
+                .unwrap_or_default(),
+            map_instances: maps
+                .map(|maps| maps.instances.iter().map(Into::into).collect())
+                .unwrap_or_default(),
+            map_coverage: maps.map(Into::into),
+            crashes: report.crashes.iter().map(Into::into).collect(),
             gc: None,
             timeline: report.timeline.iter().map(Into::into).collect(),
             groups: None,
-            findings: [],
+            findings: Vec::new(),
         }
     }
 }
@@ -44,6 +52,7 @@ impl<'a> From<&'a report::Target> for schema::Target<'a> {
             pie: target.pie,
             cgo: target.cgo,
             container: target.container.as_deref().map(Into::into),
+            memory_limit_bytes: target.memory_limit_bytes,
         }
     }
 }
@@ -84,15 +93,18 @@ impl From<report::Estimate> for schema::Estimate {
     }
 }
 
-impl From<report::Figures> for schema::Totals {
-    fn from(figures: report::Figures) -> Self {
+impl schema::Totals {
+    /// The totals of a whole report.
+    pub(in crate::output) fn of(report: &report::Report) -> Self {
+        let figures = report.totals;
+        let maps = report.maps.as_ref();
         Self {
             allocs: figures.allocs,
             alloc_bytes: figures.alloc_bytes,
             requested_bytes: figures.requested_bytes,
             estimate: figures.estimate.map(Into::into),
-            map_writes: None,
-            map_growths: None,
+            map_writes: maps.and_then(|maps| maps.writes),
+            map_growths: maps.map(|maps| maps.growths),
             faults_minor: None,
             faults_major: None,
             gc_cycles: None,
@@ -229,6 +241,11 @@ impl<'a> schema::Capture<'a> {
             let groups = grouped.groups.iter();
             groups.map(|group| group_of(grouped.by, group)).collect()
         });
+        self
+    }
+
+    pub(super) fn with_findings(mut self, findings: &'a [findings::Finding]) -> Self {
+        self.findings = findings.iter().map(Into::into).collect();
         self
     }
 }

@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
+use super::maps::{Crash, Finding, MapCoverage, MapInstance, MapSite};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, MapAccess, Unexpected, Visitor},
@@ -12,8 +13,6 @@ use serde::{
 
 /// A part that this version does not measure, written as `null`.
 type Unmeasured = Option<()>;
-/// A list that this version does not fill, written as `[]`.
-type Unfilled = [(); 0];
 
 /// The whole document.
 #[derive(Serialize, Deserialize)]
@@ -29,16 +28,23 @@ pub(super) struct Capture<'a> {
     pub(super) sites: Vec<Site<'a>>,
     /// Indices into `frames`, innermost first, by stack id.
     pub(super) stacks: OrderedMap<StackId, Cow<'a, [usize]>>,
-    #[serde(skip_deserializing)]
-    pub(super) maps: Unfilled,
+    #[serde(default)]
+    pub(super) maps: Vec<MapSite<'a>>,
+    #[serde(default)]
+    pub(super) map_instances: Vec<MapInstance<'a>>,
+    /// `null` if maps were not probed.
+    pub(super) map_coverage: Option<MapCoverage<'a>>,
+    #[serde(default)]
+    pub(super) crashes: Vec<Crash<'a>>,
     #[serde(skip_deserializing)]
     pub(super) gc: Unmeasured,
     pub(super) timeline: Vec<TimelinePoint>,
     /// The same figures by something else than the site, if that was asked for; not read back, but made anew.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(super) groups: Option<Vec<Group<'a>>>,
+    /// Not read back either.
     #[serde(skip_deserializing)]
-    pub(super) findings: Unfilled,
+    pub(super) findings: Vec<Finding<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +58,8 @@ pub(in crate::output) struct Target<'a> {
     pub(super) pie: bool,
     pub(super) cgo: bool,
     pub(super) container: Option<Cow<'a, str>>,
+    /// `null` if there is none.
+    pub(super) memory_limit_bytes: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,10 +105,9 @@ pub(in crate::output) struct Totals {
     pub(super) requested_bytes: u64,
     /// `null` if each allocation was counted.
     pub(super) estimate: Option<Estimate>,
-    #[serde(skip_deserializing)]
-    pub(super) map_writes: Unmeasured,
-    #[serde(skip_deserializing)]
-    pub(super) map_growths: Unmeasured,
+    /// Writes, deletes and clears; `null` if they were not recorded.
+    pub(super) map_writes: Option<u64>,
+    pub(super) map_growths: Option<u64>,
     #[serde(skip_deserializing)]
     pub(super) faults_minor: Unmeasured,
     #[serde(skip_deserializing)]

@@ -77,6 +77,9 @@ fn the_document_follows_the_schema() {
         "sites",
         "stacks",
         "maps",
+        "map_instances",
+        "map_coverage",
+        "crashes",
         "gc",
         "timeline",
         "findings",
@@ -87,7 +90,8 @@ fn the_document_follows_the_schema() {
     assert_eq!(
         document["target"],
         json!({"pid": 48213, "exe": "/srv/shop/bin/shop-api", "build_id": "d1f0c2", "go_version": "go1.27.3",
-               "arch": "amd64", "stripped": true, "pie": false, "cgo": false, "container": "3f2a9c1b7d21e55a0c"})
+               "arch": "amd64", "stripped": true, "pie": false, "cgo": false, "container": "3f2a9c1b7d21e55a0c",
+               "memory_limit_bytes": 2_147_483_648_u64})
     );
     assert_eq!(
         document["window"],
@@ -165,7 +169,6 @@ fn parts_that_this_version_does_not_know_are_skipped() {
     document["invented"] = json!({"deep": [1, {"x": null}]});
     document["sites"][0]["colour"] = json!("red");
     document["sites"][0]["live"] = json!({"objects": 3, "bytes": 4});
-    document["maps"] = json!([{"site": 1, "type": "map[string]int"}]);
     document["gc"] = json!({"cycles": [{"start_ns": 1}]});
     document["totals"]["gc_cycles"] = json!(9);
     document["timeline"][0]
@@ -176,6 +179,42 @@ fn parts_that_this_version_does_not_know_are_skipped() {
     // `Value` sorts keys.
     let sorted = read_value(&value(&sample::report())).unwrap();
     assert_eq!(read_value(&document).unwrap(), sorted);
+}
+
+#[test]
+fn what_is_known_of_maps_comes_back_and_findings_are_made_anew() {
+    let report = sample::with_maps();
+    let document = value(&report);
+    assert_eq!(document["totals"]["map_growths"], 7097);
+    assert_eq!(document["maps"][0]["key"]["name"], "string");
+    assert_eq!(document["maps"][0]["growth_ns"], Value::Null);
+    let rules: Vec<&str> = document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|finding| finding["rule"].as_str())
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            "concurrent_map_writes",
+            "map_grows_without_bound",
+            "map_grown_step_by_step",
+            "map_pointer_keys",
+            "map_pointer_heavy"
+        ]
+    );
+    let back = read_value(&document).unwrap();
+    assert_eq!((&back.maps, &back.crashes), (&report.maps, &report.crashes));
+    let mut growths_only = report;
+    let maps = growths_only.maps.as_mut().unwrap();
+    maps.writes = None;
+    maps.sites
+        .iter_mut()
+        .for_each(|site| site.operations = None);
+    let document = value(&growths_only);
+    assert_eq!(document["maps"][0]["writes"], Value::Null);
+    assert_eq!(read_value(&document).unwrap().maps, growths_only.maps);
 }
 
 #[test]

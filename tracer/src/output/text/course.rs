@@ -43,13 +43,7 @@ fn curve_line(timeline: &[TimelinePoint], columns: usize) -> Option<Line> {
 
     let mut line = Line::starting(label, FAINT);
     line.pad_to(LABEL);
-    line.push(
-        &rates
-            .iter()
-            .map(|rate| level(*rate, peak))
-            .collect::<String>(),
-        BAR,
-    );
+    line.push(&curve(&rates), BAR);
     line.push(&format!("  peak {peak_text}"), PLAIN);
     Some(line)
 }
@@ -71,6 +65,12 @@ fn rates(
             rate.unwrap_or(0.0)
         })
         .collect()
+}
+
+/// A block for each value, as high as it is to the highest.
+pub(super) fn curve(values: &[f64]) -> String {
+    let peak = values.iter().copied().fold(0.0, f64::max);
+    values.iter().map(|value| level(*value, peak)).collect()
 }
 
 /// The lowest block that reaches `rate`, of blocks that divide `peak` evenly; a dot for nothing at all.

@@ -138,6 +138,12 @@ fn an_empty_report_says_so() {
 }
 
 #[test]
+fn findings_come_first_and_maps_after_the_sites() {
+    let golden = include_str!("golden/maps.txt");
+    assert_eq!(text(&sample::with_maps(), &TextOptions::default()), golden);
+}
+
+#[test]
 fn estimates_are_marked() {
     let golden = include_str!("golden/estimated.txt");
     assert_eq!(text(&sample::estimated(), &TextOptions::default()), golden);

@@ -3,13 +3,13 @@
 //! A figure that is unknown or makes no sense is a dash.
 
 /// What stands for a figure that was not measured.
-pub(super) const UNKNOWN: &str = "-";
+pub(crate) const UNKNOWN: &str = "-";
 
 const NS_PER_S: f64 = 1e9;
 const COUNTS_PER_S: [&str; 7] = ["/s", "k/s", "M/s", "G/s", "T/s", "P/s", "E/s"];
 
 /// Bytes in binary units: `831 MiB`, `1.5 KiB`, `96 B`.
-pub(super) fn bytes(value: u64) -> String {
+pub(crate) fn bytes(value: u64) -> String {
     scaled(
         value as f64,
         1024.0,
@@ -18,12 +18,12 @@ pub(super) fn bytes(value: u64) -> String {
 }
 
 /// Bytes, or a dash.
-pub(super) fn maybe_bytes(value: Option<u64>) -> String {
+pub(crate) fn maybe_bytes(value: Option<u64>) -> String {
     value.map_or_else(|| UNKNOWN.into(), bytes)
 }
 
 /// Bytes per second.
-pub(super) fn byte_rate(per_s: Option<f64>) -> String {
+pub(crate) fn byte_rate(per_s: Option<f64>) -> String {
     let units = [
         " B/s", " KiB/s", " MiB/s", " GiB/s", " TiB/s", " PiB/s", " EiB/s", " ZiB/s", " YiB/s",
     ];
@@ -31,7 +31,7 @@ pub(super) fn byte_rate(per_s: Option<f64>) -> String {
 }
 
 /// The size of one thing: every byte up to 9999, as size classes are known by, then as [`bytes`].
-pub(super) fn size(value: u64) -> String {
+pub(crate) fn size(value: u64) -> String {
     if value < 10_000 {
         format!("{value} B")
     } else {
@@ -40,7 +40,7 @@ pub(super) fn size(value: u64) -> String {
 }
 
 /// A number of things: every digit up to 9999, then `12.3k`, `1.23M`.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     if value < 10_000 {
         return value.to_string();
     }
@@ -48,7 +48,7 @@ pub(super) fn count(value: u64) -> String {
 }
 
 /// Things per second.
-pub(super) fn rate(per_s: Option<f64>) -> String {
+pub(crate) fn rate(per_s: Option<f64>) -> String {
     per_s.map_or_else(
         || UNKNOWN.into(),
         |rate| scaled(rate, 1000.0, &COUNTS_PER_S),
@@ -56,7 +56,7 @@ pub(super) fn rate(per_s: Option<f64>) -> String {
 }
 
 /// Every digit, in groups of three: `12,345,678`.
-pub(super) fn exact(value: u64) -> String {
+pub(crate) fn exact(value: u64) -> String {
     let digits = value.to_string();
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -68,19 +68,25 @@ pub(super) fn exact(value: u64) -> String {
     grouped
 }
 
+/// `1 map`, `1,200 maps`.
+pub(crate) fn plural(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", exact(number))
+}
+
 /// `total` per second of a span of time; unknown for an empty span.
-pub(super) fn per_second(total: u64, duration_ns: u64) -> Option<f64> {
+pub(crate) fn per_second(total: u64, duration_ns: u64) -> Option<f64> {
     (duration_ns > 0).then(|| total as f64 * NS_PER_S / duration_ns as f64)
 }
 
 /// The share of `part` in `whole`, in percent.
-pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
+pub(crate) fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 * 100.0 / whole as f64)
 }
 
 /// A percentage with one digit after the point. What is not all never reads `100 %`, and what is not nothing never
 /// reads `0 %`.
-pub(super) fn percent(value: Option<f64>) -> String {
+pub(crate) fn percent(value: Option<f64>) -> String {
     match value {
         Some(0.0) => "0 %".into(),
         Some(value) if value > 0.0 && value < 0.1 => "<0.1 %".into(),
@@ -93,7 +99,7 @@ pub(super) fn percent(value: Option<f64>) -> String {
 }
 
 /// A span of time: `350 ms`, `10.0 s`, `2 m 05 s`, `1 h 02 m`.
-pub(super) fn duration(ns: u64) -> String {
+pub(crate) fn duration(ns: u64) -> String {
     let seconds = ns / 1_000_000_000;
     match seconds {
         0 => nanoseconds(ns as f64),
@@ -104,7 +110,7 @@ pub(super) fn duration(ns: u64) -> String {
 }
 
 /// A short span of time: `912 ns`, `1.20 µs`.
-pub(super) fn nanoseconds(ns: f64) -> String {
+pub(crate) fn nanoseconds(ns: f64) -> String {
     scaled(ns, 1000.0, &[" ns", " µs", " ms", " s"])
 }
 

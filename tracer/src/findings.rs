@@ -1,0 +1,90 @@
+//! Rules that turn a report into a diagnosis: what is wrong, how that shows, what to do about it.
+//!
+//! Pure: the same report gives the same findings, whether it was just made or read from a file. Hides every threshold.
+
+mod maps;
+
+use crate::report::Report;
+
+/// A diagnosis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which rule found it.
+    pub rule: Rule,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, with the place.
+    pub title: String,
+    /// The figures of this capture that say so.
+    pub evidence: String,
+    /// What to do, in one sentence.
+    pub advice: String,
+    /// Id of the site that it is about.
+    pub site: Option<u32>,
+    /// Id of the map site that it is about.
+    pub map: Option<u32>,
+}
+
+/// What a finding says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// A live map has only grown.
+    MapGrowsWithoutBound,
+    /// Maps reach their size in many steps.
+    MapGrownStepByStep,
+    /// Keys are compared by identity.
+    MapPointerKeys,
+    /// The collector has much to do with the elements.
+    MapPointerHeavy,
+    /// A goroutine wrote to a nil map.
+    NilMapWrite,
+    /// Two goroutines used a map at the same time, one of them writing.
+    ConcurrentMapWrites,
+    /// The runtime ended the program for another reason.
+    FatalError,
+}
+
+impl Rule {
+    /// Name in captures.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::MapGrowsWithoutBound => "map_grows_without_bound",
+            Rule::MapGrownStepByStep => "map_grown_step_by_step",
+            Rule::MapPointerKeys => "map_pointer_keys",
+            Rule::MapPointerHeavy => "map_pointer_heavy",
+            Rule::NilMapWrite => "nil_map_write",
+            Rule::ConcurrentMapWrites => "concurrent_map_writes",
+            Rule::FatalError => "fatal_error",
+        }
+    }
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The program dies of it, or has.
+    Critical,
+    /// It costs much, or will.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+impl Severity {
+    /// Name in captures.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Critical => "critical",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        }
+    }
+}
+
+/// Everything that a report shows to be wrong, worst first.
+pub fn find(report: &Report) -> Vec<Finding> {
+    let mut findings = maps::crashes(report);
+    findings.extend(maps::find(report));
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}

@@ -1,0 +1,340 @@
+//! What is wrong with maps.
+
+use super::{Finding, Rule, Severity};
+use crate::report::{Crash, Frame, MapInstance, MapSite, Maps, Report};
+use crate::units;
+use std::collections::HashSet;
+
+/// Least time and entries in which a map can be seen to grow without bound.
+const MIN_GROWTH_NS: u64 = 1_000_000_000;
+const MIN_GROWTH_ENTRIES: u64 = 100;
+/// Parts of the time in each of which it has grown.
+const PARTS: u64 = 3;
+/// Least growths of one map that are worth a word, and bytes that all of a site's took: of everything, or at all.
+const MIN_STEPS: u64 = 3;
+const MIN_STEP_BYTES: u64 = 16 << 10;
+const MIN_STEP_SHARE: f64 = 0.01;
+const MANY_STEP_BYTES: u64 = 1 << 20;
+/// From this share of all bytes on, it is more than worth knowing.
+const MUCH_STEP_SHARE: f64 = 0.1;
+/// Bytes of one map's table that the collector scans: less takes it no time.
+const MIN_SCANNED_BYTES: u64 = 1 << 20;
+/// Time to the memory limit that leaves none to wait.
+const SOON_S: f64 = 3600.0;
+
+/// What is wrong with the maps of a report.
+pub(super) fn find(report: &Report) -> Vec<Finding> {
+    let Some(maps) = &report.maps else {
+        return Vec::new();
+    };
+    let unbounded = one_for_each_site(maps, |instance| grows_without_bound(report, maps, instance));
+    let sites_without_bound: HashSet<u32> = unbounded.iter().filter_map(|f| f.map).collect();
+    let heavy = one_for_each_site(maps, |instance| pointer_heavy(maps, instance));
+    let of_sites = maps.sites.iter().flat_map(|site| {
+        // A map without bound has no size to be made with.
+        let steps = (!sites_without_bound.contains(&site.id))
+            .then(|| grown_step_by_step(report, site))
+            .flatten();
+        [steps, pointer_keys(site)].into_iter().flatten()
+    });
+    let of_sites: Vec<Finding> = of_sites.collect();
+    [unbounded, of_sites, heavy].concat()
+}
+
+/// Findings about single maps: of each place only the first, that of its largest map.
+fn one_for_each_site(maps: &Maps, find: impl Fn(&MapInstance) -> Option<Finding>) -> Vec<Finding> {
+    let mut found: HashSet<u32> = HashSet::new();
+    let mut findings = Vec::new();
+    for instance in &maps.instances {
+        if !found.contains(&instance.site)
+            && let Some(finding) = find(instance)
+        {
+            found.insert(instance.site);
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+/// The site of a map, if it has one.
+fn site_of<'a>(maps: &'a Maps, instance: &MapInstance) -> Option<&'a MapSite> {
+    maps.sites.iter().find(|site| site.id == instance.site)
+}
+
+/// A place, for people: `main.(*Cache).Put (cache.go:88)`.
+fn place(frames: &[Frame]) -> String {
+    let Some(frame) = frames.first() else {
+        return "a place without a name".to_owned();
+    };
+    let file = frame.file.rsplit('/').next().unwrap_or_default();
+    match frame.line {
+        Some(line) if !file.is_empty() => format!("{} ({file}:{line})", frame.function),
+        _ => frame.function.clone(),
+    }
+}
+
+fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> Option<Finding> {
+    if instance.alive == Some(false) {
+        return None;
+    }
+    let growth = steady_growth(&instance.curve)?;
+    let frames = site_of(maps, instance).map(|site| site.frames.as_slice());
+    let seconds = growth.duration_ns as f64 / 1e9;
+    let per_s = (growth.to - growth.from) as f64 / seconds;
+    let mut evidence = format!(
+        "from {} to {} entries in {seconds:.1} s, {}, never fewer",
+        units::exact(growth.from),
+        units::exact(growth.to),
+        units::rate(Some(per_s)),
+    );
+    if let Some(bytes) = instance.table_bytes {
+        evidence += &format!("; its table has {}", units::bytes(bytes));
+    }
+    let left = time_to_limit(report);
+    if let Some((limit, seconds)) = left {
+        let time = units::duration((seconds * 1e9) as u64);
+        evidence += &format!(
+            "; the memory limit of {} is {time} away at the process's rate of growth",
+            units::bytes(limit)
+        );
+    }
+    Some(Finding {
+        rule: Rule::MapGrowsWithoutBound,
+        severity: match left {
+            Some((_, seconds)) if seconds < SOON_S => Severity::Critical,
+            _ => Severity::Warning,
+        },
+        title: format!(
+            "{}: a {} only grows",
+            place(frames.unwrap_or_default()),
+            instance.type_name
+        ),
+        evidence,
+        advice: "Delete what is no longer needed or bound the map: it keeps every entry, and what that points to, alive."
+            .to_owned(),
+        site: None,
+        map: Some(instance.site),
+    })
+}
+
+/// A map that only grows.
+#[derive(Debug, PartialEq)]
+struct Steady {
+    from: u64,
+    to: u64,
+    duration_ns: u64,
+}
+
+/// How a map grew, if it did in each part of the time and never shrank.
+fn steady_growth(curve: &[(u64, u64)]) -> Option<Steady> {
+    let (&(start, from), &(end, to)) = (curve.first()?, curve.last()?);
+    let duration_ns = end.checked_sub(start)?;
+    let shrank = curve.array_windows().any(|[(_, a), (_, b)]| b < a);
+    if shrank || duration_ns < MIN_GROWTH_NS || to.saturating_sub(from) < MIN_GROWTH_ENTRIES {
+        return None;
+    }
+    let at = |time: u64| {
+        curve
+            .iter()
+            .rev()
+            .find(|(t, _)| *t <= time)
+            .map(|(_, entries)| *entries)
+    };
+    let borders = (0..=PARTS).map(|part| at(start + duration_ns / PARTS * part));
+    let mut borders = borders.collect::<Option<Vec<u64>>>()?;
+    *borders.last_mut()? = to;
+    let grew = borders.array_windows().all(|[a, b]| a < b);
+    grew.then_some(Steady {
+        from,
+        to,
+        duration_ns,
+    })
+}
+
+/// The memory limit, and the seconds until it is reached if resident memory goes on growing as it did.
+fn time_to_limit(report: &Report) -> Option<(u64, f64)> {
+    let limit = report.target.memory_limit_bytes?;
+    let points = report.timeline.iter();
+    let mut measured = points.filter_map(|point| Some((point.t_ns, point.rss_bytes?)));
+    let (start, from) = measured.next()?;
+    let (end, to) = measured.next_back()?;
+    let per_s = to.checked_sub(from)? as f64 * 1e9 / end.checked_sub(start)? as f64;
+    let left = limit.saturating_sub(to) as f64 / per_s;
+    left.is_finite().then_some((limit, left))
+}
+
+fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
+    let growth = site.growth?;
+    let steps = site.growths.checked_div(site.first_growths)?;
+    let bytes = growth.alloc_bytes.unwrap_or(growth.requested_bytes);
+    let all = report
+        .totals
+        .alloc_bytes
+        .unwrap_or(report.totals.requested_bytes);
+    let share = bytes as f64 / all as f64;
+    let worth = bytes >= MANY_STEP_BYTES || (bytes >= MIN_STEP_BYTES && share >= MIN_STEP_SHARE);
+    if steps < MIN_STEPS || !worth {
+        return None;
+    }
+    let mut evidence = format!(
+        "{} grew {}, up to {} entries; growing allocated {}, {} of all bytes",
+        units::plural(site.first_growths, "map"),
+        units::plural(site.growths, "time"),
+        units::exact(site.max_entries),
+        units::bytes(bytes),
+        units::percent(units::share(bytes, all)),
+    );
+    if let Some(times) = site.amplification {
+        evidence += &format!(" and {times:.1} times their final tables");
+    }
+    Some(Finding {
+        rule: Rule::MapGrownStepByStep,
+        severity: if share >= MUCH_STEP_SHARE {
+            Severity::Warning
+        } else {
+            Severity::Info
+        },
+        title: format!(
+            "{}: {} reaches its size in {} steps",
+            place(&site.frames),
+            site.type_name,
+            units::exact(steps)
+        ),
+        evidence,
+        advice: format!(
+            "Give it room for its entries when it is made: make({}, {}).",
+            site.type_name, site.max_entries
+        ),
+        site: None,
+        map: Some(site.id),
+    })
+}
+
+fn pointer_keys(site: &MapSite) -> Option<Finding> {
+    let key = site.key.as_ref().filter(|key| key.is_pointer)?;
+    let done = match site.operations {
+        Some(operations) => units::plural(operations.writes, "write"),
+        None => units::plural(site.growths, "growth"),
+    };
+    Some(Finding {
+        rule: Rule::MapPointerKeys,
+        severity: Severity::Info,
+        title: format!(
+            "{}: the keys of {} are pointers",
+            place(&site.frames),
+            site.type_name
+        ),
+        evidence: format!(
+            "{done}, up to {} entries; a {} finds its entry only if it is the same object",
+            units::exact(site.max_entries),
+            key.name
+        ),
+        advice: "Use the value as the key, if equal values are meant to be one key.".to_owned(),
+        site: None,
+        map: Some(site.id),
+    })
+}
+
+fn pointer_heavy(maps: &Maps, instance: &MapInstance) -> Option<Finding> {
+    let scanned = instance
+        .table_pointer_bytes
+        .filter(|bytes| *bytes >= MIN_SCANNED_BYTES && instance.alive != Some(false))?;
+    let frames = site_of(maps, instance).map(|site| site.frames.as_slice());
+    Some(Finding {
+        rule: Rule::MapPointerHeavy,
+        severity: Severity::Info,
+        title: format!(
+            "{}: the collector has much to scan in a {}",
+            place(frames.unwrap_or_default()),
+            instance.type_name
+        ),
+        evidence: format!(
+            "{} entries; each collection scans {} of its table and follows the pointers in it",
+            units::exact(instance.max_entries),
+            units::bytes(scanned)
+        ),
+        advice: "If collections take much CPU time: keys and elements without pointers (numbers, arrays, indices into a slice) are not scanned."
+            .to_owned(),
+        site: None,
+        map: Some(instance.site),
+    })
+}
+
+/// Fatal errors and panics.
+pub(super) fn crashes(report: &Report) -> Vec<Finding> {
+    report.crashes.iter().map(crash).collect()
+}
+
+fn crash(crash: &Crash) -> Finding {
+    let message = crash.message.as_str();
+    let (rule, advice) = if message.starts_with("concurrent map") {
+        (
+            Rule::ConcurrentMapWrites,
+            "Guard the map with a sync.Mutex, or use a sync.Map; `go build -race` shows the other goroutine.",
+        )
+    } else if message.starts_with("assignment to entry in nil map") {
+        (
+            Rule::NilMapWrite,
+            "Make the map before it is written to; a nil map can only be read.",
+        )
+    } else {
+        (
+            Rule::FatalError,
+            "The runtime's message says why; the stack in the capture says where.",
+        )
+    };
+    let goroutine = crash.goroutine.map(|id| format!(" in goroutine {id}"));
+    let callers: Vec<String> = crash
+        .frames
+        .iter()
+        .skip(1)
+        .take(3)
+        .map(|f| place(std::slice::from_ref(f)))
+        .collect();
+    let mut evidence = format!(
+        "{}{}, {} after the start",
+        units::plural(crash.count, "time"),
+        goroutine.unwrap_or_default(),
+        units::duration(crash.t_ns)
+    );
+    if !callers.is_empty() {
+        evidence += &format!("; called by {}", callers.join(" ← "));
+    }
+    Finding {
+        rule,
+        severity: Severity::Critical,
+        title: format!("{}: {message}", place(&crash.frames)),
+        evidence,
+        advice: advice.to_owned(),
+        site: None,
+        map: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_map_grows_without_bound_if_it_does_all_the_time() {
+        let growing: Vec<(u64, u64)> = (0..=10).map(|s| (s * S, 1000 * s)).collect();
+        assert_eq!(
+            steady_growth(&growing),
+            Some(Steady {
+                from: 0,
+                to: 10_000,
+                duration_ns: 10 * S
+            })
+        );
+        let filled: Vec<(u64, u64)> = (0..=10).map(|s| (s * S, 1000 * s.min(4))).collect();
+        assert_eq!(steady_growth(&filled), None);
+        let bounded: Vec<(u64, u64)> = (0..=10)
+            .map(|s| (s * S, 5000 + 100 * s - 900 * (s % 2)))
+            .collect();
+        assert_eq!(steady_growth(&bounded), None);
+        assert_eq!(steady_growth(&[(0, 0), (S, 10)]), None);
+        assert_eq!(steady_growth(&[]), None);
+    }
+}
