@@ -5,6 +5,7 @@
 mod maps;
 
 use crate::report::Report;
+use std::collections::HashSet;
 
 /// A diagnosis.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +79,22 @@ impl Severity {
             Severity::Warning => "warning",
             Severity::Info => "info",
         }
+    }
+}
+
+/// Finds what earlier reports of the same capture did not show.
+#[derive(Debug, Default)]
+pub struct News(HashSet<(Rule, String)>);
+
+impl News {
+    /// What is new in a report. Without ids: these are not the same in the next one.
+    pub fn of(&mut self, report: &Report) -> Vec<Finding> {
+        let mut findings = find(report);
+        findings.retain(|finding| self.0.insert((finding.rule, finding.title.clone())));
+        for finding in &mut findings {
+            (finding.site, finding.map) = (None, None);
+        }
+        findings
     }
 }
 

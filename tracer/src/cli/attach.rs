@@ -3,6 +3,7 @@
 use super::args::{self, Attach, Global, StreamFormat};
 use super::sinks::{StandardStream, closed_pipe_is_fine, print};
 use super::{config, terminal};
+use crate::findings::{Finding, News};
 use crate::kernel::{self, detach_in_background};
 use crate::output::ndjson::Stream;
 use crate::output::text::{self, TextOptions};
@@ -56,6 +57,22 @@ impl Display {
         }
     }
 
+    fn findings(&mut self, findings: &[Finding]) -> Result<(), OutputError> {
+        let out = &mut stdout().lock();
+        match self {
+            Display::Text(options) => text::write_findings(findings, options, out),
+            Display::Ndjson(stream) => stream.findings(findings, out),
+        }
+    }
+
+    /// The report that follows has all findings, if it is text.
+    fn last_findings(&mut self, findings: &[Finding]) -> Result<(), OutputError> {
+        match self {
+            Display::Text(_) => Ok(()),
+            Display::Ndjson(_) => self.findings(findings),
+        }
+    }
+
     fn end(&mut self, report: &Report, groups: Option<&Grouped>) -> Result<(), OutputError> {
         match self {
             Display::Text(options) => text::write(report, groups, options, &mut stdout().lock()),
@@ -70,6 +87,7 @@ async fn show(
     asked: &args::Show,
 ) -> anyhow::Result<()> {
     let mut live = LiveView::new(asked.sort.into());
+    let mut news = News::default();
     let mut written = display.start(&session);
     let ended_by = loop {
         match &written {
@@ -81,7 +99,9 @@ async fn show(
             Event::Tick => {
                 let report = session.report().await?;
                 let groups = asked.groups(&report);
-                written = display.interval(&live.interval(&report, groups.as_ref()));
+                written = display
+                    .interval(&live.interval(&report, groups.as_ref()))
+                    .and_then(|()| display.findings(&news.of(&report)));
             }
             Event::Signal(_) => break EndedBy::Signal,
             Event::End(by) => break by,
@@ -94,6 +114,7 @@ async fn show(
         let groups = groups.as_ref();
         written = display
             .interval(&live.interval(report, groups))
+            .and_then(|()| display.last_findings(&news.of(report)))
             .and_then(|()| display.end(report, groups));
     }
     let written = closed_pipe_is_fine(written);

@@ -5,7 +5,7 @@
 
 mod decode;
 mod encode;
-mod maps;
+pub(super) mod maps;
 pub(super) mod schema;
 
 use std::io::{Read, Write};

@@ -1,7 +1,8 @@
 //! The stream, schema `tracer.stream/1`: one JSON object per line, told apart by `event`.
 //!
 //! `start` comes first and names the schema; `site` names a site before the first interval that has figures of it;
-//! `interval` carries figures; `end` sums up. Where groups were asked for, `group` names one as `site` names a site. Consumers ignore fields and events that they do not know. This module hides
+//! `interval` carries figures; `finding` says what is wrong, once; before the end, `map`, `map_instance` and `crash` say
+//! what was seen of maps; `end` sums up. Where groups were asked for, `group` names one as `site` names a site. Consumers ignore fields and events that they do not know. This module hides
 //! which sites and groups have been named already.
 
 use std::{collections::HashSet, io::Write};
@@ -11,8 +12,9 @@ use serde::Serialize;
 use super::{
     OutputError,
     interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite},
-    json::{schema, write_line},
+    json::{maps, schema, write_line},
 };
+use crate::findings::{self, Finding};
 use crate::report::{Figures, Frame, Group, GroupBy, Grouped, Report, Target};
 
 /// The schema of the stream.
@@ -66,8 +68,31 @@ impl Stream {
         flush(out)
     }
 
-    /// Writes the `end` line from the report of the whole capture.
+    /// Writes a `finding` line for each.
+    pub fn findings(
+        &mut self,
+        findings: &[Finding],
+        out: &mut dyn Write,
+    ) -> Result<(), OutputError> {
+        for finding in findings {
+            write_line(&Event::Finding(finding.into()), out)?;
+        }
+        flush(out)
+    }
+
+    /// Writes the `end` line from the report of the whole capture, and before it what is known of maps.
     pub fn end(&mut self, report: &Report, out: &mut dyn Write) -> Result<(), OutputError> {
+        if let Some(maps) = &report.maps {
+            for site in &maps.sites {
+                write_line(&Event::Map(Box::new(site.into())), out)?;
+            }
+            for instance in &maps.instances {
+                write_line(&Event::MapInstance(instance.into()), out)?;
+            }
+        }
+        for crash in &report.crashes {
+            write_line(&Event::Crash(crash.into()), out)?;
+        }
         let event = Event::End {
             window: (&report.window).into(),
             totals: schema::Totals::of(report),
@@ -93,6 +118,7 @@ pub fn write(
         out,
     )?;
     stream.interval(&whole(report, groups), out)?;
+    stream.findings(&findings::find(report), out)?;
     stream.end(report, out)
 }
 
@@ -194,6 +220,14 @@ enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         groups: Option<Vec<PartFigures>>,
     },
+    /// Something is wrong; each is told once.
+    Finding(maps::Finding<'a>),
+    /// What a place in the code did to maps of one type, in the whole capture.
+    Map(Box<maps::MapSite<'a>>),
+    /// A map.
+    MapInstance(maps::MapInstance<'a>),
+    /// A fatal error or a panic.
+    Crash(maps::Crash<'a>),
     /// Recording is over.
     End {
         window: schema::Window<'a>,
@@ -322,6 +356,31 @@ mod tests {
         );
         assert_eq!(lines[5]["overhead"]["agent_rss_bytes"], 45_088_768);
         assert_eq!(lines[5]["window"]["ended_by"], "duration");
+    }
+
+    #[test]
+    fn findings_and_maps_have_their_lines() {
+        let mut out = Vec::new();
+        write(&sample::with_maps(), None, &mut out).unwrap();
+        let lines = lines(&out);
+        assert_eq!(
+            events(&lines)[5..],
+            [
+                "finding",
+                "finding",
+                "finding",
+                "finding",
+                "finding",
+                "map",
+                "map",
+                "map_instance",
+                "crash",
+                "end"
+            ]
+        );
+        assert_eq!(lines[10]["type"], "map[string]*main.User");
+        assert_eq!(lines[12]["map"], lines[10]["id"]);
+        assert_eq!(lines[14]["totals"]["map_growths"], 7097);
     }
 
     #[test]

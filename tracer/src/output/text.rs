@@ -18,6 +18,7 @@ mod table;
 use std::io::Write;
 
 use super::OutputError;
+use crate::findings::Finding;
 use crate::report::{Figures, Grouped, Report};
 use crate::units;
 use line::Line;
@@ -53,6 +54,15 @@ impl TextOptions {
     fn columns(&self) -> usize {
         self.width.max(40)
     }
+}
+
+/// Writes findings as they stand in a report.
+pub fn write_findings(
+    findings: &[Finding],
+    options: &TextOptions,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    write_lines(&findings::lines(findings, options), options, out)
 }
 
 /// Writes `report` as text, by groups if there are any, else by sites.
