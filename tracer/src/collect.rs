@@ -45,6 +45,12 @@ pub struct Tally {
     pub resumes: u64,
     /// Definitions of stacks that arrived.
     pub definitions: u64,
+    /// Records of writes to maps, deletes and clears that arrived.
+    pub map_writes: u64,
+    /// Records of growths of maps that arrived.
+    pub map_growths: u64,
+    /// Records of crashes that arrived.
+    pub crashes: u64,
     /// Whether some allocations were recorded in windows.
     pub windows: bool,
 }
@@ -57,6 +63,9 @@ impl Tally {
             delivered: totals.delivered,
             resumes: totals.resumes,
             definitions: totals.definitions,
+            map_writes: totals.maps.operations,
+            map_growths: totals.maps.growths,
+            crashes: totals.maps.crash_records,
             windows: totals.windows,
         }
     }
