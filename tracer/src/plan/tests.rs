@@ -1,6 +1,6 @@
 //! Plans for small executables of each set of allocation functions.
 
-use super::{CostClass, Coverage, PlanError, ProbePlan, Yields, exact};
+use super::{CostClass, Coverage, MapProbes, PlanError, ProbePlan, Yields, exact};
 use crate::target::GoBinary;
 use crate::target::fixture::{ALLOCATOR, BASE, Fixture, MALLOC, MemoryFile};
 
@@ -24,7 +24,7 @@ fn plan(
         ..Fixture::default()
     };
     let file = MemoryFile::new(&fixture.build().bytes);
-    exact(&GoBinary::open(&file.path()).unwrap())
+    exact(&GoBinary::open(&file.path()).unwrap(), MapProbes::Writes)
 }
 
 /// The functions that are probed, without `runtime.mallocgc`.
@@ -92,7 +92,7 @@ fn code_that_is_no_go_function_has_no_place_for_a_probe() {
     .bytes;
     bytes[usize::try_from(MALLOC - BASE).unwrap()] = 0x90;
     let file = MemoryFile::new(&bytes);
-    let error = exact(&GoBinary::open(&file.path()).unwrap()).unwrap_err();
+    let error = exact(&GoBinary::open(&file.path()).unwrap(), MapProbes::Writes).unwrap_err();
     assert!(matches!(error, PlanError::NoSite { .. }), "{error}");
 }
 
@@ -116,7 +116,7 @@ fn plan_with_calls(
         bytes[at + 1..at + 5].copy_from_slice(&distance.to_le_bytes());
     }
     let file = MemoryFile::new(&bytes);
-    exact(&GoBinary::open(&file.path()).unwrap()).unwrap()
+    exact(&GoBinary::open(&file.path()).unwrap(), MapProbes::Writes).unwrap()
 }
 
 #[test]
