@@ -21,6 +21,10 @@ const EVERYDAY_VERSIONS: [&str; 2] = ["1.25.5", go::NEWEST];
 /// The program that measures itself, and so is built in every variant.
 const KNOWN: &str = "known";
 
+/// The program that writes to maps, whose code is another in each Go release, and its variants.
+const MAPS: &str = "maps";
+const MAPS_VARIANTS: [&str; 5] = ["plain", "race", "pgo", "noswissmap", "stripped"];
+
 /// A way to build.
 #[derive(Debug)]
 pub(crate) struct Variant {
@@ -39,7 +43,7 @@ pub(crate) const PLAIN: Variant = variant("plain", &[], &[]);
 
 /// The ways to build. Those that differ in what the compiler does stand before those that differ in linking, so that
 /// builds that run at the same time compile different things and those after them find everything compiled.
-const VARIANTS: [Variant; 9] = [
+const VARIANTS: [Variant; 10] = [
     PLAIN,
     variant("pie", &["-buildmode=pie"], &[]),
     variant("race", &["-race"], &[("CGO_ENABLED", "1")]),
@@ -60,6 +64,11 @@ const VARIANTS: [Variant; 9] = [
             &[("GOEXPERIMENT", "sizespecializedmalloc")],
         )
     },
+    // Maps as they were up to 1.23: an experiment of these two releases turns the new ones off.
+    Variant {
+        versions: &["1.24.11", "1.25.5"],
+        ..variant("noswissmap", &[], &[("GOEXPERIMENT", "noswissmap")])
+    },
     // The profile of the Go compiler makes allocation functions hot, so that they are inlined into each other; before
     // 1.24 there is one, which nothing inlines. Everything is compiled anew for it.
     Variant {
@@ -76,13 +85,15 @@ const VARIANTS: [Variant; 9] = [
     ),
 ];
 
-/// What `known` is built as for every test run: the oldest version, the newest, two between, and every variant.
-const QUICK: [(&str, &[&str]); 5] = [
-    ("1.19.8", &["plain", "stripped", "cgo-pie-stripped"]),
-    ("1.23.9", &["plain", "pie"]),
-    ("1.25.5", &["plain", "cgo"]),
-    ("1.26.6", &["sizespecializedmalloc"]),
+/// What is built for every test run: `known` with the oldest version, the newest, two between, and in every variant
+/// that allocates differently; `maps` with each layout of maps.
+const QUICK: [(&str, &str, &[&str]); 9] = [
+    (KNOWN, "1.19.8", &["plain", "stripped", "cgo-pie-stripped"]),
+    (KNOWN, "1.23.9", &["plain", "pie"]),
+    (KNOWN, "1.25.5", &["plain", "cgo"]),
+    (KNOWN, "1.26.6", &["sizespecializedmalloc"]),
     (
+        KNOWN,
         go::NEWEST,
         &[
             "plain",
@@ -92,6 +103,10 @@ const QUICK: [(&str, &[&str]); 5] = [
             "nosizespecializedmalloc",
         ],
     ),
+    (MAPS, "1.19.8", &["plain"]),
+    (MAPS, "1.23.9", &["plain"]),
+    (MAPS, "1.24.11", &["plain", "noswissmap"]),
+    (MAPS, go::NEWEST, &["plain", "stripped"]),
 ];
 
 /// One program, built with one version in one way.
@@ -123,7 +138,7 @@ pub(crate) fn builds<'a>(names: &'a [String], full: bool) -> Vec<Build<'a>> {
         } = build;
         let exists = variant.versions.is_empty() || variant.versions.contains(version);
         let everyday = variant.name == PLAIN.name && EVERYDAY_VERSIONS.contains(version);
-        exists && (everyday || (build.name == KNOWN && (full || is_quick(version, variant))))
+        exists && (everyday || is_quick(build) || (full && is_measured(build)))
     };
     let all = VARIANTS.iter().flat_map(|variant| {
         GO_VERSIONS.iter().flat_map(move |version| {
@@ -155,18 +170,27 @@ pub(crate) fn probed_builds(versions: &[String]) -> Vec<Build<'static>> {
     builds.collect()
 }
 
-fn is_quick(version: &str, variant: &Variant) -> bool {
-    QUICK
-        .iter()
-        .any(|(quick, variants)| *quick == version && variants.contains(&variant.name))
+fn is_quick(build: &Build<'_>) -> bool {
+    QUICK.iter().any(|(name, version, variants)| {
+        *name == build.name && *version == build.version && variants.contains(&build.variant.name)
+    })
+}
+
+/// Whether a full run has it.
+fn is_measured(build: &Build<'_>) -> bool {
+    match build.name {
+        KNOWN => true,
+        MAPS => MAPS_VARIANTS.contains(&build.variant.name),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn known(full: bool) -> Vec<(&'static str, &'static str)> {
-        let names = [KNOWN.to_owned()];
+    fn built(name: &str, full: bool) -> Vec<(&'static str, &'static str)> {
+        let names = [name.to_owned()];
         let builds = builds(&names, full);
         builds
             .iter()
@@ -176,22 +200,29 @@ mod tests {
 
     #[test]
     fn a_quick_run_has_every_variant_and_every_pair_that_it_names() {
-        let quick = known(false);
+        let (known, maps) = (built(KNOWN, false), built(MAPS, false));
         assert!(VARIANTS.iter().all(|variant| {
-            let name = variant.name;
-            quick.iter().any(|(_, quick)| *quick == name)
+            let mut quick = known.iter().chain(&maps);
+            quick.any(|(_, quick)| *quick == variant.name)
         }));
-        let named: usize = QUICK.iter().map(|(_, variants)| variants.len()).sum();
-        assert_eq!(quick.len(), named);
+        for (name, version, variants) in QUICK {
+            let built = built(name, false);
+            assert!(variants.iter().all(|it| built.contains(&(version, *it))));
+        }
     }
 
     #[test]
     fn a_full_run_has_every_version_in_every_variant_that_it_has() {
-        let builds = VARIANTS.iter().map(|variant| match variant.versions {
+        let versions = |variant: &Variant| match variant.versions {
             [] => GO_VERSIONS.len(),
             some => some.len(),
-        });
-        assert_eq!(known(true).len(), builds.sum::<usize>());
+        };
+        let all = VARIANTS.iter().map(versions);
+        assert_eq!(built(KNOWN, true).len(), all.sum::<usize>());
+        let maps = VARIANTS
+            .iter()
+            .filter(|it| MAPS_VARIANTS.contains(&it.name));
+        assert_eq!(built(MAPS, true).len(), maps.map(versions).sum::<usize>());
     }
 
     #[test]
