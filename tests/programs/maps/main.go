@@ -11,11 +11,12 @@
 //	moved FUNCTION N
 //	reused maps N addresses N
 //
-// A site is the function that holds the statement; net is by how much it changed
-// the lengths of maps. A map belongs to the function that first writes to it; max
-// is the largest length that one of its instances had; growths is "-" where the
-// random seed of a map decides. Then it writes "done" and waits for the end of
-// standard input. All maps that are not meant to be freed live until then.
+// A site is the function that holds the statement; nil counts the writes to nil
+// maps, which writes does not; net is by how much it changed the lengths of maps.
+// A map belongs to the function that first writes to it; max is the largest
+// length that one of its instances had; growths is how often each of them grew,
+// "-" where their random seeds decide. Then it writes "done" and waits for the
+// end of standard input. All maps that are not meant to be freed live until then.
 package main
 
 import (
