@@ -22,6 +22,7 @@ use super::{
     bytes,
     error::BinaryError,
     mapped_file::MappedFile,
+    relocation,
     symbols::{Entry, SymbolIndex},
     text,
 };
@@ -69,7 +70,8 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    fn file_range_from(&self, address: VirtualAddress) -> Option<Range<usize>> {
+    /// Where in the file the bytes from `address` to the end of the segment are.
+    pub(crate) fn file_range_from(&self, address: VirtualAddress) -> Option<Range<usize>> {
         let skip = usize::try_from(address.0.checked_sub(self.address)?).ok()?;
         (skip < self.file.len()).then(|| self.file.start + skip..self.file.end)
     }
@@ -97,12 +99,22 @@ impl Elf {
                 what: "list of ELF segments",
             });
         }
+        let position_independent = header.e_type(LE) == elf::ET_DYN;
+        let words = dynamic_section(header, &file)
+            .filter(|_| position_independent)
+            .map(|dynamic| relocation::missing_words(&file, &segments, dynamic, arch));
+        let build_id = build_id(header, &file);
+        let unwritable = |_| BinaryError::Malformed {
+            what: "list of relocations",
+        };
         Ok(Self {
             arch,
-            position_independent: header.e_type(LE) == elf::ET_DYN,
+            position_independent,
             segments,
-            build_id: build_id(header, &file),
-            file,
+            build_id,
+            file: file
+                .with_words(&words.unwrap_or_default())
+                .map_err(unwritable)?,
         })
     }
 
@@ -316,6 +328,13 @@ fn segments(header: &Header, file: &[u8]) -> Result<Vec<Segment>, object::read::
         }
     });
     Ok(segments.take(MAX_SEGMENTS + 1).collect())
+}
+
+/// What the dynamic loader reads.
+fn dynamic_section<'a>(header: &Header, file: &'a [u8]) -> Option<&'a [u8]> {
+    let mut segments = header.program_headers(LE, file).ok()?.iter();
+    let dynamic = segments.find(|segment| segment.p_type(LE) == elf::PT_DYNAMIC)?;
+    dynamic.data(LE, file).ok()
 }
 
 /// The build id of the GNU note, else of Go's.

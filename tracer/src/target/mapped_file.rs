@@ -59,14 +59,35 @@ impl MappedFile {
         // - The file is opened through `/proc/PID/exe`, so that it is the running executable itself and
         //   not what replaced it under its name; an upgrade by rename or unlink leaves it alone.
         // - While it runs, the kernel refuses to write to or truncate it (ETXTBSY), and nothing here
-        //   writes to it: the map is private and read-only.
+        //   writes to it: the map is private.
         // What remains: after the process has ended, or behind the kernel's back (a network or FUSE
         // server, a loop device, kernels that do not enforce ETXTBSY), someone may overwrite the file
         // in place. Changed bytes are then read as what they are, untrusted input of plain integers
         // that every reader checks for bounds; of a truncated file the pages beyond the end raise
         // SIGBUS, which ends the agent and, as probes belong to its file descriptors, the tracing.
-        let map = unsafe { memmap2::Mmap::map(&file)? };
+        let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file)? };
         Ok(Self { map, identity })
+    }
+
+    /// The same with some words changed, as far as they fit: the pages they are on become the agent's own.
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub(crate) fn with_words(self, words: &[(usize, u64)]) -> io::Result<Self> {
+        if words.is_empty() {
+            return Ok(self);
+        }
+        let mut map = self.map.make_mut()?;
+        for (at, word) in words {
+            let place = map.get_mut(*at..).and_then(<[u8]>::first_chunk_mut);
+            if let Some(place) = place {
+                *place = word.to_le_bytes();
+            }
+        }
+        Ok(Self {
+            map: map.make_read_only()?,
+            identity: self.identity,
+        })
     }
 
     /// Which file this is.

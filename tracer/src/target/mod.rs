@@ -18,6 +18,7 @@ mod memory;
 mod moduledata;
 pub(crate) mod pclntab;
 mod process;
+mod relocation;
 mod symbols;
 pub(crate) mod text;
 mod types;

@@ -132,9 +132,6 @@ impl<'a> TypeReader<'a> {
 
     /// The map type whose descriptor is at `address`.
     ///
-    /// The words of a descriptor that are addresses need no relocation: also in a position-independent executable, Go's
-    /// linker and GNU ld write what they were linked to into the file, beside the relocation.
-    ///
     /// # Errors
     /// The reason why there is no such map type.
     pub fn map(self, address: VirtualAddress) -> Result<MapType, UnknownType> {
