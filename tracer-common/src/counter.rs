@@ -59,6 +59,15 @@ pub const PASSES: usize = COUNTERS;
 /// Number of slots.
 pub const SLOTS: usize = COUNTERS + MAX_ROWS;
 
+/// Every way to lose a record of a [`Counter::MapWrites`].
+pub const MAP_WRITE_LOSSES: [Counter; 2] =
+    [Counter::MapWritesRingFull, Counter::MapWritesScratchBusy];
+/// Every way to lose a record of a [`Counter::MapGrowths`].
+pub const MAP_GROWTH_LOSSES: [Counter; 2] =
+    [Counter::MapGrowthsRingFull, Counter::MapGrowthsScratchBusy];
+/// Every way to lose a record of a [`Counter::Crashes`].
+pub const CRASH_LOSSES: [Counter; 2] = [Counter::CrashesRingFull, Counter::CrashesScratchBusy];
+
 impl Counter {
     /// All counters, in slot order.
     pub const ALL: [Counter; COUNTERS] = [

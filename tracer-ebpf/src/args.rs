@@ -39,3 +39,11 @@ impl Registers {
         }
     }
 }
+
+/// Third integer argument.
+#[cfg(bpf_target_arch = "x86_64")]
+#[inline(always)]
+pub fn argument2(ctx: &ProbeContext) -> u64 {
+    // SAFETY: see `Registers::read`.
+    unsafe { (&raw const (*ctx.regs).rcx).read_volatile() }
+}

@@ -29,14 +29,16 @@ static EVENTS_6: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
 #[map]
 static EVENTS_7: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
 
-/// The ring for the records of a goroutine.
+/// The ring for all records that must keep their order: those of a goroutine, by the address of its `g`, or those about a
+/// map, by its address.
 ///
-/// Not that of the CPU: a goroutine migrates, and what its resumption says is about the record before it. The verifier
-/// knows how many rings there are, and leaves only the ways to these in the program.
+/// Not that of the CPU: a goroutine migrates, and what its resumption says is about the record before it; goroutines
+/// share a map, and what one does to it is known by what the next finds. The verifier knows how many rings there are, and
+/// leaves only the ways to these in the program.
 #[inline(always)]
-fn ring(goroutine: u64) -> &'static RingBuf {
-    // Fibonacci hashing: addresses of `g` differ in their middle bits.
-    match (goroutine.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) & (settings::rings() - 1) {
+fn ring(key: u64) -> &'static RingBuf {
+    // Fibonacci hashing: addresses differ in their middle bits.
+    match (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) & (settings::rings() - 1) {
         0 => &EVENTS_0,
         1 => &EVENTS_1,
         2 => &EVENTS_2,
@@ -48,10 +50,10 @@ fn ring(goroutine: u64) -> &'static RingBuf {
     }
 }
 
-/// Sends a record of fixed size; false if the goroutine's ring is full.
+/// Sends a record of fixed size through the ring of `key`; false if that is full.
 #[inline(always)]
-pub fn record<T: 'static>(goroutine: u64, record: T) -> bool {
-    let Some(mut entry) = ring(goroutine).reserve::<T>(0) else {
+pub fn record<T: 'static>(key: u64, record: T) -> bool {
+    let Some(mut entry) = ring(key).reserve::<T>(0) else {
         return false;
     };
     entry.write(record);
@@ -59,9 +61,21 @@ pub fn record<T: 'static>(goroutine: u64, record: T) -> bool {
     true
 }
 
-/// Sends a stack definition; false if the goroutine's ring is full.
+/// The same, for a record too large for the program's stack: `complete` is given the record where it lies in the ring, to
+/// write what `record` leaves out.
 #[inline(always)]
-pub fn stack(goroutine: u64, stack: &mut StackRecord) -> bool {
+pub fn record_with<T: 'static>(key: u64, record: T, complete: impl FnOnce(&mut T)) -> bool {
+    let Some(mut entry) = ring(key).reserve::<T>(0) else {
+        return false;
+    };
+    complete(entry.write(record));
+    entry.submit(BPF_RB_NO_WAKEUP as u64);
+    true
+}
+
+/// Sends a stack definition through the ring of `key`; false if that is full.
+#[inline(always)]
+pub fn stack(key: u64, stack: &mut StackRecord) -> bool {
     stack.header.kind = KIND_STACK;
     stack.header.row = 0;
     stack.header.time = 0;
@@ -72,7 +86,7 @@ pub fn stack(goroutine: u64, stack: &mut StackRecord) -> bool {
     }
     let bytes = STACK_HEADER_BYTES as u64 + 8 * depth;
     let data = (&raw mut *stack).cast();
-    let ring: *const RingBuf = ring(goroutine);
+    let ring: *const RingBuf = ring(key);
     // SAFETY: `data` has at least `bytes` initialized bytes: the map value is zeroed at creation.
     let result =
         unsafe { bpf_ringbuf_output(ring.cast_mut().cast(), data, bytes, BPF_RB_NO_WAKEUP as u64) };

@@ -1,21 +1,52 @@
-//! Sends each stack once.
+//! The stack of a hit: walked, and sent once.
 //!
 //! The table of sent stacks is a direct-mapped array: a look-up the kernel inlines, and two stacks that fall on one
 //! slot are sent more than once, which user space takes without harm. A stack is marked only after it was sent.
 
+use crate::args::Registers;
 use crate::counters::count;
-use crate::emit;
+use crate::{emit, scratch, stack};
+use aya_ebpf::programs::ProbeContext;
 use aya_ebpf::{macros::map, maps::Array};
+use aya_log_ebpf::debug;
+use tracer_common::config::Cookie;
 use tracer_common::counter::Counter;
 use tracer_common::limits::SEEN_STACKS;
-use tracer_common::record::StackRecord;
+use tracer_common::record::{FLAG_UNREADABLE, StackRecord};
 
 #[map]
 static SEEN: Array<u64> = Array::with_max_entries(SEEN_STACKS, 0);
 
-/// Sends `stack`, met by `goroutine`, unless user space has it; true if it was sent now.
+/// Walks the stack, makes sure that user space gets it through the ring of `key`, and gives its identity; `None` if all
+/// scratch memory of the CPU is in use.
 #[inline(always)]
-pub fn define_once(goroutine: u64, stack: &mut StackRecord) -> bool {
+pub fn stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie, key: u64) -> Option<u64> {
+    let slot = scratch::claim()?;
+    let stack = stack::walk(regs, cookie.frame_set_up(), slot);
+    let flags = stack::flags(slot);
+    if define_once(key, &mut slot.stack) {
+        announce(ctx, &slot.stack);
+    }
+    scratch::release(slot);
+    if flags & FLAG_UNREADABLE != 0 {
+        count(Counter::StackUnreadable);
+    }
+    Some(stack)
+}
+
+/// Logs a stack that is sent for the first time. Not inline: what it needs of the program's stack and registers would
+/// burden every hit.
+#[inline(never)]
+fn announce(ctx: &ProbeContext, stack: &StackRecord) {
+    debug!(
+        ctx,
+        "stack {:x}: {} frames, flags {}", stack.id, stack.depth, stack.header.flags
+    );
+}
+
+/// Sends `stack` through the ring of `key` unless user space has it; true if it was sent now.
+#[inline(always)]
+fn define_once(key: u64, stack: &mut StackRecord) -> bool {
     let slot = (stack.id as u32) & (SEEN_STACKS - 1);
     let Some(seen) = SEEN.get_ptr_mut(slot) else {
         return false;
@@ -26,7 +57,7 @@ pub fn define_once(goroutine: u64, stack: &mut StackRecord) -> bool {
         return false;
     }
     count(Counter::StackDefinitions);
-    let sent = emit::stack(goroutine, stack);
+    let sent = emit::stack(key, stack);
     if sent {
         // SAFETY: as above.
         unsafe { seen.write_volatile(stack.id) };

@@ -1,4 +1,5 @@
-//! The kernel half of tracer: uprobe programs that record Go heap allocations into a ring buffer.
+//! The kernel half of tracer: uprobe programs that record Go heap allocations, and what happens to maps, into ring
+//! buffers.
 //!
 //! A hit goes through `probes` (what is counted), `args` (machine registers), `stack` (the walk), `intern` (is the
 //! stack new?) and `emit` (the ring). What the bytes mean is in `tracer-common`.
@@ -14,6 +15,7 @@ mod counters;
 mod dispatch;
 mod emit;
 mod intern;
+mod memory;
 mod probes;
 mod sampling;
 mod scratch;

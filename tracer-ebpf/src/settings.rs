@@ -2,7 +2,9 @@
 
 use aya_ebpf::Global;
 use core::cell::UnsafeCell;
-use tracer_common::config::{RECORDING_OFF, RowState, SWITCH_RECORDING, SWITCH_ROWS, SWITCHES};
+use tracer_common::config::{
+    RECORDING_OFF, RowState, SWITCH_MAP_WRITES, SWITCH_RECORDING, SWITCH_ROWS, SWITCHES,
+};
 use tracer_common::limits::MAX_FRAMES;
 
 #[unsafe(no_mangle)]
@@ -25,6 +27,8 @@ static P_MCACHE: Global<u64> = Global::new(0);
 static MCACHE_TINY: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
 static MCACHE0: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static G_GOID: Global<u64> = Global::new(0);
 
 /// The memory of a map that user space writes, which a program reaches without a look-up. Its section is its name:
 /// [`tracer_common::config::MAP_SWITCHES`].
@@ -49,6 +53,12 @@ pub fn recording() -> bool {
 #[inline(always)]
 pub fn row(row: u8) -> RowState {
     RowState(switch(SWITCH_ROWS + row as usize))
+}
+
+/// Whether writes to maps are recorded.
+#[inline(always)]
+pub fn map_writes() -> bool {
+    switch(SWITCH_MAP_WRITES) != RECORDING_OFF
 }
 
 #[inline(always)]
@@ -107,4 +117,10 @@ pub fn tiny_path() -> TinyPath {
         mcache_tiny: MCACHE_TINY.load(),
         mcache0: MCACHE0.load(),
     }
+}
+
+/// Byte offset of `g.goid`; 0 if it is not known.
+#[inline(always)]
+pub fn g_goid() -> u64 {
+    G_GOID.load()
 }

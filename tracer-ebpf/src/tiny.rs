@@ -5,8 +5,8 @@
 //! another P with other room: it is asked again there, see `probes::resume`.
 
 use crate::args::Registers;
+use crate::memory::read;
 use crate::settings;
-use aya_ebpf::helpers::bpf_probe_read_user;
 use tracer_common::config::Tiny;
 use tracer_common::record::{FLAG_TINY_NEW, FLAG_TINY_SHARED};
 
@@ -93,10 +93,4 @@ pub fn has_pointers(type_pointer: u64) -> Option<bool> {
         return Some(false);
     }
     Some(read::<u64>(type_pointer + TYPE_PTR_BYTES)? != 0)
-}
-
-#[inline(always)]
-fn read<T>(address: u64) -> Option<T> {
-    // SAFETY: the helper checks the user address; T is an integer or an array of them.
-    unsafe { bpf_probe_read_user(address as *const T) }.ok()
 }

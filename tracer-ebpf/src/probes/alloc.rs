@@ -5,17 +5,15 @@
 
 use crate::args::Registers;
 use crate::counters::{count, pass};
-use crate::{dispatch, emit, intern, sampling, scratch, settings, stack, tiny};
-use aya_ebpf::EbpfContext as _;
-use aya_ebpf::helpers::{bpf_get_attach_cookie, generated::bpf_ktime_get_ns};
+use crate::probes::cookie;
+use crate::{dispatch, emit, intern, sampling, settings, tiny};
+use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
-use aya_log_ebpf::debug;
-use tracer_common::config::Cookie;
 use tracer_common::counter::Counter;
 use tracer_common::record::{
-    AllocRecord, FLAG_TIMED, FLAG_UNREADABLE, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC,
-    RecordHeader, StackRecord, TIME_SHIFT,
+    AllocRecord, FLAG_TIMED, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, RecordHeader,
+    TIME_SHIFT,
 };
 
 #[uprobe]
@@ -37,12 +35,6 @@ pub fn alloc_dispatched(ctx: ProbeContext) -> u32 {
 }
 
 #[inline(always)]
-fn cookie(ctx: &ProbeContext) -> Cookie {
-    // SAFETY: the context is that of a uprobe program, for which the helper is allowed.
-    Cookie(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) })
-}
-
-#[inline(always)]
 fn record(ctx: &ProbeContext) {
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);
@@ -59,7 +51,7 @@ fn record(ctx: &ProbeContext) {
     if !sampling::chosen(weight) {
         return count(Counter::SampledOut);
     }
-    let Some(stack) = interned_stack(ctx, &regs, cookie) else {
+    let Some(stack) = intern::stack(ctx, &regs, cookie, regs.goroutine) else {
         return count(Counter::LostScratchBusy);
     };
     let (time, timed) = timestamp();
@@ -85,32 +77,6 @@ fn record(ctx: &ProbeContext) {
     if !sent {
         count(Counter::LostRingFull);
     }
-}
-
-/// Walks the stack, makes sure that user space gets it, and gives its identity.
-#[inline(always)]
-fn interned_stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie) -> Option<u64> {
-    let slot = scratch::claim()?;
-    let stack = stack::walk(regs, cookie.frame_set_up(), slot);
-    let flags = stack::flags(slot);
-    if intern::define_once(regs.goroutine, &mut slot.stack) {
-        announce(ctx, &slot.stack);
-    }
-    scratch::release(slot);
-    if flags & FLAG_UNREADABLE != 0 {
-        count(Counter::StackUnreadable);
-    }
-    Some(stack)
-}
-
-/// Logs a stack that is sent for the first time. Not inline: what it needs of the program's stack and registers would
-/// burden every hit.
-#[inline(never)]
-fn announce(ctx: &ProbeContext, stack: &StackRecord) {
-    debug!(
-        ctx,
-        "stack {:x}: {} frames, flags {}", stack.id, stack.depth, stack.header.flags
-    );
 }
 
 /// Time and flag of a record's header.
