@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 use tracer::kernel::{self, Settings};
-use tracer::plan::{self, ProbePlan};
+use tracer::plan::{self, MapProbes, ProbePlan};
 use tracer::stream::Source as _;
 use tracer::target::{GoBinary, Process};
 use tracer_common::limits::MAX_FRAMES;
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let process = Process::open(arguments.pid)?;
     let binary = process.binary()?;
-    let plan = plan::exact(&binary)?;
+    let plan = plan::exact(&binary, MapProbes::Off)?;
     if arguments.timestamps {
         return record(&process, &binary, &plan);
     }
@@ -51,6 +51,7 @@ fn record(process: &Process, binary: &GoBinary, plan: &ProbePlan) -> Result<()> 
         verbose: false,
         tiny: plan.tiny,
         mcache0: plan.mcache0.map(|address| bias.to_runtime(address)),
+        g_goid: plan.g_goid,
     };
     let (mut attached, mut source) = kernel::attach(process, plan, &settings)?;
     attached.start()?;

@@ -48,6 +48,12 @@ pub struct Tally {
     pub resumes: u64,
     /// Definitions of stacks that arrived.
     pub definitions: u64,
+    /// Records of writes to maps, deletes and clears that arrived.
+    pub map_writes: u64,
+    /// Records of growths of maps that arrived.
+    pub map_growths: u64,
+    /// Records of crashes that arrived.
+    pub crashes: u64,
     /// Whether some allocations are recorded in windows only, or have been.
     pub windows: bool,
 }
@@ -60,6 +66,9 @@ impl Tally {
             delivered: totals.delivered,
             resumes: totals.resumes,
             definitions: totals.definitions,
+            map_writes: totals.maps.operations,
+            map_growths: totals.maps.growths,
+            crashes: totals.maps.crash_records,
             windows: totals.windows,
         }
     }

@@ -20,7 +20,7 @@ use events::Events;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tracer_common::counter::Counter;
+use tracer_common::counter::{CRASH_LOSSES, Counter, MAP_GROWTH_LOSSES, MAP_WRITE_LOSSES};
 
 /// How long the end of a capture waits for programs that were in the middle of a hit when recording stopped.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -216,17 +216,33 @@ async fn look_at_maps(
 
 /// Whether every record of each kind has arrived or is counted as lost.
 fn has_everything(tally: &Tally, counters: &Counters) -> bool {
-    let families = [
+    let sum = |causes: &[Counter]| causes.iter().map(|cause| counters.get(*cause)).sum();
+    let families: [(u64, u64, u64); 6] = [
         (counters.expected(), tally.delivered, counters.lost()),
         (
             counters.get(Counter::Resumes),
             tally.resumes,
-            counters.get(Counter::ResumeRingFull),
+            sum(&[Counter::ResumeRingFull]),
         ),
         (
             counters.get(Counter::StackDefinitions),
             tally.definitions,
-            counters.get(Counter::StackRingFull),
+            sum(&[Counter::StackRingFull]),
+        ),
+        (
+            counters.get(Counter::MapWrites),
+            tally.map_writes,
+            sum(&MAP_WRITE_LOSSES),
+        ),
+        (
+            counters.get(Counter::MapGrowths),
+            tally.map_growths,
+            sum(&MAP_GROWTH_LOSSES),
+        ),
+        (
+            counters.get(Counter::Crashes),
+            tally.crashes,
+            sum(&CRASH_LOSSES),
         ),
     ];
     families

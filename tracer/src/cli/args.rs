@@ -1,6 +1,7 @@
 //! What was typed. Validates, never acts.
 
 use crate::output::Format;
+use crate::plan::MapProbes;
 use crate::report;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
@@ -125,6 +126,9 @@ pub(super) struct Tracing {
     /// CPU time that probes may take in mode auto, in percent of what the target uses
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5%")]
     pub(super) max_overhead: f64,
+    /// What to record of maps
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Maps::Growth)]
+    pub(super) maps: Maps,
     /// Leave out allocations of fewer bytes
     #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "0")]
     pub(super) min_size: u64,
@@ -146,6 +150,27 @@ pub(super) enum Mode {
     Auto,
     /// Each allocation, whatever it costs: figures equal the runtime's own
     Exact,
+}
+
+/// What to record of maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Maps {
+    /// How they grow, writes to nil maps, fatal errors: rare events
+    Growth,
+    /// The same, and each write, delete and clear
+    Writes,
+    /// Nothing
+    Off,
+}
+
+impl From<Maps> for MapProbes {
+    fn from(maps: Maps) -> Self {
+        match maps {
+            Maps::Growth => MapProbes::Growth,
+            Maps::Writes => MapProbes::Writes,
+            Maps::Off => MapProbes::Off,
+        }
+    }
 }
 
 /// What to show.
@@ -381,6 +406,8 @@ mod tests {
         check(&["1", "--max-overhead", "2.5%"], true);
         check(&["1", "--max-overhead", "0"], false);
         check(&["1", "--max-overhead", "100%"], false);
+        check(&["1", "--maps", "writes"], true);
+        check(&["1", "--maps", "reads"], false);
         check(&["1", "--min-size", "4KiB"], true);
         check(&["1", "--ring-size", "1MiB"], true);
         check(&["1", "--ring-size", "1000"], false);

@@ -4,6 +4,7 @@ use super::args::{Doctor, Global};
 use super::sinks::{StandardStream, print};
 use super::terminal;
 use crate::kernel::{self, Verdict};
+use crate::plan::MapProbes;
 use crate::session::Prepared;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
@@ -35,7 +36,7 @@ pub(super) fn run(args: &Doctor, global: &Global) -> anyhow::Result<()> {
 }
 
 fn target(pid: i32) -> anyhow::Result<()> {
-    let prepared = Prepared::new(pid)?;
+    let prepared = Prepared::new(pid, MapProbes::Writes)?;
     let target = prepared.target();
     let yes = |flag| if flag { "yes" } else { "no" };
     print(&format!(

@@ -9,11 +9,12 @@ use crate::session::{Ended, Event, Prepared, Session};
 
 pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
     if args.target.explain {
-        return print(&Prepared::new(args.target.pid)?.plan().to_string());
+        let prepared = Prepared::new(args.target.pid, args.target.tracing.maps.into())?;
+        return print(&prepared.plan().to_string());
     }
     let sinks = Sinks::open(&args.output, StandardStream::Out, global, &args.show)?;
     kernel::require()?;
-    let prepared = Prepared::new(args.target.pid)?;
+    let prepared = Prepared::new(args.target.pid, args.target.tracing.maps.into())?;
     attach::on_runtime(async {
         let session = prepared.start(&config::record(args, global))?;
         attach::announce(&session);

@@ -28,7 +28,9 @@ pub struct Attached {
     ebpf: Ebpf,
     place: Place,
     rows: Vec<Row>,
-    yield_points: usize,
+    map_writes: Vec<Row>,
+    /// Number of the probes that stay.
+    others: usize,
     switches: Switches,
     hit_cost: Option<HitCost>,
     /// Counters before the first record: what calibration counted.
@@ -36,12 +38,22 @@ pub struct Attached {
     _log: Option<log::Reader>,
 }
 
-/// A row of the plan.
+/// A row of the plan whose probe can be taken out.
 #[derive(Debug)]
 struct Row {
     probe: Probe,
     /// `None` while it is taken out.
     link: Option<UProbeLinkId>,
+}
+
+impl Row {
+    /// Gives out the probe; `None` if it is out already.
+    fn take(&mut self, ebpf: &mut Ebpf) -> Option<Detaching> {
+        let link = self.link.take()?;
+        let program = uprobe(ebpf, self.probe.program).ok()?;
+        let _link = program.take_link(link).ok()?;
+        Some(Detaching { _link })
+    }
 }
 
 /// A probe that is no longer recording. Dropping it takes it out of the target: at once if no other is on its way out,
@@ -135,6 +147,15 @@ impl Switches {
         self.set(config::SWITCH_ROWS + usize::from(row), state.0)
     }
 
+    fn set_map_writes(&mut self, on: bool) -> Result<(), KernelError> {
+        let state = if on {
+            config::RECORDING_ON
+        } else {
+            config::RECORDING_OFF
+        };
+        self.set(config::SWITCH_MAP_WRITES, state)
+    }
+
     fn set(&mut self, number: usize, word: u64) -> Result<(), KernelError> {
         if let Some(switch) = self.words.get_mut(number) {
             *switch = word;
@@ -176,7 +197,8 @@ pub fn attach(
         ebpf,
         place: Place::of(process)?,
         rows: Vec::new(),
-        yield_points: 0,
+        map_writes: Vec::new(),
+        others: 0,
         switches,
         hit_cost,
         _log: log,
@@ -211,16 +233,27 @@ impl Attached {
             self.rows.push(Row { probe, link });
             self.switches.set_row(number, RowState::EXACT)?;
         }
-        for probe in probe::of_yield_points(plan, settings.leaves_out_tiny()) {
+        let (writes, growths): (Vec<_>, Vec<_>) = probe::of_maps(plan)
+            .into_iter()
+            .partition(|probe| probe.program == config::PROGRAM_MAP_WRITE);
+        let others = probe::of_yield_points(plan, settings.leaves_out_tiny())
+            .into_iter()
+            .chain(growths)
+            .chain(probe::of_crashes(plan));
+        for probe in others {
             self.place.attach(&mut self.ebpf, &probe)?;
-            self.yield_points += 1;
+            self.others += 1;
         }
-        Ok(())
+        for probe in writes {
+            let link = Some(self.place.attach(&mut self.ebpf, &probe)?);
+            self.map_writes.push(Row { probe, link });
+        }
+        self.set_map_writes(true)
     }
 
     /// Number of probes.
     pub fn probes(&self) -> usize {
-        self.rows.len() + self.yield_points
+        self.rows.len() + self.map_writes.len() + self.others
     }
 
     /// What a hit costs on this host; `None` if it could not be measured.
@@ -254,11 +287,7 @@ impl Attached {
 
     /// Gives out the probe of a row, to be taken out of the target by dropping it; `None` if it is out already.
     pub fn detach_row(&mut self, row: u8) -> Option<Detaching> {
-        let row = self.rows.get_mut(usize::from(row))?;
-        let link = row.link.take()?;
-        let program = uprobe(&mut self.ebpf, row.probe.program).ok()?;
-        let _link = program.take_link(link).ok()?;
-        Some(Detaching { _link })
+        self.rows.get_mut(usize::from(row))?.take(&mut self.ebpf)
     }
 
     /// Puts the probe of a row back into the target, unless it is there.
@@ -271,6 +300,25 @@ impl Attached {
             row.link = Some(self.place.attach(&mut self.ebpf, &row.probe)?);
         }
         Ok(())
+    }
+
+    /// Says whether writes to maps are recorded from now on, if there are probes for them.
+    ///
+    /// # Errors
+    /// The kernel refuses to write the map.
+    pub fn set_map_writes(&mut self, on: bool) -> Result<(), KernelError> {
+        self.switches.set_map_writes(on)
+    }
+
+    /// Gives out the probes on writes to maps, to be taken out of the target by dropping them; those that are left.
+    pub fn detach_map_writes(&mut self) -> Vec<Detaching> {
+        let Attached {
+            map_writes, ebpf, ..
+        } = self;
+        map_writes
+            .iter_mut()
+            .filter_map(|row| row.take(ebpf))
+            .collect()
     }
 
     /// Reads the kernel's counters.

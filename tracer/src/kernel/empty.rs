@@ -28,7 +28,9 @@ pub fn attach_empty(process: &Process, plan: &ProbePlan) -> Result<EmptyProbes, 
     let place = Place::of(process)?;
     let probes = probe::of_rows(plan)
         .into_iter()
-        .chain(probe::of_yield_points(plan, false));
+        .chain(probe::of_yield_points(plan, false))
+        .chain(probe::of_maps(plan))
+        .chain(probe::of_crashes(plan));
     let mut count = 0;
     for probe in probes {
         let empty = Probe {

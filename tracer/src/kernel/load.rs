@@ -28,6 +28,8 @@ pub struct Settings {
     pub tiny: TinyLayout,
     /// Where the target keeps the pointer to the `mcache` of the time before there are Ps.
     pub mcache0: Option<RuntimePc>,
+    /// Where the number of a goroutine is in its `g`.
+    pub g_goid: u64,
 }
 
 impl Settings {
@@ -67,6 +69,7 @@ pub(super) fn load(settings: &Settings, rings: &Rings) -> Result<Ebpf, KernelErr
         .override_global(config::GLOBAL_P_MCACHE, &settings.tiny.p_mcache, true)
         .override_global(config::GLOBAL_MCACHE_TINY, &settings.tiny.mcache_tiny, true)
         .override_global(config::GLOBAL_MCACHE0, &mcache0, true)
+        .override_global(config::GLOBAL_G_GOID, &settings.g_goid, true)
         .override_global(aya_log::LEVEL, &log_level, false)
         .override_global(config::GLOBAL_RINGS, &ring_count, true)
         .load(object)

@@ -1,6 +1,6 @@
 //! What is attached where: from the rows of a plan to programs, cookies and file offsets.
 
-use crate::plan::{Dispatch, PlanRow, Pointers, ProbePlan};
+use crate::plan::{CrashRow, Dispatch, MapRow, Operation, PlanRow, Pointers, ProbePlan};
 use crate::target::FileOffset;
 use tracer_common::config::{self, Cookie, Tiny};
 
@@ -38,6 +38,31 @@ impl Probe {
             function: row.function.clone(),
         }
     }
+
+    /// The probe of row `number` of a plan's part about maps.
+    fn of_map(number: u8, row: &MapRow) -> Self {
+        Probe {
+            program: match row.operation {
+                Operation::Grow(_) => config::PROGRAM_MAP_GROWTH,
+                Operation::Assign | Operation::Delete | Operation::Clear => {
+                    config::PROGRAM_MAP_WRITE
+                }
+            },
+            cookie: Cookie::of_map(number, row.site.frame_set_up, row.arguments),
+            offset: row.offset,
+            function: row.function.clone(),
+        }
+    }
+
+    /// The probe of row `number` of a plan's part about crashes.
+    fn of_crash(number: u8, row: &CrashRow) -> Self {
+        Probe {
+            program: config::PROGRAM_CRASH,
+            cookie: Cookie::of_crash(number, row.site.frame_set_up, row.message),
+            offset: row.offset,
+            function: row.function.clone(),
+        }
+    }
 }
 
 /// The probes of a plan's rows, in their order.
@@ -61,4 +86,20 @@ pub(super) fn of_yield_points(plan: &ProbePlan, leaves_out_tiny: bool) -> Vec<Pr
         function: point.function.clone(),
     });
     points.collect()
+}
+
+/// The probes on maps, in the order of their rows.
+pub(super) fn of_maps(plan: &ProbePlan) -> Vec<Probe> {
+    (0..=u8::MAX)
+        .zip(&plan.maps.rows)
+        .map(|(number, row)| Probe::of_map(number, row))
+        .collect()
+}
+
+/// The probes of crashes, in the order of their rows.
+pub(super) fn of_crashes(plan: &ProbePlan) -> Vec<Probe> {
+    (0..=u8::MAX)
+        .zip(&plan.maps.crashes)
+        .map(|(number, row)| Probe::of_crash(number, row))
+        .collect()
 }

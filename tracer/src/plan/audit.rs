@@ -1,23 +1,28 @@
 //! Reads back from a binary's machine code what its plan takes for granted: for those who extend the version table.
 //!
 //! A plan is right if each allocation passes exactly one probe, once, while size and type are still in the registers in
-//! which Go passes them. All of that shows in the code of the probed functions. No capture depends on this module.
+//! which Go passes them, and each operation on a map likewise. All of that shows in the code of the probed functions. No
+//! capture depends on this module.
 
 use super::leaves::ALLOCATOR_PREFIX;
-use super::{Coverage, PlanError, PlanRow, ProbePlan, exact, leaf_set};
+use super::maps::{MapProbes, MapRow, Operation, registers};
+use super::site::{Site, TWO_ARGUMENTS};
+use super::{Coverage, PlanError, ProbePlan, exact, leaf_set};
 use crate::target::{Function, GoBinary, VirtualAddress};
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, OpAccess, Register,
 };
 use std::collections::BTreeSet;
 
-/// Registers that the kernel program reads: size, type, goroutine.
-const ARGUMENTS: [Register; 3] = [Register::RAX, Register::RBX, Register::R14];
-/// It also walks the stack from these, and knows when the frame is set up already.
+/// The kernel programs read the goroutine from this register.
+const GOROUTINE: Register = Register::R14;
+/// They also walk the stack from these, and know when the frame is set up already.
 const FRAME: [Register; 2] = [Register::RSP, Register::RBP];
 /// What the end of a stack check calls before it starts the function again.
 const MORE_STACK: &str = "runtime.morestack";
-/// More code than any allocation function has.
+/// What the names of a Swiss map's functions start with.
+const MAP_PREFIX: &str = "internal/runtime/maps.";
+/// More code than any of these functions has.
 const MAX_BODY: u64 = 1 << 16;
 
 /// A plan, and what its target's code says about it.
@@ -75,7 +80,7 @@ pub enum Fault {
         /// The branch, from the start of the function.
         offset: u64,
     },
-    /// One allocation passes two probes.
+    /// One allocation, or one operation on a map, passes two probes.
     #[error("{function} calls {callee}, which is probed too")]
     Nested {
         /// The probed function, or one it calls.
@@ -90,7 +95,7 @@ pub enum Fault {
 /// # Errors
 /// There is no plan.
 pub fn audit(binary: &GoBinary) -> Result<Audit, PlanError> {
-    let plan = exact(binary)?;
+    let plan = exact(binary, MapProbes::Writes)?;
     let (set, _) = leaf_set(binary.go_version())?;
     let absent = set.absent(|name| plan.rows.iter().any(|row| row.function == name));
     let mut faults = Vec::new();
@@ -98,26 +103,24 @@ pub fn audit(binary: &GoBinary) -> Result<Audit, PlanError> {
         faults.push(Fault::Coverage(plan.coverage.clone()));
     }
     for row in &plan.rows {
-        match binary
-            .function(&row.function)
-            .and_then(|function| Body::read(binary, function))
-        {
-            None => faults.push(Fault::NoCode {
-                function: row.function.clone(),
-            }),
-            Some(body) => {
-                let is_more_stack = |address| {
-                    binary
-                        .function_at(address)
-                        .is_some_and(|function| function.name.starts_with(MORE_STACK))
-                };
-                faults.extend(body.contradictions(row, is_more_stack));
-                // A dispatcher counts only what it does not pass on.
-                if row.dispatch.is_none() {
-                    faults.extend(nested(binary, &plan, body));
-                }
-            }
+        let body = check(binary, &row.function, &row.site, TWO_ARGUMENTS, &mut faults);
+        // A dispatcher counts only what it does not pass on.
+        if let Some(body) = body.filter(|_| row.dispatch.is_none()) {
+            let probed = |address| plan.rows.iter().any(|row| row.address == address);
+            faults.extend(nested(binary, probed, ALLOCATOR_PREFIX, body));
         }
+    }
+    for row in &plan.maps.rows {
+        let needed = registers(row.arguments);
+        if let Some(body) = check(binary, &row.function, &row.site, needed, &mut faults) {
+            let alike = |other: &&MapRow| grows(other) == grows(row);
+            let mut others = plan.maps.rows.iter().filter(alike);
+            let probed = |address| others.any(|other| other.address == address);
+            faults.extend(nested(binary, probed, MAP_PREFIX, body));
+        }
+    }
+    for row in &plan.maps.crashes {
+        check(binary, &row.function, &row.site, TWO_ARGUMENTS, &mut faults);
     }
     Ok(Audit {
         plan,
@@ -126,8 +129,44 @@ pub fn audit(binary: &GoBinary) -> Result<Audit, PlanError> {
     })
 }
 
-/// Probed functions that `body` calls, itself or through allocation functions that are not probed.
-fn nested(binary: &GoBinary, plan: &ProbePlan, body: Body<'_>) -> Vec<Fault> {
+/// Whether a row is about growth: a write passes one of these as well.
+fn grows(row: &MapRow) -> bool {
+    matches!(row.operation, Operation::Grow(_))
+}
+
+/// Checks the probe at `site` in `function`, whose program needs the registers `needed`, and gives the function's code.
+fn check<'a>(
+    binary: &'a GoBinary,
+    function: &str,
+    site: &Site,
+    needed: &[Register],
+    faults: &mut Vec<Fault>,
+) -> Option<Body<'a>> {
+    let body = binary
+        .function(function)
+        .and_then(|function| Body::read(binary, function));
+    let Some(body) = body else {
+        faults.push(Fault::NoCode {
+            function: function.to_owned(),
+        });
+        return None;
+    };
+    let is_more_stack = |address| {
+        binary
+            .function_at(address)
+            .is_some_and(|function| function.name.starts_with(MORE_STACK))
+    };
+    faults.extend(body.contradictions(site, needed, is_more_stack));
+    Some(body)
+}
+
+/// Probed functions that `body` calls, itself or through functions whose names start with `prefix` that are not probed.
+fn nested(
+    binary: &GoBinary,
+    mut probed: impl FnMut(VirtualAddress) -> bool,
+    prefix: &str,
+    body: Body<'_>,
+) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut seen = BTreeSet::from([body.function.address]);
     let mut bodies = vec![body];
@@ -136,12 +175,12 @@ fn nested(binary: &GoBinary, plan: &ProbePlan, body: Body<'_>) -> Vec<Fault> {
             let Some(callee) = binary.function_at(address) else {
                 continue;
             };
-            if plan.rows.iter().any(|row| row.address == callee.address) {
+            if probed(callee.address) {
                 faults.push(Fault::Nested {
                     function: body.function.name.to_owned(),
                     callee: callee.name.to_owned(),
                 });
-            } else if callee.name.starts_with(ALLOCATOR_PREFIX) && seen.insert(callee.address) {
+            } else if callee.name.starts_with(prefix) && seen.insert(callee.address) {
                 bodies.extend(Body::read(binary, callee));
             }
         }
@@ -171,14 +210,21 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// What in the code contradicts that each call passes the probe of `row` once, with its arguments.
+    /// What in the code contradicts that each call passes the probe at `site` once, with its arguments in the registers
+    /// `needed`.
     fn contradictions(
         &self,
-        row: &PlanRow,
+        site: &Site,
+        needed: &[Register],
         is_more_stack: impl Fn(VirtualAddress) -> bool,
     ) -> Vec<Fault> {
-        let (start, probe) = (self.function.address.0, row.site.address.0);
-        let function = || row.function.clone();
+        let (start, probe) = (self.function.address.0, site.address.0);
+        let function = || self.function.name.to_owned();
+        let is_needed = |register| {
+            register == GOROUTINE
+                || needed.contains(&register)
+                || FRAME.contains(&register) && !site.frame_set_up
+        };
         let mut faults = Vec::new();
         if !self.instructions.iter().any(|code| code.ip() == probe) {
             return vec![Fault::NotAnInstruction {
@@ -188,13 +234,13 @@ impl<'a> Body<'a> {
         let mut restarts = BTreeSet::new();
         for code in self.instructions.iter().filter(|code| code.ip() < probe) {
             let offset = code.ip() - start;
-            faults.extend(overwritten(code, row.site.frame_set_up).map(|register| {
-                Fault::Overwritten {
+            faults.extend(
+                overwritten(code, is_needed).map(|register| Fault::Overwritten {
                     function: function(),
                     register: format!("{register:?}"),
                     offset,
-                }
-            }));
+                }),
+            );
             let restart = self.restart(code.near_branch_target(), &is_more_stack);
             match (code.flow_control(), restart) {
                 (FlowControl::Next, _) => {}
@@ -264,16 +310,15 @@ fn is_jump(code: &Instruction) -> bool {
     )
 }
 
-/// The first register that the kernel program needs and that the instruction writes.
-fn overwritten(code: &Instruction, frame_set_up: bool) -> Option<Register> {
+/// The first register that is needed and that the instruction writes.
+fn overwritten(code: &Instruction, is_needed: impl Fn(Register) -> bool) -> Option<Register> {
     let mut info = InstructionInfoFactory::new();
     let used = info.info(code).used_registers().iter().find(|used| {
-        let register = used.register().full_register();
         let is_written = !matches!(
             used.access(),
             OpAccess::None | OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess
         );
-        is_written && (ARGUMENTS.contains(&register) || FRAME.contains(&register) && !frame_set_up)
+        is_written && is_needed(used.register().full_register())
     })?;
     Some(used.register().full_register())
 }
@@ -281,8 +326,7 @@ fn overwritten(code: &Instruction, frame_set_up: bool) -> Option<Register> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Pointers, site};
-    use crate::target::FileOffset;
+    use crate::plan::CostClass;
 
     const START: u64 = 0x40_1000;
     const MORE: u64 = 0x40_2000;
@@ -313,22 +357,15 @@ mod tests {
             },
             code,
         );
-        let row = PlanRow {
-            function: "f".to_owned(),
-            address: VirtualAddress(START),
-            offset: FileOffset(0),
-            site: site::Site {
-                address: VirtualAddress(START + offset),
-                offset,
-                instruction: String::new(),
-                cost: site::CostClass::Emulated,
-                frame_set_up: false,
-                reason: "",
-            },
-            pointers: Pointers::ByType,
-            dispatch: None,
+        let site = Site {
+            address: VirtualAddress(START + offset),
+            offset,
+            instruction: String::new(),
+            cost: CostClass::Emulated,
+            frame_set_up: false,
+            reason: "",
         };
-        body.contradictions(&row, |address| address.0 == MORE)
+        body.contradictions(&site, TWO_ARGUMENTS, |address| address.0 == MORE)
     }
 
     #[test]

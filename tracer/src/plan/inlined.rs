@@ -8,6 +8,9 @@ use super::leaves::{self, ALLOCATOR_PREFIX, Class, LeafSet};
 use crate::target::GoBinary;
 use std::collections::BTreeSet;
 
+/// Pairs of a function and one that is inlined into it.
+pub(super) type Copies = BTreeSet<(String, String)>;
+
 /// What is inlined where.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Inlined {
@@ -19,16 +22,23 @@ pub(super) struct Inlined {
     pub(super) unseen: Vec<String>,
 }
 
-/// Finds the inlined copies of the leaves of `set`.
-pub(super) fn find(binary: &GoBinary, set: &LeafSet) -> Inlined {
-    match set.dispatcher() {
-        // Up to Go 1.23 the only leaf is larger than anything that is inlined.
-        None => Inlined::default(),
-        Some(dispatcher) => sort_out(&binary.inlined_copies(ALLOCATOR_PREFIX), set, dispatcher),
+/// Finds the inlined copies of the leaves of `set`, and those of functions whose names start with one of `others`.
+pub(super) fn find(binary: &GoBinary, set: &LeafSet, others: &[&str]) -> (Inlined, Copies) {
+    // Up to Go 1.23 the only leaf is larger than anything that is inlined.
+    let leaves = set.dispatcher().map(|_| ALLOCATOR_PREFIX);
+    let prefixes: Vec<&str> = leaves.into_iter().chain(others.iter().copied()).collect();
+    if prefixes.is_empty() {
+        return (Inlined::default(), Copies::new());
     }
+    let copies = binary.inlined_copies(&prefixes);
+    let inlined = match set.dispatcher() {
+        None => Inlined::default(),
+        Some(dispatcher) => sort_out(&copies, set, dispatcher),
+    };
+    (inlined, copies)
 }
 
-fn sort_out(copies: &BTreeSet<(String, String)>, set: &LeafSet, dispatcher: &str) -> Inlined {
+fn sort_out(copies: &Copies, set: &LeafSet, dispatcher: &str) -> Inlined {
     let mut inlined = Inlined::default();
     for (host, name) in copies {
         let Class::Leaf(pointers) = set.classify(name) else {

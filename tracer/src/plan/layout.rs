@@ -1,5 +1,5 @@
-//! Where the runtime of a Go version keeps what a capture reads of it: the state of its tiny allocator, and its own count
-//! of allocated bytes.
+//! Where the runtime of a Go version keeps what a capture reads of it: the state of its tiny allocator, its own count of
+//! allocated bytes, the number of a goroutine.
 //!
 //! The running `g` leads to `m`, `p`, `mcache`, whose `tiny` block is shared by pointer-free objects of fewer than 16
 //! bytes. Without it nobody can tell whether such an object takes a new block, and bytes would not add up to
@@ -32,6 +32,11 @@ pub(super) fn tiny(minor: u16) -> TinyLayout {
         p_mcache: if minor <= 22 { 64 } else { 56 },
         mcache_tiny: if minor <= 23 { 16 } else { 24 },
     }
+}
+
+/// Offset of `g.goid` in Go 1.`minor`; that of the newest known version for a newer one.
+pub(super) fn g_goid(minor: u16) -> u64 {
+    if matches!(minor, 23 | 24) { 160 } else { 152 }
 }
 
 /// The variable `runtime.mcache0`: by its symbol, else it is the first variable that `runtime.profilealloc` uses, in

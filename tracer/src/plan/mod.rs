@@ -44,6 +44,8 @@ pub struct ProbePlan {
     pub mcache0: Option<VirtualAddress>,
     /// Where the runtime counts all bytes it has ever allocated; `None` if it cannot be found.
     pub total_alloc: Option<VirtualAddress>,
+    /// Where the number of a goroutine is in its `g`.
+    pub g_goid: u64,
     /// Whether the rows are known to be the target's whole leaf set.
     pub coverage: Coverage,
     /// The probes on maps.
@@ -135,18 +137,18 @@ pub enum PlanError {
     },
 }
 
-/// Makes the plan for exact mode: the leaf set of the binary's Go version.
+/// Makes the plan for exact mode: the leaf set of the binary's Go version, and the probes on maps.
 ///
 /// # Errors
 /// The version is not supported, or the binary is not laid out as that version does it.
-pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
+pub fn exact(binary: &GoBinary, maps: MapProbes) -> Result<ProbePlan, PlanError> {
     let version = binary.go_version();
     let (set, newer) = leaf_set(version)?;
     let functions: Vec<Function<'_>> = binary
         .functions_with_prefix(leaves::ALLOCATOR_PREFIX)
         .filter(|f| !f.name.ends_with(".abi0"))
         .collect();
-    let inlined = inlined::find(binary, set);
+    let (inlined, copies) = inlined::find(binary, set, maps::prefixes(maps));
     let names = functions.iter().map(|function| function.name);
     if let Some(missing) = set.first_missing(names.chain(inlined.leaves.iter().map(String::as_str)))
     {
@@ -196,8 +198,9 @@ pub fn exact(binary: &GoBinary) -> Result<ProbePlan, PlanError> {
         tiny: layout::tiny(version.minor),
         mcache0: layout::mcache0(binary),
         total_alloc: layout::total_alloc(binary, version.minor),
+        g_goid: layout::g_goid(version.minor),
         coverage,
-        maps: MapPlan::off(),
+        maps: maps::plan(binary, maps, &copies),
     })
 }
 
@@ -213,19 +216,7 @@ fn row(
     function: &Function<'_>,
     pointers: Pointers,
 ) -> Result<PlanRow, PlanError> {
-    let no_code = || PlanError::NoCode {
-        function: function.name.to_owned(),
-        address: function.address,
-    };
-    let len = usize::try_from(function.size)
-        .unwrap_or(PROLOGUE_BYTES)
-        .min(PROLOGUE_BYTES);
-    let code = binary.code(function.address, len).ok_or_else(no_code)?;
-    let site = site::choose(code, function.address).map_err(|source| PlanError::NoSite {
-        function: function.name.to_owned(),
-        source,
-    })?;
-    let offset = binary.file_offset(site.address).ok_or_else(no_code)?;
+    let Place { offset, site } = place(binary, function, site::TWO_ARGUMENTS)?;
     Ok(PlanRow {
         function: function.name.to_owned(),
         address: function.address,
@@ -234,6 +225,43 @@ fn row(
         pointers,
         dispatch: None,
     })
+}
+
+/// Where in a function a probe goes.
+struct Place {
+    offset: FileOffset,
+    site: Site,
+}
+
+/// The place for a probe in `function` where the registers `arguments` hold what it was called with.
+fn place(
+    binary: &GoBinary,
+    function: &Function<'_>,
+    arguments: &[iced_x86::Register],
+) -> Result<Place, PlanError> {
+    let no_code = || PlanError::NoCode {
+        function: function.name.to_owned(),
+        address: function.address,
+    };
+    let len = usize::try_from(function.size)
+        .unwrap_or(PROLOGUE_BYTES)
+        .min(PROLOGUE_BYTES);
+    let code = binary.code(function.address, len).ok_or_else(no_code)?;
+    let chosen = site::choose(code, function.address, arguments);
+    let site = chosen.map_err(|source| PlanError::NoSite {
+        function: function.name.to_owned(),
+        source,
+    })?;
+    let offset = binary.file_offset(site.address).ok_or_else(no_code)?;
+    Ok(Place { offset, site })
+}
+
+impl ProbePlan {
+    /// Number of probes.
+    pub fn probes(&self) -> usize {
+        let of_maps = self.maps.rows.len() + self.maps.crashes.len();
+        self.rows.len() + self.yield_points.len() + of_maps
+    }
 }
 
 impl fmt::Display for ProbePlan {
@@ -245,17 +273,7 @@ impl fmt::Display for ProbePlan {
             "function", "address", "at", "instruction", "cost"
         )?;
         for row in &self.rows {
-            let site = &row.site;
-            writeln!(
-                f,
-                "{:<40} {:>10} {:>+5}  {:<11} {:<14} {}",
-                row.function,
-                row.address.to_string(),
-                site.offset,
-                site.instruction,
-                site.cost.to_string(),
-                site.reason
-            )?;
+            explain(f, &row.function, row.address, &row.site)?;
         }
         for point in &self.yield_points {
             writeln!(
@@ -268,6 +286,15 @@ impl fmt::Display for ProbePlan {
                 "rarely passed",
                 point.behind
             )?;
+        }
+        for row in &self.maps.rows {
+            explain(f, &row.function, row.address, &row.site)?;
+        }
+        for row in &self.maps.crashes {
+            explain(f, &row.function, row.address, &row.site)?;
+        }
+        for skipped in &self.maps.skipped {
+            writeln!(f, "maps: no probe sees {skipped}")?;
         }
         match &self.coverage {
             Coverage::Complete => writeln!(
@@ -289,4 +316,22 @@ impl fmt::Display for ProbePlan {
             }
         }
     }
+}
+
+/// A line of `--explain`.
+fn explain(
+    f: &mut fmt::Formatter<'_>,
+    function: &str,
+    address: VirtualAddress,
+    site: &Site,
+) -> fmt::Result {
+    writeln!(
+        f,
+        "{function:<40} {:>10} {:>+5}  {:<11} {:<14} {}",
+        address.to_string(),
+        site.offset,
+        site.instruction,
+        site.cost.to_string(),
+        site.reason
+    )
 }

@@ -2,8 +2,8 @@
 //!
 //! The first instruction of a Go function belongs to the stack check: it is single-stepped (two traps), and runs again
 //! when the check grows the stack or yields. The site is therefore after the check, an instruction the kernel emulates
-//! where there is one (`push %rbp`, a nop; `arch/x86/kernel/uprobes.c`), and before the arguments leave their
-//! registers.
+//! where there is one (`push %rbp`, a nop, a conditional branch; `branch_setup_xol_ops` and `push_setup_xol_ops` in
+//! `arch/x86/kernel/uprobes.c`), and before the arguments leave their registers.
 
 use crate::target::VirtualAddress;
 use iced_x86::{
@@ -66,11 +66,21 @@ pub enum SiteError {
     TooShort,
 }
 
-/// Chooses the site in a function that starts at `address` with the bytes `code`.
+/// Registers of the first two arguments, which an allocation's program reads.
+pub(super) const TWO_ARGUMENTS: &[Register] = &[Register::RAX, Register::RBX];
+/// Registers of the first three arguments.
+pub(super) const THREE_ARGUMENTS: &[Register] = &[Register::RAX, Register::RBX, Register::RCX];
+
+/// Chooses the site in a function that starts at `address` with the bytes `code`, where the registers `arguments` still
+/// hold what it was called with.
 ///
 /// # Errors
-/// The code does not begin with a Go stack check.
-pub(super) fn choose(code: &[u8], address: VirtualAddress) -> Result<Site, SiteError> {
+/// The code does not begin as a Go function does.
+pub(super) fn choose(
+    code: &[u8],
+    address: VirtualAddress,
+    arguments: &[Register],
+) -> Result<Site, SiteError> {
     let start = address.0;
     let mut decoder = Decoder::with_ip(64, code, start, DecoderOptions::NONE);
     let after_check = skip_stack_check(&mut decoder, start)?;
@@ -85,7 +95,7 @@ pub(super) fn choose(code: &[u8], address: VirtualAddress) -> Result<Site, SiteE
         });
     }
     Ok(
-        nop_after_frame(&mut decoder, &after_check, start).unwrap_or_else(|| Site {
+        emulated_after_frame(&mut decoder, &after_check, start, arguments).unwrap_or_else(|| Site {
             address: VirtualAddress(after_check.ip()),
             offset: after_check.ip() - start,
             instruction: text(&after_check),
@@ -97,7 +107,7 @@ pub(super) fn choose(code: &[u8], address: VirtualAddress) -> Result<Site, SiteE
 }
 
 /// Steps over the stack check and gives the first instruction after it. A function without a check (`nosplit`) starts
-/// with `push %rbp`.
+/// with `push %rbp`, up to Go 1.20 with `sub $N,%rsp`.
 fn skip_stack_check(decoder: &mut Decoder<'_>, start: u64) -> Result<Instruction, SiteError> {
     for _ in 0..MAX_INSTRUCTIONS {
         if !decoder.can_decode() {
@@ -106,6 +116,11 @@ fn skip_stack_check(decoder: &mut Decoder<'_>, start: u64) -> Result<Instruction
         let instruction = decoder.decode();
         match instruction.mnemonic() {
             Mnemonic::Push if instruction.ip() == start => return Ok(instruction),
+            Mnemonic::Sub
+                if instruction.ip() == start && instruction.op0_register() == Register::RSP =>
+            {
+                return Ok(instruction);
+            }
             // The check compares the stack pointer with `g.stackguard0`; large frames compute it in R12 first.
             Mnemonic::Cmp | Mnemonic::Lea | Mnemonic::Mov | Mnemonic::Sub | Mnemonic::Jb => {}
             Mnemonic::Jbe => {
@@ -127,21 +142,35 @@ fn skip_stack_check(decoder: &mut Decoder<'_>, start: u64) -> Result<Instruction
     Err(SiteError::TooShort)
 }
 
-/// Go up to 1.20 sets the frame up with `sub`, `mov`, `lea` and has no `push %rbp`: a nop behind them serves, if the
-/// arguments are still in RAX and RBX there.
-fn nop_after_frame(decoder: &mut Decoder<'_>, first: &Instruction, start: u64) -> Option<Site> {
+/// Go up to 1.20 sets the frame up with `sub`, `mov`, `lea` and has no `push %rbp`: a nop behind them serves, or else the
+/// first branch, which every path passes, if the arguments are still in their registers there.
+fn emulated_after_frame(
+    decoder: &mut Decoder<'_>,
+    first: &Instruction,
+    start: u64,
+    arguments: &[Register],
+) -> Option<Site> {
     let mut info = InstructionInfoFactory::new();
     let mut instruction = *first;
     let mut frame_set_up = false;
     for _ in 0..MAX_INSTRUCTIONS {
-        if instruction.mnemonic() == Mnemonic::Nop && frame_set_up {
+        let reason = match (instruction.mnemonic(), instruction.flow_control()) {
+            (Mnemonic::Nop, _) => {
+                Some("first nop after the frame is set up, arguments still in registers")
+            }
+            (_, FlowControl::ConditionalBranch) => {
+                Some("first branch after the frame is set up, arguments still in registers")
+            }
+            _ => None,
+        };
+        if let Some(reason) = reason.filter(|_| frame_set_up) {
             return Some(Site {
                 address: VirtualAddress(instruction.ip()),
                 offset: instruction.ip() - start,
                 instruction: text(&instruction),
                 cost: CostClass::Emulated,
                 frame_set_up,
-                reason: "first nop after the frame is set up, arguments still in registers",
+                reason,
             });
         }
         let used = info.info(&instruction);
@@ -152,10 +181,7 @@ fn nop_after_frame(decoder: &mut Decoder<'_>, first: &Instruction, start: u64) -
                     | OpAccess::ReadWrite
                     | OpAccess::CondWrite
                     | OpAccess::ReadCondWrite
-            ) && matches!(
-                used.register().full_register(),
-                Register::RAX | Register::RBX
-            )
+            ) && arguments.contains(&used.register().full_register())
         });
         if overwrites || instruction.flow_control() != FlowControl::Next || !decoder.can_decode() {
             return None;
@@ -173,7 +199,11 @@ fn sets_frame_pointer(instruction: &Instruction) -> bool {
         && instruction.op0_register() == Register::RBP
 }
 
+/// What `--explain` shows of an instruction; of a branch not where it leads.
 fn text(instruction: &Instruction) -> String {
+    if instruction.flow_control() == FlowControl::ConditionalBranch {
+        return format!("{:?}", instruction.mnemonic()).to_lowercase();
+    }
     let mut output = String::new();
     IntelFormatter::new().format(instruction, &mut output);
     output
@@ -184,7 +214,7 @@ mod tests {
     use super::*;
 
     fn chosen(code: &[u8]) -> Result<Site, SiteError> {
-        choose(code, VirtualAddress(0x40_1000))
+        choose(code, VirtualAddress(0x40_1000), TWO_ARGUMENTS)
     }
 
     /// `cmp 0x10(%r14),%rsp; jbe +0x70`.
@@ -241,6 +271,48 @@ mod tests {
         ]);
         let site = chosen(&code).unwrap();
         assert_eq!((site.offset, site.cost), (6, CostClass::SingleStepped));
+    }
+
+    /// `sub $0x38,%rsp; mov %rbp,0x30(%rsp); lea 0x30(%rsp),%rbp`.
+    const OLD_FRAME: [u8; 14] = [
+        0x48, 0x83, 0xec, 0x38, 0x48, 0x89, 0x6c, 0x24, 0x30, 0x48, 0x8d, 0x6c, 0x24, 0x30,
+    ];
+
+    #[test]
+    fn the_first_branch_of_go_1_19() {
+        // mov %rcx,0x40(%rsp); test %rbx,%rbx; je +0x10
+        let body = [
+            0x48, 0x89, 0x4c, 0x24, 0x40, 0x48, 0x85, 0xdb, 0x74, 0x10, 0x90,
+        ];
+        let code = [&SMALL_FRAME_CHECK[..], &OLD_FRAME, &body].concat();
+        let site = chosen(&code).unwrap();
+        assert_eq!(
+            (site.offset, site.cost, site.frame_set_up),
+            (28, CostClass::Emulated, true)
+        );
+    }
+
+    #[test]
+    fn the_third_argument_is_kept_if_it_is_asked_for() {
+        // xor %ecx,%ecx; nop
+        let code = [&SMALL_FRAME_CHECK[..], &OLD_FRAME, &[0x31, 0xc9, 0x90]].concat();
+        let chosen = |arguments| {
+            let site = choose(&code, VirtualAddress(0x40_1000), arguments).unwrap();
+            (site.offset, site.cost)
+        };
+        assert_eq!(chosen(TWO_ARGUMENTS), (22, CostClass::Emulated));
+        assert_eq!(chosen(THREE_ARGUMENTS), (6, CostClass::SingleStepped));
+    }
+
+    #[test]
+    fn a_function_of_go_1_19_without_a_stack_check() {
+        // lea 8(%rsp),%rax: the first argument is gone, before any nop
+        let body = [0x48, 0x8d, 0x44, 0x24, 0x08, 0x90];
+        let site = chosen(&[&OLD_FRAME[..], &body].concat()).unwrap();
+        assert_eq!(
+            (site.offset, site.cost, site.frame_set_up),
+            (0, CostClass::SingleStepped, false)
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::kernel::Counters;
 use crate::plan::{MapPlan, MapProbes};
 use crate::symbolize::{self, Symbols};
 use std::collections::{BTreeMap, HashMap};
-use tracer_common::counter::Counter;
+use tracer_common::counter::{CRASH_LOSSES, Counter, MAP_GROWTH_LOSSES, MAP_WRITE_LOSSES};
 
 /// Everything known at the end of a capture.
 #[derive(Debug)]
@@ -189,25 +189,47 @@ fn cut_name(cut: Cut) -> &'static str {
 
 /// Everything in the ring that is no allocation.
 fn families(totals: &Totals, counters: &Counters) -> Vec<Family> {
-    let family = |name: &str, seen, delivered, loss: Counter| Family {
+    let family = |name: &str, seen, delivered, losses: &[Counter]| Family {
         name: name.to_owned(),
         hits: Some(counters.get(seen)),
         delivered,
-        lost: vec![(loss.name().to_owned(), counters.get(loss))],
+        lost: losses
+            .iter()
+            .map(|loss| (loss.name().to_owned(), counters.get(*loss)))
+            .collect(),
     };
+    let maps = &totals.maps;
     vec![
         family(
             "resumes",
             Counter::Resumes,
             totals.resumes,
-            Counter::ResumeRingFull,
+            &[Counter::ResumeRingFull],
         ),
         // A definition that was lost is sent again with the next event of its stack.
         family(
             "stack_definitions",
             Counter::StackDefinitions,
             totals.definitions,
-            Counter::StackRingFull,
+            &[Counter::StackRingFull],
+        ),
+        family(
+            "map_writes",
+            Counter::MapWrites,
+            maps.operations,
+            &MAP_WRITE_LOSSES,
+        ),
+        family(
+            "map_growths",
+            Counter::MapGrowths,
+            maps.growths,
+            &MAP_GROWTH_LOSSES,
+        ),
+        family(
+            "crashes",
+            Counter::Crashes,
+            maps.crash_records,
+            &CRASH_LOSSES,
         ),
     ]
 }

@@ -7,7 +7,7 @@ use crate::aggregate::{Aggregator, CodeFacts, MapRules, Rounding, Rules, TypeFac
 use crate::collect::{Collector, Remote};
 use crate::governor::{Governor, Terms};
 use crate::kernel::{self, Attached, Settings};
-use crate::plan::{self, ProbePlan};
+use crate::plan::{self, MapProbes, ProbePlan};
 use crate::report::Target;
 use crate::symbolize::{is_runtime, package};
 use crate::target::{GoBinary, HeapCounter, LoadBias, Process, RuntimePc};
@@ -23,15 +23,15 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Looks at the process and plans its probes. Needs the right to read the process, nothing else.
+    /// Looks at the process and plans its probes, those on maps among them as `maps` asks for. Needs the right to read the process, nothing else.
     ///
     /// # Errors
     /// The process is gone, is no Go program, or cannot be planned for.
-    pub fn new(pid: i32) -> Result<Self, SessionError> {
+    pub fn new(pid: i32, maps: MapProbes) -> Result<Self, SessionError> {
         let process = Process::open(pid)?;
         let binary = Arc::new(process.binary()?);
         let bias = process.load_bias(&binary)?;
-        let plan = plan::exact(&binary)?;
+        let plan = plan::exact(&binary, maps)?;
         Ok(Prepared {
             process,
             binary,
@@ -85,6 +85,7 @@ impl Prepared {
                 .plan
                 .mcache0
                 .map(|address| self.bias.to_runtime(address)),
+            g_goid: self.plan.g_goid,
         };
         let (mut attached, source) = kernel::attach(&self.process, &self.plan, &settings)?;
         let collector =
@@ -147,10 +148,13 @@ impl Prepared {
             rows: self.plan.rows.iter().map(|row| row.pointers).collect(),
             headers: self.plan.headers,
         };
+        let map_rows = self.plan.maps.rows.iter();
         Aggregator::new(
             Rounding::new(rules, facts()),
             self.plan.yields,
-            MapRules::default(),
+            MapRules {
+                operations: map_rows.map(|row| row.operation).collect(),
+            },
             facts(),
         )
     }

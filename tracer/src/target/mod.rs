@@ -198,13 +198,15 @@ impl GoBinary {
         TypeReader::new(&self.elf, self.module())
     }
 
-    /// Every pair of a function and a function inlined into it whose name begins with `prefix`, each pair once: with
-    /// profile-guided optimization the compiler inlines functions of any size where they are hot.
+    /// Every pair of a function and a function inlined into it whose name begins with one of `prefixes`, each pair
+    /// once: with profile-guided optimization the compiler inlines functions of any size where they are hot.
     #[must_use]
-    pub fn inlined_copies(&self, prefix: &str) -> BTreeSet<(String, String)> {
-        let copies = self
-            .pclntab()
-            .map(|table| table.inlined_copies(|name| name.starts_with(prefix.as_bytes())));
+    pub fn inlined_copies(&self, prefixes: &[&str]) -> BTreeSet<(String, String)> {
+        let wanted = |name: &[u8]| {
+            let mut prefixes = prefixes.iter();
+            prefixes.any(|prefix| name.starts_with(prefix.as_bytes()))
+        };
+        let copies = self.pclntab().map(|table| table.inlined_copies(wanted));
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         copies
             .into_iter()
