@@ -34,29 +34,47 @@ pub fn crash(ctx: ProbeContext) -> u32 {
     0
 }
 
-/// A string of the target; its address is 0 if it cannot be known.
+/// A string of the target.
 struct Text {
     address: u64,
     length: u64,
+}
+
+/// The value of a panic.
+enum Value {
+    /// What the runtime says of a write to a nil map.
+    NilMap(Text),
+    /// What tells is on a page that is not there.
+    Unreadable,
+    /// Anything else.
+    Other,
 }
 
 #[inline(always)]
 fn record(ctx: &ProbeContext) {
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);
-    let text = match cookie.message_argument() {
-        MessageArgument::String => Some(Text {
-            address: regs.argument0,
-            length: regs.argument1,
-        }),
-        MessageArgument::Interface => nil_map_text(regs.argument0, regs.argument1),
-    };
-    let Some(text) = text else {
+    let argument = cookie.message_argument();
+    if argument == MessageArgument::Interface && matches!(panic_value(&regs), Value::Other) {
         return;
-    };
+    }
     count(Counter::Crashes);
     let Some(stack) = intern::stack(ctx, &regs, cookie, regs.goroutine) else {
         return count(Counter::CrashesScratchBusy);
+    };
+    // Only now, and a second time: what the verifier learns from it would have it check the walk several times.
+    let text = match argument {
+        MessageArgument::String => Text {
+            address: regs.argument0,
+            length: regs.argument1,
+        },
+        MessageArgument::Interface => match panic_value(&regs) {
+            Value::NilMap(text) => text,
+            Value::Unreadable | Value::Other => Text {
+                address: 0,
+                length: 0,
+            },
+        },
     };
     let record = CrashRecord {
         header: RecordHeader {
@@ -83,33 +101,29 @@ fn record(ctx: &ProbeContext) {
     }
 }
 
-/// The message of a panic with the value of an interface, if it is that of a write to a nil map, or if what tells is on a
-/// page that is not there; else `None`.
+/// What `gopanic` was called with: an interface value, its type and its data.
 #[inline(always)]
-fn nil_map_text(type_pointer: u64, data: u64) -> Option<Text> {
-    const UNREADABLE: Option<Text> = Some(Text {
-        address: 0,
-        length: 0,
-    });
+fn panic_value(regs: &Registers) -> Value {
+    let (type_pointer, data) = (regs.argument0, regs.argument1);
     if type_pointer == 0 {
-        return None;
+        return Value::Other;
     }
     let Some(kind) = read::<u8>(type_pointer + TYPE_KIND) else {
-        return UNREADABLE;
+        return Value::Unreadable;
     };
     if kind & KIND_MASK != KIND_STRING {
-        return None;
+        return Value::Other;
     }
     let Some([address, length]) = read::<[u64; 2]>(data) else {
-        return UNREADABLE;
+        return Value::Unreadable;
     };
     if length != NIL_MAP_LENGTH {
-        return None;
+        return Value::Other;
     }
     match read::<u64>(address) {
-        None => UNREADABLE,
-        Some(NIL_MAP_START) => Some(Text { address, length }),
-        Some(_) => None,
+        None => Value::Unreadable,
+        Some(NIL_MAP_START) => Value::NilMap(Text { address, length }),
+        Some(_) => Value::Other,
     }
 }
 

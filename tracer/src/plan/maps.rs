@@ -42,19 +42,6 @@ pub struct MapPlan {
     pub skipped: Vec<String>,
 }
 
-impl MapPlan {
-    /// No probes on maps.
-    pub fn off() -> Self {
-        MapPlan {
-            probes: MapProbes::Off,
-            layout: MapLayout::Swiss,
-            rows: Vec::new(),
-            crashes: Vec::new(),
-            skipped: Vec::new(),
-        }
-    }
-}
-
 /// How the runtime lays out a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapLayout {
@@ -133,18 +120,13 @@ pub(super) fn prefixes(probes: MapProbes) -> &'static [&'static str] {
 /// Makes the plan. A function that the binary does not have is not called by it; one that cannot be probed is left out
 /// and named.
 pub(super) fn plan(binary: &GoBinary, probes: MapProbes, copies: &Copies) -> MapPlan {
-    let layout = layout(binary);
-    let mut plan = MapPlan {
-        probes,
-        layout,
-        rows: Vec::new(),
-        crashes: Vec::new(),
-        skipped: Vec::new(),
-    };
+    let mut plan = MapPlan::off();
     if probes == MapProbes::Off {
         return plan;
     }
-    let growths = match layout {
+    plan.probes = probes;
+    plan.layout = layout(binary);
+    let growths = match plan.layout {
         MapLayout::Buckets => BUCKET_GROWTHS,
         MapLayout::Swiss => SWISS_GROWTHS,
     };
@@ -215,6 +197,17 @@ pub(super) fn registers(arguments: MapArguments) -> &'static [Register] {
 }
 
 impl MapPlan {
+    /// No probes on maps.
+    pub fn off() -> Self {
+        MapPlan {
+            probes: MapProbes::Off,
+            layout: MapLayout::Swiss,
+            rows: Vec::new(),
+            crashes: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
     /// Adds a row for the function `name`, if the binary has it, which does what `function` does.
     fn add(&mut self, binary: &GoBinary, name: &str, function: &MapFunction) {
         let Some(found) = binary.function(name) else {

@@ -1,8 +1,12 @@
 //! Plans for small executables of each set of allocation functions.
 
-use super::{CostClass, Coverage, MapProbes, PlanError, ProbePlan, Yields, exact};
+use super::{
+    CostClass, Coverage, Growing, MapLayout, MapPlan, MapProbes, Operation, PlanError, ProbePlan,
+    Yields, exact,
+};
 use crate::target::GoBinary;
 use crate::target::fixture::{ALLOCATOR, BASE, Fixture, MALLOC, MemoryFile};
+use tracer_common::config::MapArguments;
 
 /// What every program has from Go 1.24 on, and one of the functions for a single size of 1.27.
 const FROM_1_24: &[&str] = &[
@@ -151,4 +155,153 @@ fn a_mark_assist_before_the_probe_is_not() {
     ];
     let plan = plan_with_calls("go1.25.5", functions, &[(0, 5), (5, 6)]);
     assert_eq!((plan.yield_points.len(), plan.yields), (0, Yields::Never));
+}
+
+/// The plan of a binary with these functions besides `runtime.mallocgc`.
+fn map_plan(version: &'static str, functions: &'static [&'static str], maps: MapProbes) -> MapPlan {
+    let fixture = Fixture {
+        version,
+        allocators: functions,
+        ..Fixture::default()
+    };
+    let file = MemoryFile::new(&fixture.build().bytes);
+    exact(&GoBinary::open(&file.path()).unwrap(), maps)
+        .unwrap()
+        .maps
+}
+
+/// What a program with maps has up to Go 1.23.
+const BUCKETS: &[&str] = &[
+    "runtime.mallocgc",
+    "runtime.hashGrow",
+    "runtime.mapassign_faststr",
+    "runtime.mapassign_faststr.func1",
+    "runtime.mapdelete",
+    "runtime.mapclear",
+    "runtime.throw",
+    "runtime.gopanic",
+];
+
+/// What a program with maps has from Go 1.24 on.
+const SWISS: &[&str] = &[
+    "runtime.mallocgc",
+    "runtime.mallocgcSmallNoscan",
+    "runtime.mallocgcSmallScanHeader",
+    "runtime.mallocgcLarge",
+    "internal/runtime/maps.(*Map).growToTable",
+    "internal/runtime/maps.(*table).grow",
+    "internal/runtime/maps.(*table).split",
+    "internal/runtime/maps.(*table).rehash",
+    "internal/runtime/maps.fatal",
+    "runtime.mapassign",
+    "runtime.mapassign_fast16",
+    "runtime.fatal",
+];
+
+#[test]
+fn growth_is_where_the_layout_has_it() {
+    let rows = |version, functions| {
+        let plan = map_plan(version, functions, MapProbes::Growth);
+        let rows: Vec<(String, Operation, MapArguments)> = plan
+            .rows
+            .into_iter()
+            .map(|row| (row.function, row.operation, row.arguments))
+            .collect();
+        (plan.layout, rows)
+    };
+    let (layout, buckets) = rows("go1.23.9", BUCKETS);
+    assert_eq!(layout, MapLayout::Buckets);
+    let hash_grow = (
+        "runtime.hashGrow".to_owned(),
+        Operation::Grow(Growing::Buckets),
+        MapArguments::TypeMap,
+    );
+    assert_eq!(buckets, [hash_grow]);
+    let (layout, swiss) = rows("go1.27.3", SWISS);
+    assert_eq!(layout, MapLayout::Swiss);
+    let how: Vec<_> = swiss
+        .iter()
+        .map(|(_, operation, arguments)| (*operation, *arguments))
+        .collect();
+    let table = MapArguments::TableTypeMap;
+    assert_eq!(
+        how,
+        [
+            (Operation::Grow(Growing::ToTable), MapArguments::MapType),
+            (Operation::Grow(Growing::Table), table),
+            (Operation::Grow(Growing::Split), table),
+        ]
+    );
+}
+
+#[test]
+fn a_binary_of_go_1_24_may_have_maps_of_buckets() {
+    const NO_SWISS: &[&str] = &[
+        "runtime.mallocgc",
+        "runtime.mallocgcSmallNoscan",
+        "runtime.mallocgcSmallScanHeader",
+        "runtime.mallocgcLarge",
+        "runtime.hashGrow",
+    ];
+    let plan = map_plan("go1.24.11", NO_SWISS, MapProbes::Growth);
+    assert_eq!((plan.layout, plan.rows.len()), (MapLayout::Buckets, 1));
+}
+
+#[test]
+fn writes_are_probed_when_they_are_asked_for() {
+    let plan = map_plan("go1.23.9", BUCKETS, MapProbes::Writes);
+    let rows: Vec<(&str, Operation)> = plan
+        .rows
+        .iter()
+        .map(|row| (&*row.function, row.operation))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("runtime.hashGrow", Operation::Grow(Growing::Buckets)),
+            ("runtime.mapassign_faststr", Operation::Assign),
+            ("runtime.mapdelete", Operation::Delete),
+            ("runtime.mapclear", Operation::Clear),
+        ]
+    );
+    let crashes: Vec<&str> = plan.crashes.iter().map(|row| &*row.function).collect();
+    assert_eq!(crashes, ["runtime.throw", "runtime.gopanic"]);
+    assert!(plan.skipped.is_empty(), "{:?}", plan.skipped);
+}
+
+#[test]
+fn nothing_of_maps_is_probed_when_nothing_is_asked_for() {
+    let plan = map_plan("go1.27.3", SWISS, MapProbes::Off);
+    assert_eq!((plan.rows.len(), plan.crashes.len()), (0, 0));
+}
+
+#[test]
+fn a_new_function_that_changes_maps_is_named() {
+    let plan = map_plan("go1.27.3", SWISS, MapProbes::Writes);
+    assert_eq!(
+        plan.skipped,
+        ["runtime.mapassign_fast16, which is not known"]
+    );
+}
+
+#[test]
+fn a_map_function_without_a_place_for_a_probe_is_left_out_and_named() {
+    let mut bytes = Fixture {
+        version: "go1.23.9",
+        allocators: BUCKETS,
+        ..Fixture::default()
+    }
+    .build()
+    .bytes;
+    // `runtime.hashGrow` starts with a nop.
+    bytes[usize::try_from(MALLOC + ALLOCATOR - BASE).unwrap()] = 0x90;
+    let file = MemoryFile::new(&bytes);
+    let binary = GoBinary::open(&file.path()).unwrap();
+    let plan = exact(&binary, MapProbes::Growth).unwrap();
+    assert_eq!(plan.maps.rows.len(), 0);
+    assert_eq!(
+        plan.maps.skipped,
+        ["runtime.hashGrow, which has no place for a probe"]
+    );
+    assert!(plan.to_string().contains("runtime.gopanic"));
 }
