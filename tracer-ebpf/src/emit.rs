@@ -29,8 +29,8 @@ static EVENTS_6: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
 #[map]
 static EVENTS_7: RingBuf = RingBuf::with_byte_size(ANY_SIZE, 0);
 
-/// The ring for all records that must keep their order: those of a goroutine, by the address of its `g`, or those about a
-/// map, by its address.
+/// The ring for all records that must keep their order: those of a goroutine, by the address of its `g`, or those about maps
+/// of a type, by its address.
 ///
 /// Not that of the CPU: a goroutine migrates, and what its resumption says is about the record before it; goroutines
 /// share a map, and what one does to it is known by what the next finds. The verifier knows how many rings there are, and

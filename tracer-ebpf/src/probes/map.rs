@@ -1,5 +1,8 @@
 //! Maps: each write, delete and clear, and each growth.
 //!
+//! All records about maps of one type go through one ring: a map's own order tells what each operation did, its address
+//! changes if it lies on a stack that moves, and its seed when it becomes empty.
+//!
 //! What a map is like is read from its header before the operation. `runtime.hmap` and `maps.Map` begin alike: the number
 //! of entries, then a word whose upper half is random, `hash0` or the upper half of `seed`.
 
@@ -36,13 +39,13 @@ fn record_write(ctx: &ProbeContext) {
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);
     let (map_type, map) = (regs.argument0, regs.argument1);
-    let Some(stack) = intern::stack(ctx, &regs, cookie, map) else {
+    let Some(stack) = intern::stack(ctx, &regs, cookie, map_type) else {
         return count(Counter::MapWritesScratchBusy);
     };
     let (header, flags) = read_or_flag::<[u64; 2]>(map, [0; 2]);
     let [entries, random] = header;
     let sent = emit::record(
-        map,
+        map_type,
         MapRecord {
             header: RecordHeader {
                 kind: KIND_MAP,
@@ -80,7 +83,7 @@ fn record_growth(ctx: &ProbeContext) {
         MapArguments::MapType => (regs.argument1, regs.argument0, 0),
         MapArguments::TableTypeMap => (regs.argument1, args::argument2(ctx), regs.argument0),
     };
-    let Some(stack) = intern::stack(ctx, &regs, cookie, map) else {
+    let Some(stack) = intern::stack(ctx, &regs, cookie, map_type) else {
         return count(Counter::MapGrowthsScratchBusy);
     };
     let (words, of_map) = read_or_flag::<[u64; MAP_WORDS]>(map, [0; MAP_WORDS]);
@@ -89,7 +92,7 @@ fn record_growth(ctx: &ProbeContext) {
         table => read_or_flag(table, 0),
     };
     let sent = emit::record(
-        map,
+        map_type,
         GrowthRecord {
             header: RecordHeader {
                 kind: KIND_GROWTH,
