@@ -25,12 +25,15 @@ pub(super) struct Observation {
     pub(super) recorded: u64,
     /// Hits that were only counted.
     pub(super) silent: u64,
+    /// Hits of the probes on maps that were recorded.
+    pub(super) map_hits: u64,
 }
 
 impl Observation {
     /// CPU time that the probes have taken, in nanoseconds.
     pub(super) fn cost_ns(&self, cost: HitCost) -> f64 {
-        self.recorded as f64 * cost.recorded_ns + self.silent as f64 * cost.silent_ns
+        let recorded = self.recorded + self.map_hits;
+        recorded as f64 * cost.recorded_ns + self.silent as f64 * cost.silent_ns
     }
 
     /// What happened since `earlier`.
@@ -43,6 +46,7 @@ impl Observation {
             row_hits: hits.map(|(now, then)| now.saturating_sub(*then)).collect(),
             recorded: self.recorded.saturating_sub(earlier.recorded),
             silent: self.silent.saturating_sub(earlier.silent),
+            map_hits: self.map_hits.saturating_sub(earlier.map_hits),
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) trait Host {
     fn weigh(&mut self, weight: Weight);
     /// Says whether each allocation is recorded from now on.
     fn set_exact(&mut self, exact: bool);
+    /// Gives up recording writes to maps.
+    fn drop_map_writes(&mut self) -> Result<(), Self::Error>;
     /// Says that some rows record in windows only from now on.
     fn set_windows(&mut self);
 }
@@ -75,9 +77,9 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(budget: Budget, rows: u8, seed: u64) -> Self {
+    pub(super) fn new(budget: Budget, rows: u8, map_writes: bool, seed: u64) -> Self {
         Engine {
-            policy: Policy::new(budget, usize::from(rows), seed),
+            policy: Policy::new(budget, usize::from(rows), map_writes, seed),
             rows,
             steps: Vec::new(),
             due: Vec::new(),
@@ -104,6 +106,7 @@ impl Engine {
             return Ok(());
         };
         let Decision { actions, reason } = decision;
+        let without_map_writes = actions.contains(&Action::DropMapWrites);
         if was_exact && !self.policy.is_exact() {
             host.set_exact(false);
         }
@@ -114,7 +117,12 @@ impl Engine {
             host.set_exact(true);
         }
         if let Some(reason) = reason {
-            self.note(at, reason);
+            let mode = if without_map_writes {
+                Mode::WithoutMapWrites
+            } else {
+                self.mode()
+            };
+            self.note(at, mode, reason);
         }
         Ok(())
     }
@@ -151,6 +159,7 @@ impl Engine {
     fn act<H: Host>(&mut self, action: Action, host: &mut H) -> Result<(), H::Error> {
         match action {
             Action::Sample(distance_log2) => self.sample(distance_log2, host),
+            Action::DropMapWrites => host.drop_map_writes(),
             Action::TakeOut(row) => {
                 host.set_row(row, RowState::OFF)?;
                 host.set_windows();
@@ -197,15 +206,19 @@ impl Engine {
         Ok(())
     }
 
-    fn note(&mut self, at: Duration, reason: Reason) {
+    /// What is recorded of allocations.
+    fn mode(&mut self) -> Mode {
         let windows = self.policy.windows().rows();
-        let mode = match (windows.is_empty(), self.policy.distance_log2()) {
+        match (windows.is_empty(), self.policy.distance_log2()) {
             (true, 0) => Mode::Exact,
             (true, distance_log2) => Mode::Sampling {
                 distance_bytes: 1 << distance_log2,
             },
             (false, _) => Mode::Windows { rows: windows },
-        };
+        }
+    }
+
+    fn note(&mut self, at: Duration, mode: Mode, reason: Reason) {
         log::debug!("{mode:?} at {at:?}: {reason:?}");
         if self.steps.len() < MAX_STEPS {
             self.steps.push(Step {

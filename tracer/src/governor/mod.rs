@@ -48,6 +48,8 @@ pub enum Mode {
         /// These rows.
         rows: Vec<u8>,
     },
+    /// Allocations as before, but no writes to maps any more.
+    WithoutMapWrites,
 }
 
 /// What the governor needs to know.
@@ -61,6 +63,8 @@ pub struct Terms {
     pub heap: HeapCounter,
     /// Where the probe of each row of the plan is.
     pub probed: Vec<RuntimePc>,
+    /// Whether writes to maps are recorded.
+    pub map_writes: bool,
 }
 
 /// A running governor. Dropping it ends it without a word.
@@ -92,7 +96,7 @@ impl Governor {
                 let rows = u8::try_from(terms.probed.len()).unwrap_or(u8::MAX);
                 let budget = Budget::new(terms.max_overhead, terms.hit_cost);
                 let seed = RandomState::new().hash_one(rows);
-                let engine = Engine::new(budget, rows, seed);
+                let engine = Engine::new(budget, rows, terms.map_writes, seed);
                 let places = (memory, terms.probed);
                 let target = Target::new(attached, cpu, terms.heap, collector, places);
                 govern(engine, target, &stopped)

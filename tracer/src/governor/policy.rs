@@ -2,7 +2,8 @@
 //!
 //! Hides the rates it decides by. Three levels: each allocation is recorded; allocations are sampled by bytes, which
 //! saves what recording costs beyond the bare hit; the hottest functions are probed in short windows only, one function
-//! at a time, because taking a probe out is quick only while no other is on its way out.
+//! at a time, because taking a probe out is quick only while no other is on its way out. Writes to maps are given up
+//! before that.
 
 use super::budget::{Budget, Observation, nanos};
 use super::window::Schedule;
@@ -21,6 +22,8 @@ const CALM: Duration = Duration::from_secs(1);
 const SAFE: f64 = 0.95;
 /// Share of the budget for functions that are probed all the time, when others are probed in windows.
 const STEADY: f64 = 0.5;
+/// Share of the budget from which on probes on maps are what is too much.
+const MAPS: f64 = 0.25;
 /// Share of the budget that everything must fit into before more is recorded again.
 const LOW: f64 = 0.6;
 
@@ -29,6 +32,8 @@ const LOW: f64 = 0.6;
 pub(super) enum Action {
     /// Sample the rows that are probed all the time at a distance of 2^n bytes; 0 records each allocation.
     Sample(u8),
+    /// Record writes to maps no longer.
+    DropMapWrites,
     /// Take a row's probe out of the target.
     TakeOut(u8),
     /// Probe a row for the time of a window; early if the place was not chosen on the progress.
@@ -66,6 +71,8 @@ pub(super) struct Reason {
 pub(super) struct Policy {
     budget: Budget,
     rows: usize,
+    /// Whether writes to maps are recorded.
+    map_writes: bool,
     distance_log2: u8,
     /// Rows in windows.
     windows: Schedule,
@@ -79,11 +86,12 @@ pub(super) struct Policy {
 
 impl Policy {
     /// A policy for a plan of so many rows, all of them recording. `seed` makes the places of windows unforeseeable.
-    pub(super) fn new(budget: Budget, rows: usize, seed: u64) -> Self {
+    pub(super) fn new(budget: Budget, rows: usize, map_writes: bool, seed: u64) -> Self {
         Policy {
             windows: Schedule::new(seed),
             budget,
             rows,
+            map_writes,
             distance_log2: 0,
             recent: VecDeque::new(),
             last: Observation::default(),
@@ -125,6 +133,9 @@ impl Policy {
             return self.in_window(&now);
         }
         let rates = self.rates()?;
+        if let Some(decision) = self.drop_map_writes(&rates) {
+            return Some(decision);
+        }
         if let Some(decision) = self.step_down(&rates) {
             return Some(decision);
         }
@@ -187,6 +198,26 @@ impl Policy {
         let cost = self.budget.cost();
         let hits: u64 = self.steady(rates).map(|(_, hits)| hits).sum();
         hits as f64 * cost.recorded_ns / rates.own_ns(cost)
+    }
+
+    /// Gives up writes to maps, if they are a good part of what is too much: a sample of them would not tell what each
+    /// did.
+    fn drop_map_writes(&mut self, rates: &Observation) -> Option<Decision> {
+        let cost = self.budget.cost();
+        let ratio = rates.map_hits as f64 * cost.recorded_ns / rates.own_ns(cost);
+        let much = ratio > self.budget.ratio() * MAPS;
+        if !self.map_writes || self.budget.balance_ns() >= 0.0 || !much {
+            return None;
+        }
+        self.map_writes = false;
+        self.changed();
+        Some(Decision {
+            actions: vec![Action::DropMapWrites],
+            reason: Some(Reason {
+                hits_per_s: rates.map_hits as f64 / rates.at.as_secs_f64().max(1e-9),
+                share: ratio / (1.0 + ratio),
+            }),
+        })
     }
 
     fn step_down(&mut self, rates: &Observation) -> Option<Decision> {

@@ -49,6 +49,9 @@ struct Model {
     exact: [f64; 3],
     in_window: HashMap<WindowId, f64>,
     recorded: f64,
+    /// Writes to maps in each second of the target's own CPU time, and how many of them were recorded.
+    map_rate: f64,
+    map_hits: f64,
     silent: f64,
     sampled: [f64; 3],
     estimates: [f64; 3],
@@ -71,6 +74,8 @@ impl Model {
             exact: [0.0; 3],
             in_window: HashMap::new(),
             recorded: 0.0,
+            map_rate: 0.0,
+            map_hits: 0.0,
             silent: 0.0,
             sampled: [0.0; 3],
             estimates: [0.0; 3],
@@ -91,12 +96,14 @@ impl Model {
     fn step(&mut self) {
         self.now += TICK;
         self.leave();
-        let mut probe_ns_per_own_s = 0.0;
+        let mut probe_ns_per_own_s = self.map_rate * COST.recorded_ns;
         for row in 0..3 {
             probe_ns_per_own_s += self.rates[row] * self.cost_of_hit(row);
         }
         let own = TICK.as_secs_f64() / (1.0 + probe_ns_per_own_s / 1e9);
         self.own += Duration::from_secs_f64(own);
+        self.map_hits += self.map_rate * own;
+        self.in_probes += self.map_rate * own * COST.recorded_ns;
         for row in 0..3 {
             // The mix of the program moves a little all the time.
             self.noise = self.noise.wrapping_mul(6_364_136_223_846_793_005) + 1;
@@ -204,6 +211,7 @@ impl Host for Model {
             row_hits: self.hits.iter().map(|hits| whole(*hits)).collect(),
             recorded: whole(self.recorded),
             silent: whole(self.silent),
+            map_hits: whole(self.map_hits),
         })
     }
 
@@ -243,12 +251,23 @@ impl Host for Model {
     fn set_exact(&mut self, _exact: bool) {}
 
     fn set_windows(&mut self) {}
+
+    fn drop_map_writes(&mut self) -> Result<(), Infallible> {
+        self.map_rate = 0.0;
+        Ok(())
+    }
 }
 
 /// Runs the phases under a governor with a budget of `share`.
 fn governed(share: f64, phases: &[(u64, Rates)]) -> (Model, Vec<Mode>) {
+    governed_with_maps(share, 0.0, phases)
+}
+
+/// The same, with so many writes to maps a second.
+fn governed_with_maps(share: f64, map_rate: f64, phases: &[(u64, Rates)]) -> (Model, Vec<Mode>) {
     let mut model = Model::new();
-    let mut engine = Engine::new(Budget::new(share, COST), 3, 42);
+    model.map_rate = map_rate;
+    let mut engine = Engine::new(Budget::new(share, COST), 3, map_rate > 0.0, 42);
     for (seconds, rates) in phases {
         model.rates = *rates;
         let end = model.now + Duration::from_secs(*seconds);
@@ -287,6 +306,18 @@ fn a_little_too_much_is_sampled_by_bytes() {
         "{steps:?}"
     );
     assert!(model.target_share() < 0.055, "{}", model.target_share());
+}
+
+#[test]
+fn writes_to_maps_are_given_up_only_if_they_are_too_much() {
+    let quiet = (10, [1000.0, 0.0, 0.0]);
+    let (few, steps) = governed_with_maps(0.05, 10_000.0, &[quiet]);
+    assert_eq!(steps, []);
+    assert!(few.map_hits > 90_000.0);
+    let (many, steps) = governed_with_maps(0.05, 5_000_000.0, &[quiet]);
+    assert_eq!(steps, [Mode::WithoutMapWrites]);
+    assert!(many.target_share() < 0.05, "{}", many.target_share());
+    assert_eq!(many.exact, many.truth);
 }
 
 #[test]

@@ -92,6 +92,7 @@ impl Host for Target {
             row_hits: counters.passes().to_vec(),
             recorded: counters.expected(),
             silent: counters.silent(),
+            map_hits: counters.map_hits(),
         };
         Ok(self.last.clone())
     }
@@ -127,6 +128,17 @@ impl Host for Target {
 
     fn set_exact(&mut self, exact: bool) {
         self.collector.set_exact(exact);
+    }
+
+    fn drop_map_writes(&mut self) -> Result<(), KernelError> {
+        let probes = {
+            let mut attached = self.attached();
+            attached.set_map_writes(false)?;
+            attached.detach_map_writes()
+        };
+        // Takes a second or two; a probe in a window does not wait for it.
+        thread::spawn(move || drop(probes));
+        Ok(())
     }
 
     fn set_windows(&mut self) {

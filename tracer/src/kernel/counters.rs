@@ -37,8 +37,21 @@ impl Counters {
 
     /// Passes that were counted and not recorded.
     pub fn silent(&self) -> u64 {
-        let silent = [Counter::Filtered, Counter::Paused, Counter::SampledOut];
-        silent.map(|counter| self.get(counter)).iter().sum()
+        self.sum(&[
+            Counter::Filtered,
+            Counter::Paused,
+            Counter::SampledOut,
+            Counter::MapWritesPaused,
+        ])
+    }
+
+    /// Hits of the probes on maps that were recorded, or should have been.
+    pub fn map_hits(&self) -> u64 {
+        self.sum(&[Counter::MapWrites, Counter::MapGrowths, Counter::Crashes])
+    }
+
+    fn sum(&self, counters: &[Counter]) -> u64 {
+        counters.iter().map(|counter| self.get(*counter)).sum()
     }
 
     /// What was counted since `earlier`, which must be an earlier state of these counters.

@@ -167,8 +167,9 @@ impl Context {
             (!whole.is_zero()).then(|| 100.0 * part.as_secs_f64() / whole.as_secs_f64())
         };
         let in_probes = self.hit_cost.map(|cost| {
-            let recorded = counters.expected() as f64 * cost.recorded_ns;
-            let counted = recorded + counters.silent() as f64 * cost.silent_ns;
+            let recorded = counters.expected() + counters.map_hits();
+            let counted =
+                recorded as f64 * cost.recorded_ns + counters.silent() as f64 * cost.silent_ns;
             Duration::from_secs_f64(counted / 1e9) + self.governed.uncounted
         });
         let of_target = self.cpu.as_mut().map(Cpu::used);
@@ -235,8 +236,12 @@ impl Cpu {
 }
 
 fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
+    let what = match step.mode {
+        governor::Mode::WithoutMapWrites => "operations on maps",
+        _ => "allocations",
+    };
     let why = format!(
-        "recording {:.0} allocations/s takes {:.1} % of its CPU",
+        "recording {:.0} {what}/s takes {:.1} % of its CPU",
         step.hits_per_s,
         100.0 * step.share
     );
@@ -255,6 +260,10 @@ fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
                 .collect();
             ("windows", names.join("; "))
         }
+        governor::Mode::WithoutMapWrites => (
+            "no_map_writes",
+            "only growth is recorded from here on".to_owned(),
+        ),
     };
     ModeStep {
         at_ns: nanos(step.at),

@@ -131,6 +131,7 @@ impl Prepared {
             probed: rows
                 .map(|row| self.bias.to_runtime(row.site.address))
                 .collect(),
+            map_writes: self.plan.maps.probes == MapProbes::Writes,
         };
         Governor::start(&self.process, Arc::clone(attached), collector, terms)
             .map_err(SessionError::Thread)
