@@ -56,8 +56,10 @@ pub const COUNTERS: usize = 21;
 /// First of [`MAX_ROWS`] slots that count how often each row of the plan was passed: its hits, and what was filtered or
 /// paused.
 pub const PASSES: usize = COUNTERS;
+/// The same for the rows of the plan's part about maps that see writes.
+pub const MAP_PASSES: usize = PASSES + MAX_ROWS;
 /// Number of slots.
-pub const SLOTS: usize = COUNTERS + MAX_ROWS;
+pub const SLOTS: usize = MAP_PASSES + MAX_ROWS;
 
 /// Every way to lose a record of a [`Counter::MapWrites`].
 pub const MAP_WRITE_LOSSES: [Counter; 2] =

@@ -7,7 +7,7 @@
 //! of entries, then a word whose upper half is random, `hash0` or the upper half of `seed`.
 
 use crate::args::{self, Registers};
-use crate::counters::count;
+use crate::counters::{count, pass_map};
 use crate::memory::read;
 use crate::probes::cookie;
 use crate::{emit, intern, settings};
@@ -38,6 +38,7 @@ fn record_write(ctx: &ProbeContext) {
     count(Counter::MapWrites);
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);
+    pass_map(cookie.row());
     let (map_type, map) = (regs.argument0, regs.argument1);
     let Some(stack) = intern::stack(ctx, &regs, cookie, map_type) else {
         return count(Counter::MapWritesScratchBusy);

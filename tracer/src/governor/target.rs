@@ -134,7 +134,7 @@ impl Host for Target {
         let probes = {
             let mut attached = self.attached();
             attached.set_map_writes(false)?;
-            attached.detach_map_writes()
+            attached.detach_map_writes()?
         };
         // Takes a second or two; a probe in a window does not wait for it.
         thread::spawn(move || drop(probes));

@@ -14,6 +14,7 @@ use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::uprobe::{
     UProbeAttachLocation, UProbeAttachPoint, UProbeLink, UProbeLinkId, UProbeScope,
 };
+use std::cmp::Reverse;
 use std::fmt;
 use std::fs::File;
 use std::num::NonZeroU32;
@@ -310,15 +311,28 @@ impl Attached {
         self.switches.set_map_writes(on)
     }
 
-    /// Gives out the probes on writes to maps, to be taken out of the target by dropping them; those that are left.
-    pub fn detach_map_writes(&mut self) -> Vec<Detaching> {
+    /// Gives out the probes on writes to maps, to be taken out of the target by dropping them, those first that were hit
+    /// most.
+    ///
+    /// # Errors
+    /// The kernel refuses to read the map.
+    pub fn detach_map_writes(&mut self) -> Result<Vec<Detaching>, KernelError> {
+        let counters = self.counters()?;
+        let passes = |row: &Row| {
+            counters
+                .map_passes()
+                .get(usize::from(row.probe.cookie.row()))
+                .copied()
+        };
+        self.map_writes.sort_by_key(|row| Reverse(passes(row)));
         let Attached {
             map_writes, ebpf, ..
         } = self;
-        map_writes
+        let probes = map_writes
             .iter_mut()
             .filter_map(|row| row.take(ebpf))
-            .collect()
+            .collect();
+        Ok(probes)
     }
 
     /// Reads the kernel's counters.

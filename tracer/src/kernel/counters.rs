@@ -5,7 +5,7 @@ use super::attach::map_error;
 use aya::Ebpf;
 use aya::maps::PerCpuArray;
 use tracer_common::config::MAP_COUNTERS;
-use tracer_common::counter::{COUNTERS, Counter, SLOTS};
+use tracer_common::counter::{Counter, MAP_PASSES, PASSES, SLOTS};
 
 /// What the kernel programs have counted so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,12 @@ impl Counters {
 
     /// How often each row of the plan was passed.
     pub fn passes(&self) -> &[u64] {
-        self.0.get(COUNTERS..).unwrap_or_default()
+        self.0.get(PASSES..MAP_PASSES).unwrap_or_default()
+    }
+
+    /// How often each row of the plan's part about maps was passed, of those that see writes.
+    pub fn map_passes(&self) -> &[u64] {
+        self.0.get(MAP_PASSES..).unwrap_or_default()
     }
 
     /// Passes that were counted and not recorded.
@@ -88,7 +93,7 @@ impl Counters {
         let mut counters = Counters::default();
         for (counter, value) in values {
             let slot = match counter {
-                Counter::Hits => COUNTERS,
+                Counter::Hits => PASSES,
                 other => other.slot(),
             };
             counters.0[slot] = *value;
