@@ -141,7 +141,7 @@ pub enum MapArguments {
     TypeMap,
     /// The map, then its type: `(*Map).growToTable`.
     MapType,
-    /// A table of the map, the map's type, then the map: `(*table).grow`, `(*table).split`.
+    /// A table of the map, the map's type, then the map: `(*table).rehash`.
     TableTypeMap,
 }
 

@@ -106,7 +106,7 @@ const QUICK: [(&str, &str, &[&str]); 9] = [
     (MAPS, "1.19.8", &["plain"]),
     (MAPS, "1.23.9", &["plain"]),
     (MAPS, "1.24.11", &["plain", "noswissmap"]),
-    (MAPS, go::NEWEST, &["plain", "stripped"]),
+    (MAPS, go::NEWEST, &["plain", "stripped", "pgo"]),
 ];
 
 /// One program, built with one version in one way.

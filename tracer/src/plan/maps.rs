@@ -88,10 +88,8 @@ pub enum Growing {
     Buckets,
     /// `(*Map).growToTable`: from the one group of a small map to a table of 16.
     ToTable,
-    /// `(*table).grow`: a table of twice the size.
+    /// `(*table).rehash`: a table of twice the size, or two of the largest size instead of one.
     Table,
-    /// `(*table).split`: two tables of the largest size instead of one.
-    Split,
 }
 
 /// A function that ends the program, or starts a panic.

@@ -229,7 +229,6 @@ fn growth_is_where_the_layout_has_it() {
         [
             (Operation::Grow(Growing::ToTable), MapArguments::MapType),
             (Operation::Grow(Growing::Table), table),
-            (Operation::Grow(Growing::Split), table),
         ]
     );
 }

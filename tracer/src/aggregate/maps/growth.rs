@@ -12,6 +12,8 @@ use tracer_common::limits::MAP_WORDS;
 const GROUP: u64 = 8;
 /// No map has more buckets: 2^48 bytes are all there is.
 const MAX_LOG2_BUCKETS: u64 = 45;
+/// Slots of a table that does not grow any more, but is split (`maxTableCapacity`).
+const LARGEST_TABLE: u64 = 1024;
 
 /// One growth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +48,12 @@ impl GrowthStep {
         };
         match how {
             Growing::Buckets => {
-                // `hmap.B`, behind `flags`.
+                // `hmap.B`, behind `flags`, and then `noverflow`.
                 let log2 = (second >> 8 & 0xff).min(MAX_LOG2_BUCKETS);
                 GrowthStep {
                     first: log2 == 0,
-                    same_size: !over_load_factor(entries.saturating_add(1), log2),
+                    same_size: too_many_overflow_buckets(second >> 16 & 0xffff, log2)
+                        && !over_load_factor(entries.saturating_add(1), log2),
                     slots: GROUP << log2,
                     ..step
                 }
@@ -60,7 +63,7 @@ impl GrowthStep {
                 ..step
             },
             // `table.capacity`, behind `used`; `Map.dirLen`.
-            Growing::Table | Growing::Split => GrowthStep {
+            Growing::Table => GrowthStep {
                 slots: table >> 16 & 0xffff,
                 whole: directory == 1,
                 ..step
@@ -77,7 +80,7 @@ impl GrowthStep {
 
     /// Where the map's table is afterwards, if that is known: `grow` puts the new table into the same directory.
     pub(super) fn storage_after(&self) -> Option<u64> {
-        (self.how == Growing::Table).then_some(self.storage)
+        (self.how == Growing::Table && self.slots < LARGEST_TABLE).then_some(self.storage)
     }
 
     /// Whether a map at the same address, of the same type, but with another seed, can be the known one: emptied in
@@ -90,7 +93,13 @@ impl GrowthStep {
     }
 }
 
-/// `overLoadFactor`: more than 6.5 entries for each of 2^`log2` buckets.
+/// `tooManyOverflowBuckets`: as many as there are buckets, of which no more than 2^15 are counted.
+fn too_many_overflow_buckets(overflow: u64, log2: u64) -> bool {
+    overflow >= 1 << log2.min(15)
+}
+
+/// `overLoadFactor`: more than 6.5 entries for each of 2^`log2` buckets. In Go 1.21 it is 6, by a slip in rounding; a map
+/// whose overflow buckets are few tells that it grows for its entries.
 fn over_load_factor(entries: u64, log2: u64) -> bool {
     entries > GROUP && entries > 13 * ((1 << log2) / 2)
 }
@@ -99,21 +108,24 @@ fn over_load_factor(entries: u64, log2: u64) -> bool {
 mod tests {
     use super::*;
 
-    fn buckets(entries: u64, log2: u64) -> GrowthStep {
-        GrowthStep::of(Growing::Buckets, [entries, log2 << 8, 3, 0, 0, 0], 0)
+    fn buckets(entries: u64, log2: u64, overflow: u64) -> GrowthStep {
+        let words = [entries, log2 << 8 | overflow << 16, 3, 0, 0, 0];
+        GrowthStep::of(Growing::Buckets, words, 0)
     }
 
     #[test]
     fn buckets_double_when_they_are_full_and_stay_when_they_overflow() {
-        let first = buckets(8, 0);
+        let first = buckets(8, 0, 0);
         assert!(first.first && !first.same_size);
         assert_eq!(first.slots_after(None), Some(16));
-        let second = buckets(13, 1);
+        let second = buckets(13, 1, 0);
         assert!(!second.first && !second.same_size);
         assert_eq!(second.slots_after(None), Some(32));
-        let overflown = buckets(20, 4);
+        let overflown = buckets(20, 4, 16);
         assert!(overflown.same_size);
         assert_eq!(overflown.slots_after(None), Some(128));
+        let in_go_1_21 = buckets(12, 1, 1);
+        assert!(!in_go_1_21.same_size, "6 entries for each bucket");
     }
 
     #[test]
@@ -125,9 +137,9 @@ mod tests {
         assert_eq!(to_table.slots_after(None), Some(16));
         let grow = GrowthStep::of(Growing::Table, words(1), table(512));
         assert_eq!(grow.slots_after(None), Some(1024));
-        let split = GrowthStep::of(Growing::Split, words(1), table(1024));
+        let split = GrowthStep::of(Growing::Table, words(1), table(1024));
         assert_eq!(split.slots_after(None), Some(2048));
-        let one_of_two = GrowthStep::of(Growing::Split, words(2), table(1024));
+        let one_of_two = GrowthStep::of(Growing::Table, words(2), table(1024));
         assert_eq!(one_of_two.slots_after(Some(2048)), Some(3072));
         assert_eq!(one_of_two.slots_after(None), None);
     }

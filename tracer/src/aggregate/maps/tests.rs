@@ -10,7 +10,6 @@ const DELETE: u8 = 1;
 const CLEAR: u8 = 2;
 const TO_TABLE: u8 = 3;
 const TABLE: u8 = 4;
-const SPLIT: u8 = 5;
 
 /// Two types, two maps.
 const TYPE: u64 = 100;
@@ -26,7 +25,6 @@ fn aggregator() -> Aggregator {
             Operation::Clear,
             Operation::Grow(Growing::ToTable),
             Operation::Grow(Growing::Table),
-            Operation::Grow(Growing::Split),
         ],
     };
     Aggregator::new(
@@ -199,8 +197,8 @@ fn growths_give_the_slots_and_the_curve() {
         &[
             growth(TO_TABLE, MAP, 5, 8, 0, 0),
             growth(TABLE, MAP, 5, 14, 16, 1),
-            growth(SPLIT, MAP, 5, 896, 1024, 1),
-            growth(SPLIT, MAP, 5, 1800, 1024, 2),
+            growth(TABLE, MAP, 5, 896, 1024, 1),
+            growth(TABLE, MAP, 5, 1800, 1024, 2),
         ],
     );
     let counts = totals.rows[0].counts;

@@ -6,11 +6,10 @@ use crate::target::MapType;
 use std::collections::HashMap;
 
 /// Functions that make a map grow: the probed ones of `plan`.
-const GROWING: [&str; 4] = [
+const GROWING: [&str; 3] = [
     "runtime.hashGrow",
     "internal/runtime/maps.(*Map).growToTable",
-    "internal/runtime/maps.(*table).grow",
-    "internal/runtime/maps.(*table).split",
+    "internal/runtime/maps.(*table).rehash",
 ];
 
 /// Stacks of allocations within a growth.
