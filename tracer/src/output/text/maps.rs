@@ -110,13 +110,7 @@ fn course(map: &MapInstance) -> Option<Line> {
     if map.curve.len() < 3 || first.1 == last.1 {
         return None;
     }
-    let entries: Vec<f64> = map
-        .curve
-        .iter()
-        .map(|(_, entries)| *entries as f64)
-        .collect();
-    let merged = entries.chunks(entries.len().div_ceil(CURVE).max(1));
-    let levels: Vec<f64> = merged.filter_map(|part| part.last().copied()).collect();
+    let levels = levels(&map.curve, first.0, last.0);
     let mut line = Line::default();
     line.push(&curve(&levels), BAR);
     let text = format!(
@@ -126,4 +120,23 @@ fn course(map: &MapInstance) -> Option<Line> {
     );
     line.push(&text, PLAIN);
     Some(line.indented(INDENT))
+}
+
+/// Entries at even distances of time: growths come in bursts, looks from outside at every interval.
+fn levels(curve: &[(u64, u64)], start: u64, end: u64) -> Vec<f64> {
+    let cells = CURVE.min(curve.len()) as u64;
+    let step = end.saturating_sub(start) / cells.max(1);
+    let mut points = curve.iter().peekable();
+    let mut level = 0;
+    let at = |time: u64| {
+        while let Some((_, entries)) = points.next_if(|(t, _)| *t <= time) {
+            level = *entries;
+        }
+        level as f64
+    };
+    let times = (1..=cells).map(|cell| match cell {
+        last if last == cells => end,
+        cell => start.saturating_add(step.saturating_mul(cell)),
+    });
+    times.map(at).collect()
 }

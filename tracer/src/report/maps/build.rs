@@ -110,7 +110,15 @@ fn places(totals: &Totals, symbols: &Symbols) -> (Vec<Place>, Vec<Option<usize>>
         places.get_mut(number)?.counts.merge(&row.counts);
         Some(number)
     };
-    let of_row = totals.maps.rows.iter().map(&mut locate).collect();
+    let of_row: Vec<Option<usize>> = totals.maps.rows.iter().map(&mut locate).collect();
+    // Its length may have been read from outside after the last record.
+    for instance in totals.maps.instances.iter() {
+        let place = of_row.get(instance.row as usize).copied().flatten();
+        if let Some(place) = place.and_then(|place| places.get_mut(place)) {
+            let counts = &mut place.counts;
+            counts.max_entries = counts.max_entries.max(instance.max_entries);
+        }
+    }
     (places, of_row)
 }
 
