@@ -77,10 +77,14 @@ fn place(site: &MapSite, largest: Option<&MapInstance>, options: &TextOptions) -
 }
 
 fn facts(site: &MapSite) -> Vec<String> {
-    let mut facts = vec![
-        units::plural(site.instances, "map"),
-        format!("{} entries at most", units::exact(site.max_entries)),
-    ];
+    let mut facts = Vec::new();
+    if site.instances > 0 {
+        facts.push(units::plural(site.instances, "map"));
+    }
+    facts.push(format!(
+        "{} entries at most",
+        units::exact(site.max_entries)
+    ));
     if site.growths > 0 {
         facts.push(units::plural(site.growths, "growth"));
     }
