@@ -220,10 +220,16 @@ impl Aggregator {
     /// An aggregator for tests of what is made of its totals.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
+        Self::with_map_rules(MapRules::default())
+    }
+
+    /// The same, for a target with maps.
+    #[cfg(test)]
+    pub(crate) fn with_map_rules(map_rules: MapRules) -> Self {
         Aggregator::new(
             Rounding::for_tests(),
             Yields::AfterProbe,
-            MapRules::default(),
+            map_rules,
             Box::new(fold::LowIsRuntime),
         )
     }

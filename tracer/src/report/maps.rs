@@ -3,6 +3,8 @@
 mod build;
 mod crashes;
 mod growth_bytes;
+#[cfg(test)]
+mod tests;
 
 pub(super) use build::build;
 pub(super) use crashes::build as crashes;

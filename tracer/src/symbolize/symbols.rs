@@ -146,6 +146,14 @@ impl Symbols {
         }
     }
 
+    /// The same, with a map type.
+    #[cfg(test)]
+    pub(crate) fn with_map_type(mut self, type_pointer: u64, map_type: MapType) -> Self {
+        self.map_types
+            .insert(type_pointer, Some(Arc::new(map_type)));
+        self
+    }
+
     /// The same, with the elements of the slice that the call behind a return address grows.
     #[cfg(test)]
     pub(crate) fn with_element(mut self, return_address: u64, element: GoType) -> Self {

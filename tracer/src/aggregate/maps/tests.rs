@@ -1,9 +1,9 @@
 //! Records of maps, made up, through the real decoder.
 
-use super::super::{Aggregator, Rounding};
+use super::super::Aggregator;
 use super::*;
 use crate::decode::{decode, encoded};
-use crate::plan::{Growing, Yields};
+use crate::plan::Growing;
 
 const ASSIGN: u8 = 0;
 const DELETE: u8 = 1;
@@ -27,12 +27,7 @@ fn aggregator() -> Aggregator {
             Operation::Grow(Growing::Table),
         ],
     };
-    Aggregator::new(
-        Rounding::for_tests(),
-        Yields::AfterProbe,
-        rules,
-        Box::new(super::super::fold::LowIsRuntime),
-    )
+    Aggregator::with_map_rules(rules)
 }
 
 /// Feeds records, and gives the totals.
