@@ -4,6 +4,7 @@ use super::{Finding, Rule, Severity};
 use crate::report::{Crash, Frame, MapInstance, MapSite, Maps, Report};
 use crate::units;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// Least time and entries in which a map can be seen to grow without bound.
 const MIN_GROWTH_NS: u64 = 1_000_000_000;
@@ -20,7 +21,7 @@ const MUCH_STEP_SHARE: f64 = 0.1;
 /// Bytes of one map's table that the collector scans: less takes it no time.
 const MIN_SCANNED_BYTES: u64 = 1 << 20;
 /// Time to the memory limit that leaves none to wait.
-const SOON_S: f64 = 3600.0;
+const SOON: Duration = Duration::from_secs(3600);
 
 /// What is wrong with the maps of a report.
 pub(super) fn find(report: &Report) -> Vec<Finding> {
@@ -91,8 +92,8 @@ fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> 
         evidence += &format!("; its table has {}", units::bytes(bytes));
     }
     let left = time_to_limit(report);
-    if let Some((limit, seconds)) = left {
-        let time = units::duration((seconds * 1e9) as u64);
+    if let Some((limit, left)) = left {
+        let time = units::duration(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
         evidence += &format!(
             "; the memory limit of {} is {time} away at the process's rate of growth",
             units::bytes(limit)
@@ -101,7 +102,7 @@ fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> 
     Some(Finding {
         rule: Rule::MapGrowsWithoutBound,
         severity: match left {
-            Some((_, seconds)) if seconds < SOON_S => Severity::Critical,
+            Some((_, left)) if left < SOON => Severity::Critical,
             _ => Severity::Warning,
         },
         title: format!(
@@ -151,16 +152,16 @@ fn steady_growth(curve: &[(u64, u64)]) -> Option<Steady> {
     })
 }
 
-/// The memory limit, and the seconds until it is reached if resident memory goes on growing as it did.
-fn time_to_limit(report: &Report) -> Option<(u64, f64)> {
+/// The memory limit, and the time until it is reached if resident memory goes on growing as it did.
+fn time_to_limit(report: &Report) -> Option<(u64, Duration)> {
     let limit = report.target.memory_limit_bytes?;
     let points = report.timeline.iter();
     let mut measured = points.filter_map(|point| Some((point.t_ns, point.rss_bytes?)));
     let (start, from) = measured.next()?;
     let (end, to) = measured.next_back()?;
     let per_s = to.checked_sub(from)? as f64 * 1e9 / end.checked_sub(start)? as f64;
-    let left = limit.saturating_sub(to) as f64 / per_s;
-    left.is_finite().then_some((limit, left))
+    let left = Duration::try_from_secs_f64(limit.saturating_sub(to) as f64 / per_s);
+    Some((limit, left.ok()?))
 }
 
 fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
