@@ -7,6 +7,7 @@ mod churn;
 mod example;
 mod loss;
 mod machine;
+mod maps;
 mod observer;
 mod overhead;
 mod pairs;
@@ -77,6 +78,8 @@ enum Section {
     Overhead,
     /// Exact mode against Go's own exact profiler, by Go version
     Pairs,
+    /// What `--maps growth` and `--maps writes` cost a program that does nothing but maps
+    Maps,
     /// Events lost, by ring size
     Loss,
     /// Time to attach, to the first event and to the report, by size of the executable
@@ -116,6 +119,7 @@ impl Section {
         match self {
             Self::Overhead => overhead::run(bench),
             Self::Pairs => pairs::run(bench),
+            Self::Maps => maps::run(bench),
             Self::Loss => loss::run(bench),
             Self::Attach => attach::run(bench),
             Self::Replay => replay::run(bench),

@@ -108,10 +108,15 @@ pub(super) fn version(wanted: &str) -> Result<&'static str> {
 
 /// Builds it with a Go version.
 pub(super) fn build(version: &'static str) -> Result<PathBuf> {
+    build_program(version, "churn")
+}
+
+/// Builds a program of the live tests with a Go version.
+pub(super) fn build_program(version: &'static str, name: &str) -> Result<PathBuf> {
     let build = Build {
         version,
         variant: &matrix::PLAIN,
-        name: "churn",
+        name,
     };
     let mut programs = programs::build_each(&[build])?;
     programs.pop().context("no program was built")

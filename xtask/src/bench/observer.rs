@@ -94,15 +94,18 @@ impl Attached {
 
     /// Waits for its end. Its target must still run, or the agent would tell of another end than its own.
     pub(super) fn finish(self) -> Result<Option<Capture>> {
+        let capture = self.capture()?;
+        capture.map(|json| Capture::parse(&json)).transpose()
+    }
+
+    /// The same, with the agent's capture as it wrote it.
+    pub(super) fn capture(self) -> Result<Option<String>> {
         let Some(mut process) = self.process else {
             return Ok(None);
         };
         process.close_input();
         let (output, _) = process.finish(self.duration)?;
-        match self.observer {
-            Observer::Agent(_) => Capture::parse(&output).map(Some),
-            Observer::Nothing | Observer::BareProbes(_) | Observer::Bpftrace => Ok(None),
-        }
+        Ok(matches!(self.observer, Observer::Agent(_)).then_some(output))
     }
 }
 
@@ -150,7 +153,9 @@ fn bpftrace(bench: &Bench, pid: u32, program: &Path, duration: Duration) -> Resu
 
 /// The allocation functions that the agent would probe.
 fn probed_functions(bench: &Bench, pid: u32) -> Result<Vec<String>> {
-    let plan = crate::command::output(bench.agent("record", pid).arg("--explain"))?;
+    let mut explain = bench.agent("record", pid);
+    explain.args(["--explain", "--maps", "off"]);
+    let plan = crate::command::output(&mut explain)?;
     Ok(functions_of(&plan))
 }
 

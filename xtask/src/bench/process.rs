@@ -2,7 +2,7 @@
 //! limit, and what a process said is in the error when it did not do its part.
 
 use std::{
-    io::{BufRead as _, BufReader, Read},
+    io::{BufRead as _, BufReader, Read, Write as _},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
@@ -105,6 +105,13 @@ impl Process {
             said += &line.text;
         }
         bail!("{} ended without `{beginning}`:{said}", self.name)
+    }
+
+    /// Writes an empty line to its input.
+    pub(super) fn go_on(&mut self) -> Result<()> {
+        let input = self.input.as_mut().context("its input is closed")?;
+        let written = input.write_all(b"\n").and_then(|()| input.flush());
+        written.with_context(|| format!("{} does not listen", self.name))
     }
 
     /// Lets it see the end of its input.
