@@ -180,3 +180,24 @@ fn a_quiet_program_is_traced_exactly() {
     }
     assert!(number(&capture, "/completeness/hits") > 0);
 }
+
+#[test]
+fn a_program_that_does_nothing_but_maps_is_spared_its_writes() {
+    let mut program = Program::start(&newest_go(), "maps", &["-scene", "heavy", "-for", "6s"]);
+    program.wait_for("ready");
+    let agent = Agent::record(program.pid(), &["--mode", "auto", "--maps", "writes"]);
+    agent.wait_attached();
+    program.go_on();
+    program.wait_for("done");
+    let capture = agent.interrupt().capture();
+    assert_accounted(&capture);
+    let steps = capture["window"]["mode_steps"].as_array().expect("steps");
+    assert_eq!(steps[0]["mode"], "no_map_writes", "{steps:?}");
+    // Hits go on until the probes are out, but are not recorded.
+    let recorded = of(&capture, "/totals/map_writes");
+    let seen = recorded + of(&capture, "/completeness/counters/map_writes_paused");
+    assert!(
+        recorded > 0.0 && recorded < 0.5 * seen,
+        "{recorded} of {seen}"
+    );
+}

@@ -36,7 +36,7 @@ pub const MAP_COUNTERS: &str = "COUNTERS";
 pub const MAP_SWITCHES: &str = ".data.switches";
 
 /// Number of switches.
-pub const SWITCHES: usize = SWITCH_MAP_WRITES + 1;
+pub const SWITCHES: usize = SWITCH_MAP_GROWTHS + 1;
 /// Switch that every program tests first: [`RECORDING_ON`] or [`RECORDING_OFF`].
 pub const SWITCH_RECORDING: usize = 0;
 /// First of the switches with the [`RowState`] of each row of the plan.
@@ -44,6 +44,8 @@ pub const SWITCH_ROWS: usize = 1;
 
 /// Switch of [`PROGRAM_MAP_WRITE`]: [`RECORDING_ON`] or [`RECORDING_OFF`].
 pub const SWITCH_MAP_WRITES: usize = SWITCH_ROWS + MAX_ROWS;
+/// Switch of [`PROGRAM_MAP_GROWTH`], likewise.
+pub const SWITCH_MAP_GROWTHS: usize = SWITCH_MAP_WRITES + 1;
 
 /// Programs record.
 pub const RECORDING_ON: u64 = 1;

@@ -43,16 +43,18 @@ pub enum Counter {
     MapGrowthsRingFull = 16,
     /// Those not sent because all scratch memory of the CPU was in use by preempted programs.
     MapGrowthsScratchBusy = 17,
+    /// Those seen while they are not recorded.
+    MapGrowthsPaused = 18,
     /// Fatal errors and panics that a probe saw.
-    Crashes = 18,
+    Crashes = 19,
     /// Those not sent because the ring was full.
-    CrashesRingFull = 19,
+    CrashesRingFull = 20,
     /// Those not sent because all scratch memory of the CPU was in use by preempted programs.
-    CrashesScratchBusy = 20,
+    CrashesScratchBusy = 21,
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 21;
+pub const COUNTERS: usize = 22;
 /// First of [`MAX_ROWS`] slots that count how often each row of the plan was passed: its hits, and what was filtered or
 /// paused.
 pub const PASSES: usize = COUNTERS;
@@ -91,6 +93,7 @@ impl Counter {
         Counter::MapGrowths,
         Counter::MapGrowthsRingFull,
         Counter::MapGrowthsScratchBusy,
+        Counter::MapGrowthsPaused,
         Counter::Crashes,
         Counter::CrashesRingFull,
         Counter::CrashesScratchBusy,
@@ -127,6 +130,7 @@ impl Counter {
             Counter::MapGrowths => "map_growths",
             Counter::MapGrowthsRingFull => "map_growths_ring_full",
             Counter::MapGrowthsScratchBusy => "map_growths_scratch_busy",
+            Counter::MapGrowthsPaused => "map_growths_paused",
             Counter::Crashes => "crashes",
             Counter::CrashesRingFull => "crashes_ring_full",
             Counter::CrashesScratchBusy => "crashes_scratch_busy",

@@ -3,7 +3,8 @@
 use aya_ebpf::Global;
 use core::cell::UnsafeCell;
 use tracer_common::config::{
-    RECORDING_OFF, RowState, SWITCH_MAP_WRITES, SWITCH_RECORDING, SWITCH_ROWS, SWITCHES,
+    RECORDING_OFF, RowState, SWITCH_MAP_GROWTHS, SWITCH_MAP_WRITES, SWITCH_RECORDING, SWITCH_ROWS,
+    SWITCHES,
 };
 use tracer_common::limits::MAX_FRAMES;
 
@@ -59,6 +60,12 @@ pub fn row(row: u8) -> RowState {
 #[inline(always)]
 pub fn map_writes() -> bool {
     switch(SWITCH_MAP_WRITES) != RECORDING_OFF
+}
+
+/// Whether growths of maps are recorded.
+#[inline(always)]
+pub fn map_growths() -> bool {
+    switch(SWITCH_MAP_GROWTHS) != RECORDING_OFF
 }
 
 #[inline(always)]

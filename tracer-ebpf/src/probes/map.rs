@@ -76,6 +76,9 @@ pub fn map_growth(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn record_growth(ctx: &ProbeContext) {
+    if !settings::map_growths() {
+        return count(Counter::MapGrowthsPaused);
+    }
     count(Counter::MapGrowths);
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);

@@ -4,6 +4,7 @@ use super::Mode;
 use super::budget::{Budget, Observation};
 use super::policy::{Action, Decision, Policy, Reason};
 use crate::aggregate::Weight;
+use crate::kernel::MapOperations;
 use std::time::Duration;
 use tracer_common::config::RowState;
 
@@ -33,8 +34,8 @@ pub(super) trait Host {
     fn weigh(&mut self, weight: Weight);
     /// Says whether each allocation is recorded from now on.
     fn set_exact(&mut self, exact: bool);
-    /// Gives up recording writes to maps.
-    fn drop_map_writes(&mut self) -> Result<(), Self::Error>;
+    /// Gives up recording these operations on maps.
+    fn give_up_maps(&mut self, operations: MapOperations) -> Result<(), Self::Error>;
     /// Says that some rows record in windows only from now on.
     fn set_windows(&mut self);
 }
@@ -77,9 +78,9 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(budget: Budget, rows: u8, map_writes: bool, seed: u64) -> Self {
+    pub(super) fn new(budget: Budget, rows: u8, maps: Vec<MapOperations>, seed: u64) -> Self {
         Engine {
-            policy: Policy::new(budget, usize::from(rows), map_writes, seed),
+            policy: Policy::new(budget, usize::from(rows), maps, seed),
             rows,
             steps: Vec::new(),
             due: Vec::new(),
@@ -106,7 +107,10 @@ impl Engine {
             return Ok(());
         };
         let Decision { actions, reason } = decision;
-        let without_map_writes = actions.contains(&Action::DropMapWrites);
+        let given_up = actions.iter().find_map(|action| match action {
+            Action::GiveUpMaps(operations) => Some(*operations),
+            _ => None,
+        });
         if was_exact && !self.policy.is_exact() {
             host.set_exact(false);
         }
@@ -117,10 +121,9 @@ impl Engine {
             host.set_exact(true);
         }
         if let Some(reason) = reason {
-            let mode = if without_map_writes {
-                Mode::WithoutMapWrites
-            } else {
-                self.mode()
+            let mode = match given_up {
+                Some(operations) => Mode::Without(operations),
+                None => self.mode(),
             };
             self.note(at, mode, reason);
         }
@@ -159,7 +162,7 @@ impl Engine {
     fn act<H: Host>(&mut self, action: Action, host: &mut H) -> Result<(), H::Error> {
         match action {
             Action::Sample(distance_log2) => self.sample(distance_log2, host),
-            Action::DropMapWrites => host.drop_map_writes(),
+            Action::GiveUpMaps(operations) => host.give_up_maps(operations),
             Action::TakeOut(row) => {
                 host.set_row(row, RowState::OFF)?;
                 host.set_windows();

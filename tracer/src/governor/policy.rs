@@ -2,12 +2,13 @@
 //!
 //! Hides the rates it decides by. Three levels: each allocation is recorded; allocations are sampled by bytes, which
 //! saves what recording costs beyond the bare hit; the hottest functions are probed in short windows only, one function
-//! at a time, because taking a probe out is quick only while no other is on its way out. Writes to maps are given up
-//! before that.
+//! at a time, because taking a probe out is quick only while no other is on its way out. Operations on maps are
+//! given up before that.
 
 use super::budget::{Budget, Observation, nanos};
 use super::window::Schedule;
 use crate::aggregate::whole;
+use crate::kernel::MapOperations;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tracer_common::record::MAX_DISTANCE_LOG2;
@@ -32,8 +33,8 @@ const LOW: f64 = 0.6;
 pub(super) enum Action {
     /// Sample the rows that are probed all the time at a distance of 2^n bytes; 0 records each allocation.
     Sample(u8),
-    /// Record writes to maps no longer.
-    DropMapWrites,
+    /// Record these operations on maps no longer.
+    GiveUpMaps(MapOperations),
     /// Take a row's probe out of the target.
     TakeOut(u8),
     /// Probe a row for the time of a window; early if the place was not chosen on the progress.
@@ -71,8 +72,8 @@ pub(super) struct Reason {
 pub(super) struct Policy {
     budget: Budget,
     rows: usize,
-    /// Whether writes to maps are recorded.
-    map_writes: bool,
+    /// Operations on maps that are recorded, the first to be given up first.
+    maps: Vec<MapOperations>,
     distance_log2: u8,
     /// Rows in windows.
     windows: Schedule,
@@ -86,12 +87,12 @@ pub(super) struct Policy {
 
 impl Policy {
     /// A policy for a plan of so many rows, all of them recording. `seed` makes the places of windows unforeseeable.
-    pub(super) fn new(budget: Budget, rows: usize, map_writes: bool, seed: u64) -> Self {
+    pub(super) fn new(budget: Budget, rows: usize, maps: Vec<MapOperations>, seed: u64) -> Self {
         Policy {
             windows: Schedule::new(seed),
             budget,
             rows,
-            map_writes,
+            maps,
             distance_log2: 0,
             recent: VecDeque::new(),
             last: Observation::default(),
@@ -133,7 +134,7 @@ impl Policy {
             return self.in_window(&now);
         }
         let rates = self.rates()?;
-        if let Some(decision) = self.drop_map_writes(&rates) {
+        if let Some(decision) = self.give_up_maps(&rates) {
             return Some(decision);
         }
         if let Some(decision) = self.step_down(&rates) {
@@ -200,19 +201,19 @@ impl Policy {
         hits as f64 * cost.recorded_ns / rates.own_ns(cost)
     }
 
-    /// Gives up writes to maps, if they are a good part of what is too much: a sample of them would not tell what each
+    /// Gives up operations on maps, if they are a good part of what is too much: a sample of them would not tell what each
     /// did.
-    fn drop_map_writes(&mut self, rates: &Observation) -> Option<Decision> {
+    fn give_up_maps(&mut self, rates: &Observation) -> Option<Decision> {
         let cost = self.budget.cost();
         let ratio = rates.map_hits as f64 * cost.recorded_ns / rates.own_ns(cost);
         let much = ratio > self.budget.ratio() * MAPS;
-        if !self.map_writes || self.budget.balance_ns() >= 0.0 || !much {
+        if self.maps.is_empty() || self.budget.balance_ns() >= 0.0 || !much {
             return None;
         }
-        self.map_writes = false;
+        let operations = self.maps.remove(0);
         self.changed();
         Some(Decision {
-            actions: vec![Action::DropMapWrites],
+            actions: vec![Action::GiveUpMaps(operations)],
             reason: Some(Reason {
                 hits_per_s: rates.map_hits as f64 / rates.at.as_secs_f64().max(1e-9),
                 share: ratio / (1.0 + ratio),

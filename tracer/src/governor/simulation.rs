@@ -7,7 +7,7 @@ use super::Mode;
 use super::budget::{Budget, Observation};
 use super::engine::{Engine, Host};
 use crate::aggregate::{Progress, StandardError, Uncertainty, Weight, WindowId, whole};
-use crate::kernel::HitCost;
+use crate::kernel::{HitCost, MapOperations};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,6 +23,9 @@ const IN: Duration = Duration::from_millis(8);
 const GONE: Duration = Duration::from_millis(8);
 const OUT: Duration = Duration::from_millis(90);
 const SIZE: u64 = 48;
+const MAPS: [MapOperations; 2] = [MapOperations::Writes, MapOperations::Growths];
+/// Growths of maps for each operation.
+const GROWTHS: f64 = 0.05;
 
 /// Allocations of each row in each second of the target's own CPU time.
 type Rates = [f64; 3];
@@ -252,8 +255,11 @@ impl Host for Model {
 
     fn set_windows(&mut self) {}
 
-    fn drop_map_writes(&mut self) -> Result<(), Infallible> {
-        self.map_rate = 0.0;
+    fn give_up_maps(&mut self, operations: MapOperations) -> Result<(), Infallible> {
+        self.map_rate = match operations {
+            MapOperations::Writes => self.map_rate * GROWTHS,
+            MapOperations::Growths => 0.0,
+        };
         Ok(())
     }
 }
@@ -267,7 +273,7 @@ fn governed(share: f64, phases: &[(u64, Rates)]) -> (Model, Vec<Mode>) {
 fn governed_with_maps(share: f64, map_rate: f64, phases: &[(u64, Rates)]) -> (Model, Vec<Mode>) {
     let mut model = Model::new();
     model.map_rate = map_rate;
-    let mut engine = Engine::new(Budget::new(share, COST), 3, map_rate > 0.0, 42);
+    let mut engine = Engine::new(Budget::new(share, COST), 3, MAPS.to_vec(), 42);
     for (seconds, rates) in phases {
         model.rates = *rates;
         let end = model.now + Duration::from_secs(*seconds);
@@ -314,10 +320,17 @@ fn writes_to_maps_are_given_up_only_if_they_are_too_much() {
     let (few, steps) = governed_with_maps(0.05, 10_000.0, &[quiet]);
     assert_eq!(steps, []);
     assert!(few.map_hits > 90_000.0);
-    let (many, steps) = governed_with_maps(0.05, 5_000_000.0, &[quiet]);
-    assert_eq!(steps, [Mode::WithoutMapWrites]);
+    let (many, steps) = governed_with_maps(0.05, 200_000.0, &[quiet]);
+    assert_eq!(steps, [Mode::Without(MapOperations::Writes)]);
     assert!(many.target_share() < 0.05, "{}", many.target_share());
     assert_eq!(many.exact, many.truth);
+    let (too_many, steps) = governed_with_maps(0.05, 5_000_000.0, &[quiet]);
+    assert_eq!(steps, MAPS.map(Mode::Without));
+    assert!(
+        too_many.target_share() < 0.05,
+        "{}",
+        too_many.target_share()
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::budget::Observation;
 use super::engine::Host;
 use crate::aggregate::Weight;
 use crate::collect::Remote;
-use crate::kernel::{Attached, Detaching, KernelError};
+use crate::kernel::{Attached, Detaching, KernelError, MapOperations};
 use crate::target::{CpuClock, HeapCounter, Memory, RuntimePc};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -130,12 +130,8 @@ impl Host for Target {
         self.collector.set_exact(exact);
     }
 
-    fn drop_map_writes(&mut self) -> Result<(), KernelError> {
-        let probes = {
-            let mut attached = self.attached();
-            attached.set_map_writes(false)?;
-            attached.detach_map_writes()?
-        };
+    fn give_up_maps(&mut self, operations: MapOperations) -> Result<(), KernelError> {
+        let probes = self.attached().give_up_maps(operations)?;
         // Takes a second or two; a probe in a window does not wait for it.
         thread::spawn(move || drop(probes));
         Ok(())

@@ -30,6 +30,7 @@ pub struct Attached {
     place: Place,
     rows: Vec<Row>,
     map_writes: Vec<Row>,
+    map_growths: Vec<Row>,
     /// Number of the probes that stay.
     others: usize,
     switches: Switches,
@@ -55,6 +56,15 @@ impl Row {
         let _link = program.take_link(link).ok()?;
         Some(Detaching { _link })
     }
+}
+
+/// Operations on maps that can be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapOperations {
+    /// Writes, deletes and clears.
+    Writes,
+    /// Growths.
+    Growths,
 }
 
 /// A probe that is no longer recording. Dropping it takes it out of the target: at once if no other is on its way out,
@@ -148,13 +158,12 @@ impl Switches {
         self.set(config::SWITCH_ROWS + usize::from(row), state.0)
     }
 
-    fn set_map_writes(&mut self, on: bool) -> Result<(), KernelError> {
-        let state = if on {
-            config::RECORDING_ON
-        } else {
-            config::RECORDING_OFF
+    fn set_maps(&mut self, operations: MapOperations, state: u64) -> Result<(), KernelError> {
+        let switch = match operations {
+            MapOperations::Writes => config::SWITCH_MAP_WRITES,
+            MapOperations::Growths => config::SWITCH_MAP_GROWTHS,
         };
-        self.set(config::SWITCH_MAP_WRITES, state)
+        self.set(switch, state)
     }
 
     fn set(&mut self, number: usize, word: u64) -> Result<(), KernelError> {
@@ -199,6 +208,7 @@ pub fn attach(
         place: Place::of(process)?,
         rows: Vec::new(),
         map_writes: Vec::new(),
+        map_growths: Vec::new(),
         others: 0,
         switches,
         hit_cost,
@@ -239,22 +249,30 @@ impl Attached {
             .partition(|probe| probe.program == config::PROGRAM_MAP_WRITE);
         let others = probe::of_yield_points(plan, settings.leaves_out_tiny())
             .into_iter()
-            .chain(growths)
             .chain(probe::of_crashes(plan));
         for probe in others {
             self.place.attach(&mut self.ebpf, &probe)?;
             self.others += 1;
         }
-        for probe in writes {
-            let link = Some(self.place.attach(&mut self.ebpf, &probe)?);
-            self.map_writes.push(Row { probe, link });
+        self.map_writes = self.attach_maps(writes)?;
+        self.map_growths = self.attach_maps(growths)?;
+        for operations in [MapOperations::Writes, MapOperations::Growths] {
+            self.switches.set_maps(operations, config::RECORDING_ON)?;
         }
-        self.set_map_writes(true)
+        Ok(())
+    }
+
+    fn attach_maps(&mut self, probes: Vec<Probe>) -> Result<Vec<Row>, KernelError> {
+        let attached = probes.into_iter().map(|probe| {
+            let link = Some(self.place.attach(&mut self.ebpf, &probe)?);
+            Ok(Row { probe, link })
+        });
+        attached.collect()
     }
 
     /// Number of probes.
     pub fn probes(&self) -> usize {
-        self.rows.len() + self.map_writes.len() + self.others
+        self.rows.len() + self.map_writes.len() + self.map_growths.len() + self.others
     }
 
     /// What a hit costs on this host; `None` if it could not be measured.
@@ -303,36 +321,28 @@ impl Attached {
         Ok(())
     }
 
-    /// Says whether writes to maps are recorded from now on, if there are probes for them.
+    /// Gives up recording operations on maps, and gives out their probes, to be taken out of the target by dropping them;
+    /// of writes those first that were hit most.
     ///
     /// # Errors
-    /// The kernel refuses to write the map.
-    pub fn set_map_writes(&mut self, on: bool) -> Result<(), KernelError> {
-        self.switches.set_map_writes(on)
-    }
-
-    /// Gives out the probes on writes to maps, to be taken out of the target by dropping them, those first that were hit
-    /// most.
-    ///
-    /// # Errors
-    /// The kernel refuses to read the map.
-    pub fn detach_map_writes(&mut self) -> Result<Vec<Detaching>, KernelError> {
+    /// The kernel refuses to read or write its maps.
+    pub fn give_up_maps(
+        &mut self,
+        operations: MapOperations,
+    ) -> Result<Vec<Detaching>, KernelError> {
+        self.switches.set_maps(operations, config::RECORDING_OFF)?;
         let counters = self.counters()?;
         let passes = |row: &Row| {
-            counters
-                .map_passes()
-                .get(usize::from(row.probe.cookie.row()))
-                .copied()
+            let row = usize::from(row.probe.cookie.row());
+            counters.map_passes().get(row).copied()
         };
-        self.map_writes.sort_by_key(|row| Reverse(passes(row)));
-        let Attached {
-            map_writes, ebpf, ..
-        } = self;
-        let probes = map_writes
-            .iter_mut()
-            .filter_map(|row| row.take(ebpf))
-            .collect();
-        Ok(probes)
+        let rows = match operations {
+            MapOperations::Writes => &mut self.map_writes,
+            MapOperations::Growths => &mut self.map_growths,
+        };
+        rows.sort_by_key(|row| Reverse(passes(row)));
+        let probes = rows.iter_mut().filter_map(|row| row.take(&mut self.ebpf));
+        Ok(probes.collect())
     }
 
     /// Reads the kernel's counters.

@@ -47,6 +47,7 @@ impl Counters {
             Counter::Paused,
             Counter::SampledOut,
             Counter::MapWritesPaused,
+            Counter::MapGrowthsPaused,
         ])
     }
 

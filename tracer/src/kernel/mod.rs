@@ -15,7 +15,7 @@ mod preflight;
 mod probe;
 mod rings;
 
-pub use attach::{Attached, Detaching, attach};
+pub use attach::{Attached, Detaching, MapOperations, attach};
 pub use calibrate::HitCost;
 pub use counters::Counters;
 pub use detach::detach_in_background;

@@ -4,7 +4,7 @@ use super::{Mode, Prepared};
 use crate::aggregate::{Look, Sums, Totals, Watched};
 use crate::collect::Tally;
 use crate::governor::{self, End, Step};
-use crate::kernel::{Counters, HitCost};
+use crate::kernel::{Counters, HitCost, MapOperations};
 use crate::plan::{Coverage, ProbePlan};
 use crate::report::{
     self, Capture, EndedBy, ModeStep, Overhead, Report, Target, TimelinePoint, Window,
@@ -237,7 +237,7 @@ impl Cpu {
 
 fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
     let what = match step.mode {
-        governor::Mode::WithoutMapWrites => "operations on maps",
+        governor::Mode::Without(_) => "operations on maps",
         _ => "allocations",
     };
     let why = format!(
@@ -260,9 +260,13 @@ fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
                 .collect();
             ("windows", names.join("; "))
         }
-        governor::Mode::WithoutMapWrites => (
+        governor::Mode::Without(MapOperations::Writes) => (
             "no_map_writes",
-            "only growth is recorded from here on".to_owned(),
+            "of maps only growth is recorded from here on".to_owned(),
+        ),
+        governor::Mode::Without(MapOperations::Growths) => (
+            "no_map_growths",
+            "growth of maps is not recorded from here on".to_owned(),
         ),
     };
     ModeStep {

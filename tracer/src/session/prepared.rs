@@ -6,7 +6,7 @@ use super::{Mode, Request, Session, SessionError, lock};
 use crate::aggregate::{Aggregator, CodeFacts, MapRules, Rounding, Rules, TypeFacts};
 use crate::collect::{Collector, Remote};
 use crate::governor::{Governor, Terms};
-use crate::kernel::{self, Attached, Settings};
+use crate::kernel::{self, Attached, MapOperations, Settings};
 use crate::plan::{self, MapProbes, ProbePlan};
 use crate::report::Target;
 use crate::symbolize::{is_runtime, package};
@@ -131,7 +131,11 @@ impl Prepared {
             probed: rows
                 .map(|row| self.bias.to_runtime(row.site.address))
                 .collect(),
-            map_writes: self.plan.maps.probes == MapProbes::Writes,
+            maps: match self.plan.maps.probes {
+                MapProbes::Off => Vec::new(),
+                MapProbes::Growth => vec![MapOperations::Growths],
+                MapProbes::Writes => vec![MapOperations::Writes, MapOperations::Growths],
+            },
         };
         Governor::start(&self.process, Arc::clone(attached), collector, terms)
             .map_err(SessionError::Thread)
