@@ -62,6 +62,11 @@ func heavy() {
 	}
 	wall, used := time.Since(start), processorTime()-cpu
 	perWrite := func(d time.Duration) float64 { return float64(d) / float64(operations) }
+	if *build {
+		tellSite("buildAndDrop", site{writes: uint64(operations), net: operations})
+	} else {
+		tellSite("overwrite", site{writes: uint64(operations)})
+	}
 	fmt.Printf("heavy writes %d cpu_ns %.2f wall_ns %.2f\n", operations, perWrite(used), perWrite(wall))
 }
 

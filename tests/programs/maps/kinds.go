@@ -124,6 +124,34 @@ const (
 	each    = 2000
 )
 
+// common is a map that all of them write to, one at a time, and the largest
+// length that it had.
+var common struct {
+	sync.Mutex
+	m   map[int64]int64
+	max int
+}
+
+//go:noinline
+func insertCommon(m map[int64]int64, key int64) { m[key] = key }
+
+//go:noinline
+func removeCommon(m map[int64]int64, key int64) { delete(m, key) }
+
+// changeCommon adds two entries and takes one out again, often.
+func changeCommon(from int64) {
+	for key := from; key < from+each; key += 2 {
+		common.Lock()
+		insertCommon(common.m, key)
+		insertCommon(common.m, key+1)
+		if n := len(common.m); n > common.max {
+			common.max = n
+		}
+		removeCommon(common.m, key)
+		common.Unlock()
+	}
+}
+
 //go:noinline
 func fillParallel(m map[int64]int64) {
 	for i := int64(0); i < each; i++ {
@@ -132,17 +160,23 @@ func fillParallel(m map[int64]int64) {
 }
 
 func parallel() {
+	common.m = map[int64]int64{}
 	var group sync.WaitGroup
-	for i := 0; i < writers; i++ {
-		m := map[int64]int64{}
+	for i := int64(0); i < writers; i++ {
+		m, from := map[int64]int64{}, i*each
 		keep(m)
 		group.Add(1)
 		go func() {
 			defer group.Done()
 			fillParallel(m)
+			changeCommon(from)
 		}()
 	}
 	group.Wait()
+	const half = writers * each / 2
+	tellSite("insertCommon", site{writes: 2 * half, net: 2 * half})
+	tellSite("removeCommon", site{deletes: half, net: -half})
+	tellMap("insertCommon", 1, common.max, -1)
 	tellSite("fillParallel", site{writes: writers * each, net: writers * each})
 	tellMap("fillParallel", writers, each, -1)
 }

@@ -1,8 +1,8 @@
 //! `--maps writes`: every write, delete and clear.
 
-use crate::truth::{Traced, list, trace_all};
+use crate::truth::{Traced, list, trace, trace_all};
 use std::sync::LazyLock;
-use tracer_tests::{assert_accounted, lost, number};
+use tracer_tests::{assert_accounted, builds_of, lost, number};
 
 /// Every build of the program, traced once for all tests here.
 static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| trace_all("writes"));
@@ -187,6 +187,25 @@ fn a_cache_shows_its_bound() {
         );
         let unbounded = traced.findings("map_grows_without_bound", "main.cachePut");
         assert!(unbounded.is_empty(), "{}: {unbounded:?}", traced.build);
+    }
+}
+
+/// The program does nothing but write to maps: to the same ones, or to new ones that are garbage at once.
+#[test]
+fn nothing_is_missing_at_full_speed() {
+    let builds = builds_of("maps");
+    for build in [&builds[0], &builds[builds.len() - 1]] {
+        for scene in [&["-build"][..], &[]] {
+            let program = [&["-scene", "heavy", "-for", "2s"], scene].concat();
+            let traced = trace(build, &program, &["--maps", "writes"]);
+            assert_accounted(&traced.capture);
+            assert_eq!(lost(&traced.capture), 0, "{build}");
+            for (function, site) in &traced.truth.sites {
+                let writes = traced.sum(function, "writes").cast_unsigned();
+                assert_eq!(writes, site.writes, "{build}: {function}");
+                assert!(traced.max(function, "max_entries") <= 4096, "{build}");
+            }
+        }
     }
 }
 
