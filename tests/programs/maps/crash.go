@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -28,19 +29,26 @@ func recovered(key int64) {
 func setInNil(m map[int64]int64, key int64) { m[key] = 1 }
 
 // shared is written to by two goroutines at once.
-var shared = map[int64]int64{}
+var shared = map[string]int64{}
+
+// longKey is so long that most of a write is the comparison with the key that is
+// there, while the map is marked as being written to: the other goroutine finds
+// that mark, not a map in pieces, about which the runtime has other messages.
+const longKey = 1 << 20
 
 //go:noinline
-func writeShared(from int64) {
-	for key := from; ; key += 2 {
-		shared[key] = key
+func writeShared(key string) {
+	for {
+		shared[key] = 1
 	}
 }
 
 // concurrent does not come back: the runtime notices and kills the process.
 func concurrent() {
-	go writeShared(0)
-	go writeShared(1)
+	shared[strings.Repeat("k", longKey)] = 0
+	// Each has a string of its own: the same string would not be compared.
+	go writeShared(strings.Repeat("k", longKey))
+	go writeShared(strings.Repeat("k", longKey))
 	time.Sleep(maxFor)
 	fmt.Fprintln(os.Stderr, "maps: nobody noticed two writers")
 	os.Exit(3)
