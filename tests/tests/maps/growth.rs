@@ -178,6 +178,8 @@ fn a_map_that_only_grows_is_found_and_a_cache_is_not() {
         assert_eq!(leak.len(), 1, "{build}: {}", traced.capture["findings"]);
         let cache = traced.findings("map_grows_without_bound", "main.cachePut");
         assert!(cache.is_empty(), "{build}: {cache:?}");
+        let scanned = traced.findings("map_pointer_heavy", "main.leakOne");
+        assert_eq!(scanned.len(), 1, "{build}: {}", traced.capture["findings"]);
         let instances = traced.instances("main.leakOne");
         let [leaked] = instances[..] else {
             panic!("{build}: {instances:?}");
