@@ -102,7 +102,8 @@ pub struct ResumeRecord {
     pub shared: u64,
 }
 
-/// A write, a delete or a clear of a map; which one it is, the row tells.
+/// A write, a delete or a clear of a map; which one it is, the row tells. [`RecordHeader::time`] is no time here, but a
+/// [`storage_tag`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct MapRecord {
@@ -118,6 +119,12 @@ pub struct MapRecord {
     pub entries: u32,
     /// Bytes 12 to 16 of the map: random bits of its hash seed, in every Go version.
     pub seed: u32,
+}
+
+/// What is kept of the address of a map's buckets or directory, of which the lowest bits are 0: enough to tell whether it
+/// is the same.
+pub const fn storage_tag(address: u64) -> u32 {
+    (address >> 3) as u32
 }
 
 /// A map that is about to grow.

@@ -4,7 +4,8 @@
 //! changes if it lies on a stack that moves, and its seed when it becomes empty.
 //!
 //! What a map is like is read from its header before the operation. `runtime.hmap` and `maps.Map` begin alike: the number
-//! of entries, then a word whose upper half is random, `hash0` or the upper half of `seed`.
+//! of entries, a word whose upper half is random, `hash0` or the upper half of `seed`, and the address of the buckets or of
+//! the directory.
 
 use crate::args::{self, Registers};
 use crate::counters::{count, pass_map};
@@ -18,7 +19,7 @@ use tracer_common::config::MapArguments;
 use tracer_common::counter::Counter;
 use tracer_common::limits::MAP_WORDS;
 use tracer_common::record::{
-    FLAG_UNREADABLE, GrowthRecord, KIND_GROWTH, KIND_MAP, MapRecord, RecordHeader,
+    FLAG_UNREADABLE, GrowthRecord, KIND_GROWTH, KIND_MAP, MapRecord, RecordHeader, storage_tag,
 };
 
 /// Functions that compiled code calls take the map's type, then the map.
@@ -43,8 +44,8 @@ fn record_write(ctx: &ProbeContext) {
     let Some(stack) = intern::stack(ctx, &regs, cookie, map_type) else {
         return count(Counter::MapWritesScratchBusy);
     };
-    let (header, flags) = read_or_flag::<[u64; 2]>(map, [0; 2]);
-    let [entries, random] = header;
+    let (header, flags) = read_or_flag::<[u64; 3]>(map, [0; 3]);
+    let [entries, random, storage] = header;
     let sent = emit::record(
         map_type,
         MapRecord {
@@ -52,7 +53,7 @@ fn record_write(ctx: &ProbeContext) {
                 kind: KIND_MAP,
                 row: cookie.row(),
                 flags,
-                time: 0,
+                time: storage_tag(storage),
             },
             stack,
             map_type,

@@ -265,9 +265,12 @@ impl MapTotals {
 
     /// An operation of `row` on a map.
     fn operated(&mut self, row: u32, sighting: &Sighting, operation: Operation) {
-        let entries = sighting.header.entries;
-        let found = self.instances.find(row, sighting, |known| known.emptied);
-        let settled = self.instances.operate(found.slot, operation, row, entries);
+        let header = &sighting.header;
+        let entries = header.entries;
+        let found = self
+            .instances
+            .find(row, sighting, |known| known.was_emptied(header));
+        let settled = self.instances.operate(found.slot, operation, row, header);
         self.count(row, |counts| {
             counts.unsettled += 1;
             counts.instances += u64::from(found.new);
@@ -289,9 +292,9 @@ impl MapTotals {
 
     /// A growth, at `row`.
     fn grown(&mut self, row: u32, sighting: &Sighting, step: &GrowthStep, time_ns: u64) {
-        let found = self.instances.find(row, sighting, |known| {
-            known.emptied || step.continues(known)
-        });
+        let found = self
+            .instances
+            .find(row, sighting, |known| step.continues(known));
         self.instances.grow(found.slot, step, time_ns);
         self.count(row, |counts| {
             counts.instances += u64::from(found.new);

@@ -3,7 +3,9 @@
 use super::{StackId, flags, half_word, word};
 use std::mem::{offset_of, size_of};
 use tracer_common::limits::{MAP_WORDS, MESSAGE_BYTES};
-use tracer_common::record::{CrashRecord, FLAG_UNREADABLE, GrowthRecord, MapRecord, RecordHeader};
+use tracer_common::record::{
+    CrashRecord, FLAG_UNREADABLE, GrowthRecord, MapRecord, RecordHeader, storage_tag,
+};
 
 /// A write, a delete or a clear of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +29,19 @@ pub struct MapHeader {
     pub entries: u64,
     /// Random bits: another seed, another map, or the same after it was emptied.
     pub seed: u32,
+    /// Of the address of its buckets or directory, [`storage_tag`]; 0 if it has none.
+    pub storage: u32,
 }
 
 impl MapHeader {
-    /// Of the first two words of a map, in every Go version: `hmap.count` and `hash0`, or `Map.used` and `seed`.
-    pub fn of_words(words: [u64; 2]) -> Self {
-        let [entries, random] = words;
+    /// Of the first three words of a map, in every Go version: `hmap.count`, `hash0` and `buckets`, or `Map.used`, `seed`
+    /// and `dirPtr`.
+    pub fn of_words(words: [u64; 3]) -> Self {
+        let [entries, random, storage] = words;
         MapHeader {
             entries,
             seed: (random >> 32) as u32,
+            storage: storage_tag(storage),
         }
     }
 }
@@ -46,6 +52,7 @@ impl MapOperation {
         let header = MapHeader {
             entries: u64::from(half_word(bytes, offset_of!(MapRecord, entries))?),
             seed: half_word(bytes, offset_of!(MapRecord, seed))?,
+            storage: half_word(bytes, offset_of!(RecordHeader, time))?,
         };
         Some(MapOperation {
             row: *bytes.get(offset_of!(RecordHeader, row))?,
@@ -162,6 +169,7 @@ mod tests {
             header: Some(MapHeader {
                 entries: 12,
                 seed: 0xdead_beef,
+                storage: 0,
             }),
         };
         assert_eq!(decode(&bytes), Ok(Record::Map(expected)));

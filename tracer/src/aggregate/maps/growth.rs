@@ -25,8 +25,6 @@ pub(super) struct GrowthStep {
     /// Whether it only gets rid of overflow buckets.
     pub(super) same_size: bool,
     how: Growing,
-    /// Address of the buckets or of the directory, before.
-    storage: u64,
     /// Slots of what grows: of the whole map, or of one of several tables.
     slots: u64,
     /// Whether what grows is the whole map.
@@ -36,13 +34,12 @@ pub(super) struct GrowthStep {
 impl GrowthStep {
     pub(super) fn of(how: Growing, words: [u64; MAP_WORDS], table: u64) -> Self {
         let [entries, second, storage, directory, ..] = words;
-        let header = MapHeader::of_words([entries, second]);
+        let header = MapHeader::of_words([entries, second, storage]);
         let step = GrowthStep {
             header,
             first: false,
             same_size: false,
             how,
-            storage,
             slots: GROUP,
             whole: true,
         };
@@ -79,8 +76,8 @@ impl GrowthStep {
     }
 
     /// Where the map's table is afterwards, if that is known: `grow` puts the new table into the same directory.
-    pub(super) fn storage_after(&self) -> Option<u64> {
-        (self.how == Growing::Table && self.slots < LARGEST_TABLE).then_some(self.storage)
+    pub(super) fn storage_after(&self) -> Option<u32> {
+        (self.how == Growing::Table && self.slots < LARGEST_TABLE).then_some(self.header.storage)
     }
 
     /// Whether a map at the same address, of the same type, but with another seed, can be the known one: emptied in
@@ -89,7 +86,7 @@ impl GrowthStep {
         let large_enough = known
             .slots
             .is_some_and(|slots| slots <= self.slots || !self.whole);
-        !self.first && known.storage == Some(self.storage) && large_enough
+        !self.first && known.storage == Some(self.header.storage) && large_enough
     }
 }
 

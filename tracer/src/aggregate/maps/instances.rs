@@ -51,8 +51,8 @@ pub struct Instance {
     /// Monotonic time in nanoseconds, and entries then.
     pub curve: Vec<(u64, u64)>,
     seed: u32,
-    /// Address of its buckets or directory, if that is known.
-    pub(super) storage: Option<u64>,
+    /// Of the address of its buckets or directory, if that is known ([`MapHeader::storage`]).
+    pub(super) storage: Option<u32>,
     /// Whether the last operation may have emptied it.
     pub(super) emptied: bool,
     /// The last operation, whose effect is not known yet.
@@ -212,7 +212,7 @@ impl Instances {
             freed.alive = Some(false);
         }
         let slot = self.known.len();
-        let MapHeader { entries, seed } = sighting.header;
+        let MapHeader { entries, seed, .. } = sighting.header;
         self.known.push(Instance {
             id: InstanceId(self.seen),
             map: sighting.map,
@@ -257,14 +257,15 @@ impl Instances {
         }
     }
 
-    /// An operation of `row` on a map with so many entries; gives what the one before it did.
+    /// An operation of `row` on a map that is as `header` says; gives what the one before it did.
     pub(super) fn operate(
         &mut self,
         slot: usize,
         operation: Operation,
         row: u32,
-        entries: u64,
+        header: &MapHeader,
     ) -> Option<Settled> {
+        let entries = header.entries;
         let instance = self.known.get_mut(slot)?;
         let settled = instance.settle(entries);
         instance.pending = Some(Pending {
@@ -276,6 +277,8 @@ impl Instances {
             Operation::Delete => entries <= 1,
             Operation::Assign | Operation::Grow(_) => false,
         };
+        // The first write gives it what it had not; a growth, which follows the write, tells for itself.
+        instance.storage = Some(header.storage).filter(|storage| *storage != 0);
         instance.writes += u64::from(operation == Operation::Assign);
         instance.deletes += u64::from(operation == Operation::Delete);
         settled
@@ -300,19 +303,19 @@ impl Instances {
             .binary_search_by_key(&look.id, |known| known.id)
             .ok()?;
         let instance = self.known.get_mut(slot)?;
-        let Some([first, second, storage]) = look.words else {
+        let Some(words) = look.words else {
             instance.alive = Some(false);
             return None;
         };
-        let header = MapHeader::of_words([first, second]);
+        let header = MapHeader::of_words(words);
         if header.seed != instance.seed {
             // What may have emptied it gives it another seed; then it has no entries.
-            let emptied = look.last && instance.emptied && header.entries == 0;
+            let emptied = look.last && instance.was_emptied(&header) && header.entries == 0;
             instance.alive = Some(emptied);
             return if emptied { instance.settle(0) } else { None };
         }
         instance.alive = Some(true);
-        instance.storage = Some(storage);
+        instance.storage = Some(header.storage);
         instance.mark(look.time_ns, header.entries);
         instance.max_entries = instance.max_entries.max(header.entries);
         if !look.last {
@@ -329,6 +332,12 @@ impl Instances {
 }
 
 impl Instance {
+    /// Whether a map at its address with another seed can be this one: emptied, which draws a new seed and keeps the
+    /// buckets or the directory. Those of a map that was made anew are others, or not there yet.
+    pub(super) fn was_emptied(&self, header: &MapHeader) -> bool {
+        self.emptied && self.storage == Some(header.storage)
+    }
+
     fn see(&mut self, entries: u64) {
         self.entries = entries;
         self.max_entries = self.max_entries.max(entries);

@@ -39,11 +39,17 @@ fn totals(aggregator: &mut Aggregator, records: &[Vec<u8>]) -> MapTotals {
 }
 
 fn operation(row: u8, stack: u64, map: u64, entries: u32, seed: u32) -> Vec<u8> {
-    encoded::map(row, stack, TYPE, map, entries, seed)
+    stored(encoded::map(row, stack, TYPE, map, entries, seed), 77)
+}
+
+/// The same record, of a map with its entries elsewhere.
+fn stored(mut record: Vec<u8>, storage: u32) -> Vec<u8> {
+    record[4..8].copy_from_slice(&storage.to_ne_bytes());
+    record
 }
 
 fn growth(row: u8, map: u64, seed: u32, entries: u64, slots: u64, tables: u64) -> Vec<u8> {
-    let words = [entries, u64::from(seed) << 32, 77, tables, 0, 0];
+    let words = [entries, u64::from(seed) << 32, 77 << 3, tables, 0, 0];
     encoded::growth(row, 1, TYPE, map, slots << 16, words)
 }
 
@@ -161,6 +167,14 @@ fn another_seed_at_the_same_address_is_another_map_unless_it_was_emptied() {
         assert_eq!(emptied.rows[0].counts.instances, 1);
         assert!(emptied.rows[0].counts.net_entries < 0);
     }
+    let cleared_freed_and_made_anew = totals(
+        &mut aggregator(),
+        &[
+            operation(CLEAR, 1, MAP, 40, 5),
+            stored(operation(ASSIGN, 1, MAP, 0, 6), 0),
+        ],
+    );
+    assert_eq!(cleared_freed_and_made_anew.rows[0].counts.instances, 2);
 }
 
 #[test]
