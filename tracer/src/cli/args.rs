@@ -155,7 +155,7 @@ pub(super) enum Mode {
 /// What to record of maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Maps {
-    /// How they grow, writes to nil maps, fatal errors: rare events
+    /// How they grow, writes to nil maps, fatal errors: rare, unless maps are made and filled all the time
     Growth,
     /// The same, and each write, delete and clear
     Writes,

@@ -20,6 +20,9 @@ const MANY_STEP_BYTES: u64 = 1 << 20;
 const MUCH_STEP_SHARE: f64 = 0.1;
 /// Bytes of one map's table that the collector scans: less takes it no time.
 const MIN_SCANNED_BYTES: u64 = 1 << 20;
+/// What the runtime says if two goroutines use a map at the same time: what it checks first, and what it finds when it
+/// grows (`evacuate` in `src/runtime/map.go` up to Go 1.23).
+const CONCURRENT: [&str; 3] = ["concurrent map", "bad map state", "bad evacuatedN"];
 /// Time to the memory limit that leaves none to wait.
 const SOON: Duration = Duration::from_secs(3600);
 
@@ -268,7 +271,7 @@ pub(super) fn crashes(report: &Report) -> Vec<Finding> {
 
 fn crash(crash: &Crash) -> Finding {
     let message = crash.message.as_str();
-    let (rule, advice) = if message.starts_with("concurrent map") {
+    let (rule, advice) = if CONCURRENT.iter().any(|start| message.starts_with(start)) {
         (
             Rule::ConcurrentMapWrites,
             "Guard the map with a sync.Mutex, or use a sync.Map; `go build -race` shows the other goroutine.",
