@@ -20,6 +20,8 @@ const MANY_STEP_BYTES: u64 = 1 << 20;
 const MUCH_STEP_SHARE: f64 = 0.1;
 /// Bytes of one map's table that the collector scans: less takes it no time.
 const MIN_SCANNED_BYTES: u64 = 1 << 20;
+/// What starts a panic, which a program may recover from.
+const PANIC: &str = "runtime.gopanic";
 /// What the runtime says if two goroutines use a map at the same time: what it checks first, and what it finds when it
 /// grows (`evacuate` in `src/runtime/map.go` up to Go 1.23).
 const CONCURRENT: [&str; 3] = ["concurrent map", "bad map state", "bad evacuatedN"];
@@ -266,7 +268,9 @@ fn pointer_heavy(maps: &Maps, instance: &MapInstance) -> Option<Finding> {
 
 /// Fatal errors and panics.
 pub(super) fn crashes(report: &Report) -> Vec<Finding> {
-    report.crashes.iter().map(crash).collect()
+    // A panic without a message may be any, and the program may go on.
+    let known = |crash: &&Crash| !crash.message.is_empty() || crash.function != PANIC;
+    report.crashes.iter().filter(known).map(crash).collect()
 }
 
 fn crash(crash: &Crash) -> Finding {
@@ -320,6 +324,37 @@ mod tests {
     use super::*;
 
     const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn an_unknown_panic_is_no_finding() {
+        let crash = |function: &str, message: &str| Crash {
+            function: function.to_owned(),
+            message: message.to_owned(),
+            goroutine: None,
+            frames: Vec::new(),
+            t_ns: 0,
+            count: 1,
+        };
+        let mut report = crate::output::sample::report();
+        report.crashes = vec![
+            crash(PANIC, ""),
+            crash(PANIC, "assignment to entry in nil map"),
+            crash("runtime.throw", ""),
+            crash("runtime.throw", "bad map state"),
+        ];
+        let rules: Vec<Rule> = crashes(&report)
+            .iter()
+            .map(|finding| finding.rule)
+            .collect();
+        assert_eq!(
+            rules,
+            [
+                Rule::NilMapWrite,
+                Rule::FatalError,
+                Rule::ConcurrentMapWrites
+            ]
+        );
+    }
 
     #[test]
     fn a_map_grows_without_bound_if_it_does_all_the_time() {

@@ -177,7 +177,7 @@ fn tables(totals: &Totals, symbols: &Symbols, place_of_row: &[Option<usize>]) ->
         let table = table_bytes(instance, symbols);
         *sum = sum
             .zip(table)
-            .map(|((bytes, maps), (table, _))| (bytes + table, maps + 1));
+            .map(|((bytes, maps), (table, _))| (bytes.saturating_add(table), maps + 1));
     }
     tables
 }
