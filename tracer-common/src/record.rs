@@ -124,7 +124,7 @@ pub struct MapRecord {
 /// What is kept of the address of a map's buckets or directory, of which the lowest bits are 0: enough to tell whether it
 /// is the same.
 pub const fn storage_tag(address: u64) -> u32 {
-    (address >> 3) as u32
+    (address >> 3 & 0xffff_ffff) as u32
 }
 
 /// A map that is about to grow.
