@@ -51,6 +51,11 @@ impl Build {
             .and_then(|minor| minor.parse().ok())
             .unwrap_or_else(|| panic!("no minor version in {self}"))
     }
+
+    /// Whether its maps are Swiss tables, not arrays of buckets.
+    pub fn has_swiss_maps(&self) -> bool {
+        self.minor() >= 24 && self.variant != "noswissmap"
+    }
 }
 
 /// Every build of a program, oldest version first.

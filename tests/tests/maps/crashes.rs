@@ -114,3 +114,25 @@ fn a_program_that_dies_is_run_to_its_end() {
         CONCURRENT.run(build);
     }
 }
+
+#[test]
+fn a_leak_is_found_although_its_process_is_killed() {
+    let build = &builds_of("maps")[0];
+    let scene = ["-scene", "leak", "-for", "60s"];
+    let mut program = Program::start_at(&build.path(), &scene);
+    program.wait_for("ready");
+    let agent = Agent::record(program.pid(), &[]);
+    agent.wait_attached();
+    program.go_on();
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    // As the kernel does when memory is short.
+    drop(program);
+    let capture = agent.wait().capture();
+    assert_eq!(capture["window"]["ended_by"], "target_exit", "{build}");
+    let mut rules = list(&capture, "findings").iter().map(|it| &it["rule"]);
+    assert!(
+        rules.any(|rule| rule == "map_grows_without_bound"),
+        "{build}: {}",
+        capture["findings"]
+    );
+}

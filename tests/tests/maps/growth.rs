@@ -7,11 +7,6 @@ use tracer_tests::{assert_accounted, builds_of, lost, number};
 /// Every build of the program, traced once for all tests here.
 static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| trace_all("growth"));
 
-/// Whether the maps of a build are Swiss tables.
-fn is_swiss(traced: &Traced) -> bool {
-    traced.build.minor() >= 24 && traced.build.variant != "noswissmap"
-}
-
 #[test]
 fn nothing_is_lost_and_everything_accounted() {
     for traced in TRACED.iter() {
@@ -100,7 +95,7 @@ fn what_growing_allocates_is_what_the_runtime_says() {
         let bytes = traced.sum("main.growByKey", "growth_bytes").cast_unsigned();
         let (growing, everything) = traced.truth.growing;
         let context = format!("{}: {bytes} of {growing}, {everything}", traced.build);
-        if is_swiss(traced) {
+        if traced.build.has_swiss_maps() {
             assert_eq!(bytes, growing, "{context}");
         } else {
             // Which buckets overflow, while the map grows or between, is up to its random seed. Each of the eight writes
