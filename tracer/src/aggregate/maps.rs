@@ -150,8 +150,8 @@ pub struct Look {
     pub time_ns: u64,
     /// Whether every record has been applied and none will follow, so that this is what the last operation led to.
     pub last: bool,
-    /// The first three words at its address: another map's by now, if the seed is another. `None` if there is no such
-    /// memory any more.
+    /// The first three words at its address: another map's by now, if the seed is another. `None` if they could not be
+    /// read.
     pub words: Option<[u64; 3]>,
 }
 

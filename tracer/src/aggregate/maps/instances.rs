@@ -303,11 +303,8 @@ impl Instances {
             .binary_search_by_key(&look.id, |known| known.id)
             .ok()?;
         let instance = self.known.get_mut(slot)?;
-        let Some(words) = look.words else {
-            instance.alive = Some(false);
-            return None;
-        };
-        let header = MapHeader::of_words(words);
+        // Go keeps its address space: the process has ended, and what was seen last stays.
+        let header = MapHeader::of_words(look.words?);
         if header.seed != instance.seed {
             // What may have emptied it gives it another seed; then it has no entries.
             let emptied = look.last && instance.was_emptied(&header) && header.entries == 0;

@@ -148,6 +148,18 @@ fn a_target_that_went_on_does_not_settle_the_last_operation() {
 }
 
 #[test]
+fn a_map_of_a_process_that_has_ended_is_as_it_was_seen_last() {
+    let mut aggregator = aggregator();
+    totals(&mut aggregator, &[operation(ASSIGN, 1, MAP, 10, 5)]);
+    let words = [11, 5 << 32, 77 << 3];
+    let alive = |after: MapTotals| after.instances.iter().next().unwrap().alive;
+    assert_eq!(alive(look(&mut aggregator, Some(words))), Some(true));
+    assert_eq!(alive(look(&mut aggregator, None)), Some(true));
+    let another = [11, 6 << 32, 78 << 3];
+    assert_eq!(alive(look(&mut aggregator, Some(another))), Some(false));
+}
+
+#[test]
 fn another_seed_at_the_same_address_is_another_map_unless_it_was_emptied() {
     let reused = totals(
         &mut aggregator(),
