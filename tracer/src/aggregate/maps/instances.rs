@@ -64,6 +64,19 @@ pub struct Instance {
 struct Pending {
     row: u32,
     before: u64,
+    operation: Operation,
+}
+
+impl Pending {
+    /// Whether it can have led to so many entries: if not, operations are missing in between.
+    fn leads_to(&self, after: u64) -> bool {
+        match self.operation {
+            Operation::Assign => after.checked_sub(self.before).is_some_and(|added| added <= 1),
+            Operation::Delete => self.before.checked_sub(after).is_some_and(|gone| gone <= 1),
+            Operation::Clear => after == 0,
+            Operation::Grow(_) => false,
+        }
+    }
 }
 
 /// What an operation did, once it is known.
@@ -271,6 +284,7 @@ impl Instances {
         instance.pending = Some(Pending {
             row,
             before: entries,
+            operation,
         });
         instance.emptied = match operation {
             Operation::Clear => true,
@@ -305,34 +319,28 @@ impl Instances {
         let instance = self.known.get_mut(slot)?;
         // Go keeps its address space: the process has ended, and what was seen last stays.
         let header = MapHeader::of_words(look.words?);
-        if header.seed != instance.seed {
-            // What may have emptied it gives it another seed; then it has no entries.
-            let emptied = look.last && instance.was_emptied(&header) && header.entries == 0;
-            instance.alive = Some(emptied);
-            return if emptied { instance.settle(0) } else { None };
+        let is_same = header.seed == instance.seed || instance.was_emptied(&header);
+        instance.alive = Some(is_same);
+        if !is_same {
+            return None;
         }
-        instance.alive = Some(true);
-        instance.storage = Some(header.storage);
+        instance.storage = Some(header.storage).filter(|storage| *storage != 0);
         instance.mark(look.time_ns, header.entries);
         instance.max_entries = instance.max_entries.max(header.entries);
         if !look.last {
             return None;
         }
         instance.entries = header.entries;
-        // More than one entry away: the target has gone on meanwhile.
-        let near = |pending: &Pending| pending.before.abs_diff(header.entries) <= 1;
-        if instance.emptied || instance.pending.as_ref().is_some_and(near) {
-            return instance.settle(header.entries);
-        }
-        None
+        instance.settle(header.entries)
     }
 }
 
 impl Instance {
     /// Whether a map at its address with another seed can be this one: emptied, which draws a new seed and keeps the
-    /// buckets or the directory. Those of a map that was made anew are others, or not there yet.
+    /// buckets or the directory. Those of a map that was made anew are others, or not there yet. Where only growths are
+    /// recorded nothing tells whether it was emptied.
     pub(super) fn was_emptied(&self, header: &MapHeader) -> bool {
-        self.emptied && self.storage == Some(header.storage)
+        (self.emptied || self.pending.is_none()) && self.storage == Some(header.storage)
     }
 
     fn see(&mut self, entries: u64) {
@@ -341,8 +349,11 @@ impl Instance {
     }
 
     fn settle(&mut self, after: u64) -> Option<Settled> {
-        let Pending { row, before } = self.pending.take()?;
-        Some(Settled { row, before, after })
+        let pending = self.pending.take()?;
+        let Pending { row, before, .. } = pending;
+        pending
+            .leads_to(after)
+            .then_some(Settled { row, before, after })
     }
 
     fn mark(&mut self, time_ns: u64, entries: u64) {
@@ -353,6 +364,8 @@ impl Instance {
                 odd
             });
         }
-        self.curve.push((time_ns, entries));
+        // Growths recorded before it was looked at may arrive after.
+        let at = self.curve.partition_point(|(time, _)| *time <= time_ns);
+        self.curve.insert(at, (time_ns, entries));
     }
 }

@@ -160,6 +160,53 @@ fn a_map_of_a_process_that_has_ended_is_as_it_was_seen_last() {
 }
 
 #[test]
+fn what_led_to_more_than_one_operation_can_is_not_settled() {
+    let totals = totals(
+        &mut aggregator(),
+        &[
+            operation(ASSIGN, 1, MAP, 10, 5),
+            // Records were lost in between.
+            operation(DELETE, 2, MAP, 400, 5),
+            operation(CLEAR, 3, MAP, 400, 5),
+        ],
+    );
+    let effects: Vec<(i64, u64)> = totals
+        .rows
+        .iter()
+        .map(|row| (row.counts.net_entries, row.counts.unsettled))
+        .collect();
+    assert_eq!(effects, [(0, 1), (0, 0), (0, 1)]);
+}
+
+#[test]
+fn a_map_that_was_emptied_unseen_is_there_and_has_shrunk() {
+    let mut aggregator = aggregator();
+    totals(&mut aggregator, &[growth(TABLE, MAP, 5, 14, 16, 1)]);
+    let emptied = look(&mut aggregator, Some([3, 6 << 32, 77 << 3]));
+    let map = emptied.instances.iter().next().unwrap();
+    assert_eq!((map.alive, map.entries, map.max_entries), (Some(true), 3, 14));
+    assert_eq!(map.curve.last().map(|(_, entries)| *entries), Some(3));
+    let freed = look(&mut aggregator, Some([3, 7 << 32, 78 << 3]));
+    assert_eq!(freed.instances.iter().next().unwrap().alive, Some(false));
+}
+
+#[test]
+fn a_curve_goes_forward_whatever_arrives_first() {
+    let mut aggregator = aggregator();
+    let at = |time_ns: u64, entries: u64| {
+        let mut record = growth(TABLE, MAP, 5, entries, 1024, 2);
+        let at = std::mem::offset_of!(tracer_common::record::GrowthRecord, time_ns);
+        record[at..at + 8].copy_from_slice(&time_ns.to_ne_bytes());
+        record
+    };
+    totals(&mut aggregator, &[at(3, 1000)]);
+    look(&mut aggregator, Some([3000, 5 << 32, 77 << 3]));
+    let totals = totals(&mut aggregator, &[at(6, 2000), at(12, 4000)]);
+    let curve = &totals.instances.iter().next().unwrap().curve;
+    assert_eq!(*curve, [(3, 1000), (6, 2000), (9, 3000), (12, 4000)]);
+}
+
+#[test]
 fn another_seed_at_the_same_address_is_another_map_unless_it_was_emptied() {
     let reused = totals(
         &mut aggregator(),
