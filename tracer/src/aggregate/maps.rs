@@ -178,6 +178,7 @@ impl MapTotals {
                 map: operation.map,
                 map_type: operation.map_type,
                 header,
+                slots: None,
             };
             self.operated(row, &sighting, kind);
         }
@@ -199,6 +200,7 @@ impl MapTotals {
             map: growth.map,
             map_type: growth.map_type,
             header: step.header,
+            slots: step.slots_before(),
         };
         self.grown(row, &sighting, &step, growth.time_ns);
     }

@@ -1,7 +1,7 @@
 //! Which map is which.
 //!
 //! A map is known by its address, its type and its hash seed together. The same seed elsewhere is the map after its
-//! stack moved. Another seed at the same address is another map, unless what was seen last may have emptied the known one:
+//! stack moved, or a copy of it (`maps.Clone`), which has its entries elsewhere. Another seed at the same address is another map, unless what was seen last may have emptied the known one:
 //! the runtime draws a new seed then. Bounded: maps that nothing was seen of for longest are forgotten first, but for
 //! the largest.
 
@@ -11,6 +11,7 @@ use crate::decode::MapHeader;
 use crate::plan::Operation;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use tracer_common::record::storage_tag;
 
 /// Most maps that are kept apart at the same time.
 pub(super) const MAX_INSTANCES: usize = 1 << 16;
@@ -101,6 +102,8 @@ pub(super) struct Sighting {
     pub(super) map: u64,
     pub(super) map_type: u64,
     pub(super) header: MapHeader,
+    /// Room for entries, if that is known.
+    pub(super) slots: Option<u64>,
 }
 
 /// Where an instance is kept.
@@ -203,8 +206,7 @@ impl Instances {
             .by_seed
             .get(&(sighting.map_type, sighting.header.seed))?;
         let instance = self.known.get_mut(slot)?;
-        // Seeds of 32 bits are alike by chance; then the number of entries hardly is.
-        if instance.entries.abs_diff(sighting.header.entries) > 1 {
+        if !instance.may_have_moved(sighting) {
             return None;
         }
         if self.by_address.get(&instance.map) == Some(&slot) {
@@ -341,6 +343,19 @@ impl Instance {
     /// recorded nothing tells whether it was emptied.
     pub(super) fn was_emptied(&self, header: &MapHeader) -> bool {
         (self.emptied || self.pending.is_none()) && self.storage == Some(header.storage)
+    }
+
+    /// Whether the map of a sighting elsewhere, with the same seed, can be this one: its entries stay where they are, or
+    /// lie on the same stack and move as far.
+    fn may_have_moved(&self, sighting: &Sighting) -> bool {
+        let header = &sighting.header;
+        let Some(storage) = self.storage else {
+            // Seeds of 32 bits are alike by chance; then the number of entries, or the room for them, hardly is.
+            let same_room = self.slots.is_some() && self.slots == sighting.slots;
+            return same_room || self.entries.abs_diff(header.entries) <= 1;
+        };
+        let distance = storage_tag(sighting.map).wrapping_sub(storage_tag(self.map));
+        header.storage == storage || header.storage == storage.wrapping_add(distance)
     }
 
     fn see(&mut self, entries: u64) {

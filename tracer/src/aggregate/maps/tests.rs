@@ -247,15 +247,39 @@ fn a_map_on_a_stack_that_moved_stays_the_same() {
         ],
     );
     assert_eq!(moved.rows[0].counts.instances, 1);
-    // The same seed by chance: the number of entries gives it away.
-    let chance = totals(
+    let with_its_entries = totals(
         &mut aggregator(),
         &[
             operation(ASSIGN, 1, MAP, 3, 5),
-            operation(ASSIGN, 1, ELSEWHERE, 77, 5),
+            stored(operation(ASSIGN, 1, ELSEWHERE, 4, 5), 77 + (0x1000 >> 3)),
         ],
     );
-    assert_eq!(chance.rows[0].counts.instances, 2);
+    assert_eq!(with_its_entries.rows[0].counts.instances, 1);
+    let between_growths = totals(
+        &mut aggregator(),
+        &[
+            growth(TO_TABLE, MAP, 5, 8, 0, 0),
+            growth(TABLE, ELSEWHERE, 5, 14, 16, 1),
+            growth(TABLE, MAP, 5, 28, 32, 1),
+        ],
+    );
+    assert_eq!(between_growths.rows[0].counts.instances, 1);
+}
+
+#[test]
+fn a_copy_with_the_same_seed_is_another_map() {
+    let copied = totals(
+        &mut aggregator(),
+        &[
+            operation(ASSIGN, 1, MAP, 2, 5),
+            operation(ASSIGN, 1, MAP, 3, 5),
+            stored(operation(ASSIGN, 2, ELSEWHERE, 4, 5), 99),
+            operation(ASSIGN, 1, MAP, 4, 5),
+            stored(operation(ASSIGN, 2, ELSEWHERE, 5, 5), 99),
+        ],
+    );
+    let counts = |row: usize| (copied.rows[row].counts.instances, copied.rows[row].counts.net_entries);
+    assert_eq!((counts(0), counts(1)), ((1, 2), (1, 1)));
 }
 
 #[test]
