@@ -16,6 +16,7 @@ const OF_INTS: u64 = 100;
 const OF_STRINGS: u64 = 200;
 const GROUP_OF_INTS: u64 = 101;
 const GROUP_OF_STRINGS: u64 = 201;
+const GROUP_OF_MAPS: u64 = 301;
 /// Program counters: an allocation, the growing function as probed and as a caller, and who calls it.
 const ALLOC: u64 = 1;
 const PROBED: u64 = 2;
@@ -61,6 +62,10 @@ fn symbols() -> Symbols {
         (
             GROUP_OF_STRINGS,
             go_type("map.group[int]string", Kind::Struct),
+        ),
+        (
+            GROUP_OF_MAPS,
+            go_type("map.group[string]map[int]string", Kind::Struct),
         ),
     ];
     Symbols::of(frames, types)
@@ -161,6 +166,23 @@ fn two_types_at_one_place_are_told_apart_by_their_groups() {
         bytes,
         [("map[int]string", Some(544)), ("map[int]int", Some(272))]
     );
+}
+
+#[test]
+fn what_one_stack_allocates_for_maps_of_several_types_is_told_apart() {
+    // Code for all types of a shape, and types whose names end alike.
+    let records = [
+        growth(1, OF_INTS, MAP, FILL).to_vec(),
+        growth(1, OF_STRINGS, MAP + 64, FILL).to_vec(),
+        allocation(2, GROUP_OF_INTS, FILL).to_vec(),
+        allocation(2, GROUP_OF_STRINGS, FILL).to_vec(),
+        allocation(2, GROUP_OF_STRINGS, FILL).to_vec(),
+        allocation(2, GROUP_OF_MAPS, FILL).to_vec(),
+    ];
+    let maps = built(&records.concat(), MapProbes::Growth);
+    let bytes = |site: &MapSite| site.growth.map(|figures| figures.requested_bytes);
+    let bytes: Vec<Option<u64>> = maps.sites.iter().map(bytes).collect();
+    assert_eq!(bytes, [Some(544), Some(272)]);
 }
 
 #[test]
