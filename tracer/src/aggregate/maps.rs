@@ -227,7 +227,7 @@ impl MapTotals {
         }
     }
 
-    /// The maps whose length is worth a look from outside, largest first.
+    /// The maps whose length is worth a look from outside: the largest.
     pub(super) fn watched(&self, limit: usize) -> Vec<Watched> {
         self.instances.largest(limit)
     }

@@ -136,11 +136,11 @@ impl Instances {
         self.seen.saturating_sub(self.known.len() as u64)
     }
 
-    /// The maps with most entries.
+    /// The maps with most entries, those that are gone after all others.
     pub(super) fn largest(&self, limit: usize) -> Vec<Watched> {
         let mut largest: Vec<&Instance> = self.known.iter().collect();
         if limit < largest.len() {
-            largest.select_nth_unstable_by_key(limit, |known| Reverse(known.max_entries));
+            largest.select_nth_unstable_by_key(limit, |known| known.rank());
             largest.truncate(limit);
         }
         let watched = largest.into_iter().map(|instance| Watched {
@@ -338,6 +338,11 @@ impl Instances {
 }
 
 impl Instance {
+    /// Its place among others, the largest first: many that are gone do not hide one that grows.
+    pub fn rank(&self) -> (bool, Reverse<u64>) {
+        (self.alive == Some(false), Reverse(self.max_entries))
+    }
+
     /// Whether a map at its address with another seed can be this one: emptied, which draws a new seed and keeps the
     /// buckets or the directory. Those of a map that was made anew are others, or not there yet. Where only growths are
     /// recorded nothing tells whether it was emptied.

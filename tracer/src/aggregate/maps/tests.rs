@@ -336,6 +336,19 @@ fn maps_that_nothing_was_seen_of_are_forgotten_but_for_the_largest() {
 }
 
 #[test]
+fn maps_that_are_gone_are_watched_last() {
+    let mut aggregator = aggregator();
+    // A large one, and a small one at its address.
+    let records = [
+        operation(ASSIGN, 1, MAP, 5000, 5),
+        operation(ASSIGN, 1, MAP, 3, 6),
+    ];
+    totals(&mut aggregator, &records);
+    let watched: Vec<u64> = aggregator.watched(1).iter().map(|map| map.id.0).collect();
+    assert_eq!(watched, [1]);
+}
+
+#[test]
 fn crashes_alike_are_one() {
     let crash = encoded::crash(0, 1, "concurrent map writes");
     let totals = totals(
