@@ -4,12 +4,13 @@ use super::{Finding, Rule, Severity};
 use crate::report::{Crash, Frame, MapInstance, MapSite, Maps, Report};
 use crate::units;
 use std::collections::HashSet;
+use std::iter;
 use std::time::Duration;
 
 /// Least time and entries in which a map can be seen to grow without bound.
 const MIN_GROWTH_NS: u64 = 1_000_000_000;
 const MIN_GROWTH_ENTRIES: u64 = 100;
-/// Parts of the time in each of which it has grown.
+/// Parts of the capture in each of which it has grown.
 const PARTS: u64 = 3;
 /// Least growths of one map that are worth a word, and bytes that all of a site's took: of everything, or at all.
 const MIN_STEPS: u64 = 3;
@@ -83,7 +84,7 @@ fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> 
     if instance.alive == Some(false) {
         return None;
     }
-    let growth = steady_growth(&instance.curve)?;
+    let growth = steady_growth(&instance.curve, report.window.duration_ns)?;
     let frames = site_of(maps, instance).map(|site| site.frames.as_slice());
     let seconds = growth.duration_ns as f64 / 1e9;
     let per_s = (growth.to - growth.from) as f64 / seconds;
@@ -131,8 +132,9 @@ struct Steady {
     duration_ns: u64,
 }
 
-/// How a map grew, if it did in each part of the time and never shrank.
-fn steady_growth(curve: &[(u64, u64)]) -> Option<Steady> {
+/// How a map grew, if it did in each part of a capture of `capture_ns` and never shrank: one that is only being filled
+/// was not there at the start, or is full before the end.
+fn steady_growth(curve: &[(u64, u64)], capture_ns: u64) -> Option<Steady> {
     let (&(start, from), &(end, to)) = (curve.first()?, curve.last()?);
     let duration_ns = end.checked_sub(start)?;
     let shrank = curve.array_windows().any(|[(_, a), (_, b)]| b < a);
@@ -146,9 +148,9 @@ fn steady_growth(curve: &[(u64, u64)]) -> Option<Steady> {
             .find(|(t, _)| *t <= time)
             .map(|(_, entries)| *entries)
     };
-    let borders = (0..=PARTS).map(|part| at(start + duration_ns / PARTS * part));
-    let mut borders = borders.collect::<Option<Vec<u64>>>()?;
-    *borders.last_mut()? = to;
+    let inner = (1..PARTS).map(|part| at(capture_ns / PARTS * part));
+    let borders = iter::once(Some(from)).chain(inner).chain([Some(to)]);
+    let borders = borders.collect::<Option<Vec<u64>>>()?;
     let grew = borders.array_windows().all(|[a, b]| a < b);
     grew.then_some(Steady {
         from,
@@ -360,7 +362,7 @@ mod tests {
     fn a_map_grows_without_bound_if_it_does_all_the_time() {
         let growing: Vec<(u64, u64)> = (0..=10).map(|s| (s * S, 1000 * s)).collect();
         assert_eq!(
-            steady_growth(&growing),
+            steady_growth(&growing, 10 * S),
             Some(Steady {
                 from: 0,
                 to: 10_000,
@@ -368,12 +370,14 @@ mod tests {
             })
         );
         let filled: Vec<(u64, u64)> = (0..=10).map(|s| (s * S, 1000 * s.min(4))).collect();
-        assert_eq!(steady_growth(&filled), None);
+        assert_eq!(steady_growth(&filled, 10 * S), None);
+        assert_eq!(steady_growth(&filled[..5], 10 * S), None);
+        assert_eq!(steady_growth(&growing[6..], 10 * S), None);
         let bounded: Vec<(u64, u64)> = (0..=10)
             .map(|s| (s * S, 5000 + 100 * s - 900 * (s % 2)))
             .collect();
-        assert_eq!(steady_growth(&bounded), None);
-        assert_eq!(steady_growth(&[(0, 0), (S, 10)]), None);
-        assert_eq!(steady_growth(&[]), None);
+        assert_eq!(steady_growth(&bounded, 10 * S), None);
+        assert_eq!(steady_growth(&[(0, 0), (S, 10)], S), None);
+        assert_eq!(steady_growth(&[], S), None);
     }
 }
