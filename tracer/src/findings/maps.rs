@@ -173,7 +173,8 @@ fn time_to_limit(report: &Report) -> Option<(u64, Duration)> {
 
 fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
     let growth = site.growth?;
-    let steps = site.growths.checked_div(site.first_growths)?;
+    let growths = site.growths.saturating_sub(site.same_size_growths);
+    let steps = growths.checked_div(site.first_growths)?;
     let bytes = growth.alloc_bytes.unwrap_or(growth.requested_bytes);
     let all = report
         .totals
@@ -181,13 +182,14 @@ fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
         .unwrap_or(report.totals.requested_bytes);
     let share = bytes as f64 / all as f64;
     let worth = bytes >= MANY_STEP_BYTES || (bytes >= MIN_STEP_BYTES && share >= MIN_STEP_SHARE);
-    if steps < MIN_STEPS || !worth {
+    // Room from the start does not spare it growths to the same size.
+    if steps < MIN_STEPS || !worth || site.same_size_growths > growths {
         return None;
     }
     let mut evidence = format!(
         "{} grew {}, up to {} entries; growing allocated {}, {} of all bytes",
         units::plural(site.first_growths, "map"),
-        units::plural(site.growths, "time"),
+        units::plural(growths, "time"),
         units::exact(site.max_entries),
         units::bytes(bytes),
         units::percent(units::share(bytes, all)),
@@ -203,16 +205,22 @@ fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
             Severity::Info
         },
         title: format!(
-            "{}: {} reaches its size in {} steps",
+            "{}: {} reaches its size step by step",
             place(&site.frames),
-            site.type_name,
-            units::exact(steps)
+            site.type_name
         ),
         evidence,
-        advice: format!(
-            "Give it room for its entries when it is made: make({}, {}).",
-            site.type_name, site.max_entries
-        ),
+        advice: match site.instances.max(site.first_growths) {
+            1 => format!(
+                "Give it room for its entries when it is made: make({}, {}).",
+                site.type_name, site.max_entries
+            ),
+            // The largest says nothing of the others.
+            _ => format!(
+                "Give each room for its own entries when it is made: make({}, n).",
+                site.type_name
+            ),
+        },
         site: None,
         map: Some(site.id),
     })
@@ -326,6 +334,29 @@ mod tests {
     use super::*;
 
     const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn steps_are_growths_that_room_from_the_start_would_spare() {
+        let report = crate::output::sample::with_maps();
+        let index = report.maps.as_ref().unwrap().sites[1].clone();
+        let found = |first_growths, growths, same_size_growths| {
+            let site = MapSite {
+                first_growths,
+                instances: first_growths,
+                growths,
+                same_size_growths,
+                ..index.clone()
+            };
+            grown_step_by_step(&report, &site)
+        };
+        let advice = |found: Option<Finding>| found.map(|found| found.advice).unwrap_or_default();
+        assert!(advice(found(1, 7, 0)).ends_with("make(map[*main.User]int, 1000)."));
+        assert!(advice(found(1000, 7000, 0)).ends_with("make(map[*main.User]int, n)."));
+        assert_eq!(found(1, 500, 495), None, "a cache whose entries come and go");
+        assert_eq!(found(1, 3, 1), None);
+        let titles = [found(1, 7, 0), found(1, 8, 0)].map(|found| found.unwrap().title);
+        assert_eq!(titles[0], titles[1], "the same finding when it has gone on");
+    }
 
     #[test]
     fn an_unknown_panic_is_no_finding() {
