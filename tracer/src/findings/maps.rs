@@ -21,8 +21,9 @@ const MANY_STEP_BYTES: u64 = 1 << 20;
 const MUCH_STEP_SHARE: f64 = 0.1;
 /// Bytes of one map's table that the collector scans: less takes it no time.
 const MIN_SCANNED_BYTES: u64 = 1 << 20;
-/// What starts a panic, which a program may recover from.
+/// What starts a panic, which a program may recover from, and what the runtime says if it wrote to a nil map.
 const PANIC: &str = "runtime.gopanic";
+const NIL_MAP: &str = "assignment to entry in nil map";
 /// What the runtime says if two goroutines use a map at the same time: what it checks first, and what it finds when it
 /// grows (`evacuate` in `src/runtime/map.go` up to Go 1.23).
 const CONCURRENT: [&str; 3] = ["concurrent map", "bad map state", "bad evacuatedN"];
@@ -278,8 +279,8 @@ fn pointer_heavy(maps: &Maps, instance: &MapInstance) -> Option<Finding> {
 
 /// Fatal errors and panics.
 pub(super) fn crashes(report: &Report) -> Vec<Finding> {
-    // A panic without a message may be any, and the program may go on.
-    let known = |crash: &&Crash| !crash.message.is_empty() || crash.function != PANIC;
+    // Another panic, or one without a message, may be any, and the program may go on.
+    let known = |crash: &&Crash| crash.message == NIL_MAP || crash.function != PANIC;
     report.crashes.iter().filter(known).map(crash).collect()
 }
 
@@ -290,7 +291,7 @@ fn crash(crash: &Crash) -> Finding {
             Rule::ConcurrentMapWrites,
             "Guard the map with a sync.Mutex, or use a sync.Map; `go build -race` shows the other goroutine.",
         )
-    } else if message.starts_with("assignment to entry in nil map") {
+    } else if message == NIL_MAP {
         (
             Rule::NilMapWrite,
             "Make the map before it is written to; a nil map can only be read.",
@@ -371,6 +372,7 @@ mod tests {
         let mut report = crate::output::sample::report();
         report.crashes = vec![
             crash(PANIC, ""),
+            crash(PANIC, "assignment by the program's own"),
             crash(PANIC, "assignment to entry in nil map"),
             crash("runtime.throw", ""),
             crash("runtime.throw", "bad map state"),

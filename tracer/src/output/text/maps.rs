@@ -97,7 +97,7 @@ fn facts(site: &MapSite) -> Vec<String> {
             (operations.writes, "write"),
             (operations.deletes, "delete"),
             (operations.clears, "clear"),
-            (operations.nil_writes, "write to nil"),
+            (operations.nil_writes, "nil write"),
         ];
         let done = done.into_iter().filter(|(times, _)| *times > 0);
         facts.extend(done.map(|(times, what)| units::plural(times, what)));
