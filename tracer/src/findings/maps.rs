@@ -353,7 +353,11 @@ mod tests {
         let advice = |found: Option<Finding>| found.map(|found| found.advice).unwrap_or_default();
         assert!(advice(found(1, 7, 0)).ends_with("make(map[*main.User]int, 1000)."));
         assert!(advice(found(1000, 7000, 0)).ends_with("make(map[*main.User]int, n)."));
-        assert_eq!(found(1, 500, 495), None, "a cache whose entries come and go");
+        assert_eq!(
+            found(1, 500, 495),
+            None,
+            "a cache whose entries come and go"
+        );
         assert_eq!(found(1, 3, 1), None);
         let titles = [found(1, 7, 0), found(1, 8, 0)].map(|found| found.unwrap().title);
         assert_eq!(titles[0], titles[1], "the same finding when it has gone on");

@@ -71,7 +71,9 @@ impl GrowthStep {
     /// Slots of the map afterwards; `known` are those it had before, if that is known.
     pub(super) fn slots_after(&self, known: Option<u64>) -> Option<u64> {
         let added = if self.same_size { 0 } else { self.slots };
-        self.slots_before().or(known).map(|slots| slots.saturating_add(added))
+        self.slots_before()
+            .or(known)
+            .map(|slots| slots.saturating_add(added))
     }
 
     /// Slots of the map before, if what grows is the whole map.

@@ -72,7 +72,9 @@ impl Pending {
     /// Whether it can have led to so many entries: if not, operations are missing in between.
     fn leads_to(&self, after: u64) -> bool {
         match self.operation {
-            Operation::Assign => after.checked_sub(self.before).is_some_and(|added| added <= 1),
+            Operation::Assign => after
+                .checked_sub(self.before)
+                .is_some_and(|added| added <= 1),
             Operation::Delete => self.before.checked_sub(after).is_some_and(|gone| gone <= 1),
             Operation::Clear => after == 0,
             Operation::Grow(_) => false,

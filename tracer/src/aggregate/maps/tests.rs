@@ -184,7 +184,10 @@ fn a_map_that_was_emptied_unseen_is_there_and_has_shrunk() {
     totals(&mut aggregator, &[growth(TABLE, MAP, 5, 14, 16, 1)]);
     let emptied = look(&mut aggregator, Some([3, 6 << 32, 77 << 3]));
     let map = emptied.instances.iter().next().unwrap();
-    assert_eq!((map.alive, map.entries, map.max_entries), (Some(true), 3, 14));
+    assert_eq!(
+        (map.alive, map.entries, map.max_entries),
+        (Some(true), 3, 14)
+    );
     assert_eq!(map.curve.last().map(|(_, entries)| *entries), Some(3));
     let freed = look(&mut aggregator, Some([3, 7 << 32, 78 << 3]));
     assert_eq!(freed.instances.iter().next().unwrap().alive, Some(false));
@@ -278,7 +281,12 @@ fn a_copy_with_the_same_seed_is_another_map() {
             stored(operation(ASSIGN, 2, ELSEWHERE, 5, 5), 99),
         ],
     );
-    let counts = |row: usize| (copied.rows[row].counts.instances, copied.rows[row].counts.net_entries);
+    let counts = |row: usize| {
+        (
+            copied.rows[row].counts.instances,
+            copied.rows[row].counts.net_entries,
+        )
+    };
     assert_eq!((counts(0), counts(1)), ((1, 2), (1, 1)));
 }
 

@@ -62,7 +62,9 @@ pub(super) fn by_entries<'a>(
     stack.types.iter().filter_map(|row| {
         let name = &symbols.go_type(row.type_pointer)?.name;
         let prefixes = ["map.group", "map.bucket"];
-        let entries = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+        let entries = prefixes
+            .iter()
+            .find_map(|prefix| name.strip_prefix(prefix))?;
         let part = StackTotals {
             sums: row.sums,
             // Of all types together: no less than that of one.
