@@ -1,6 +1,6 @@
 //! Joins the sums about maps with the names of stacks and types.
 
-use super::growth_bytes::{GrowthStacks, by_entries, entries_of};
+use super::growth_bytes::{GrowthStacks, by_entries, callers, entries_of};
 use super::{MapInstance, MapOperations, MapPart, MapSite, Maps};
 use crate::aggregate::{Instance, MapCounts, MapRowTotals, StackTotals, Totals};
 use crate::plan::{MapPlan, MapProbes};
@@ -125,7 +125,7 @@ fn assign_growth<'a>(
     for (row, number) in totals.maps.rows.iter().zip(place_of_row) {
         let definition = totals.frames.get(&row.stack);
         if let (Some(number), Some(definition), true) = (number, definition, row.counts.growths > 0)
-            && let Some((_, callers)) = definition.pcs.split_first()
+            && let Some(callers) = callers(&definition.pcs, 0, symbols)
         {
             let only = by_callers.entry(callers).or_insert(Some(*number));
             *only = only.filter(|only| only == number);

@@ -33,10 +33,8 @@ impl<'a> GrowthStacks<'a> {
             let Some(definition) = totals.frames.get(id) else {
                 continue;
             };
-            let mut frames = symbols.stack(&definition.pcs);
-            if let Some(growing) = frames.position(&mut grows)
-                && let Some(callers) = definition.pcs.get(growing + 1..)
-            {
+            let growing = symbols.stack(&definition.pcs).position(&mut grows);
+            if let Some(callers) = growing.and_then(|at| callers(&definition.pcs, at, symbols)) {
                 stacks.push((stack, callers));
             }
         }
@@ -46,6 +44,17 @@ impl<'a> GrowthStacks<'a> {
     /// What each stack allocated, and the callers of the growing function, innermost first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'a StackTotals, &'a [u64])> {
         self.stacks.iter().copied()
+    }
+}
+
+/// The callers of the function at position `growing` of a stack, up to the place in the code: farther out, the stack of
+/// an allocation lacks more frames than that of the growth, if both were cut.
+pub(super) fn callers<'a>(pcs: &'a [u64], growing: usize, symbols: &Symbols) -> Option<&'a [u64]> {
+    let callers = pcs.get(growing + 1..)?;
+    let mut frames = symbols.stack(pcs).skip(growing + 1);
+    match frames.position(|logical| !logical.iter().all(Frame::is_runtime)) {
+        Some(place) => callers.get(..=place),
+        None => Some(callers),
     }
 }
 

@@ -145,6 +145,20 @@ fn allocations_of_a_growth_belong_to_the_place_with_the_same_callers() {
 }
 
 #[test]
+fn allocations_of_a_growth_are_found_where_stacks_are_cut() {
+    // Four frames are kept.
+    let records = [
+        encoded::stack(1, &[PROBED, ASSIGN_PC, FILL, OTHER]),
+        encoded::growth(TO_TABLE, 1, OF_INTS, MAP, 0, [8, 5 << 32, 0, 0, 0, 0]),
+        encoded::stack(2, &[ALLOC, GROW, ASSIGN_PC, FILL]),
+        encoded::alloc(0, 2, 272, GROUP_OF_INTS),
+    ];
+    let maps = built(&records, MapProbes::Growth);
+    let growth = maps.sites[0].growth.map(|figures| figures.requested_bytes);
+    assert_eq!(growth, Some(272));
+}
+
+#[test]
 fn two_types_at_one_place_are_told_apart_by_their_groups() {
     let records = [
         growth(1, OF_INTS, MAP, FILL),
