@@ -121,7 +121,7 @@ fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> 
         advice: "Delete what is no longer needed or bound the map: it keeps every entry, and what that points to, alive."
             .to_owned(),
         site: None,
-        map: Some(instance.site),
+        map: site_of(maps, instance).map(|site| site.id),
     })
 }
 
@@ -229,10 +229,14 @@ fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
 
 fn pointer_keys(site: &MapSite) -> Option<Finding> {
     let key = site.key.as_ref().filter(|key| key.is_pointer)?;
-    let done = match site.operations {
-        Some(operations) => units::plural(operations.writes, "write"),
-        None => units::plural(site.growths, "growth"),
+    let (times, what) = match site.operations {
+        Some(operations) => (operations.writes, "write"),
+        None => (site.growths, "growth"),
     };
+    if times == 0 {
+        // Those who write decide what the keys are.
+        return None;
+    }
     Some(Finding {
         rule: Rule::MapPointerKeys,
         severity: Severity::Info,
@@ -242,7 +246,8 @@ fn pointer_keys(site: &MapSite) -> Option<Finding> {
             site.type_name
         ),
         evidence: format!(
-            "{done}, up to {} entries; a {} finds its entry only if it is the same object",
+            "{}, up to {} entries; a {} finds its entry only if it is the same object",
+            units::plural(times, what),
             units::exact(site.max_entries),
             key.name
         ),
@@ -273,7 +278,7 @@ fn pointer_heavy(maps: &Maps, instance: &MapInstance) -> Option<Finding> {
         advice: "If collections take much CPU time: keys and elements without pointers (numbers, arrays, indices into a slice) are not scanned."
             .to_owned(),
         site: None,
-        map: Some(instance.site),
+        map: site_of(maps, instance).map(|site| site.id),
     })
 }
 
@@ -335,6 +340,26 @@ mod tests {
     use super::*;
 
     const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_map_at_no_place_has_no_site_and_who_deletes_does_not_choose_the_keys() {
+        let mut report = crate::output::sample::with_maps();
+        let maps = report.maps.as_mut().unwrap();
+        maps.instances[0].site = 0;
+        maps.sites[1].operations = Some(crate::report::MapOperations {
+            deletes: 5,
+            ..Default::default()
+        });
+        let findings = find(&report);
+        let map_of = |rule| {
+            findings
+                .iter()
+                .find(|found| found.rule == rule)
+                .map(|found| found.map)
+        };
+        assert_eq!(map_of(Rule::MapGrowsWithoutBound), Some(None));
+        assert_eq!(map_of(Rule::MapPointerKeys), None);
+    }
 
     #[test]
     fn steps_are_growths_that_room_from_the_start_would_spare() {
