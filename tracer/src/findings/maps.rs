@@ -89,8 +89,12 @@ fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> 
     let frames = site_of(maps, instance).map(|site| site.frames.as_slice());
     let seconds = growth.duration_ns as f64 / 1e9;
     let per_s = (growth.to - growth.from) as f64 / seconds;
+    let fewer = match instance.deletes {
+        Some(deletes @ 1..) => format!("in spite of {}", units::plural(deletes, "delete")),
+        _ => "never fewer".to_owned(),
+    };
     let mut evidence = format!(
-        "from {} to {} entries in {seconds:.1} s, {}, never fewer",
+        "from {} to {} entries in {seconds:.1} s, {}, {fewer}",
         units::exact(growth.from),
         units::exact(growth.to),
         units::rate(Some(per_s)),
@@ -346,6 +350,7 @@ mod tests {
         let mut report = crate::output::sample::with_maps();
         let maps = report.maps.as_mut().unwrap();
         maps.instances[0].site = 0;
+        maps.instances[0].deletes = Some(2);
         maps.sites[1].operations = Some(crate::report::MapOperations {
             deletes: 5,
             ..Default::default()
@@ -359,6 +364,8 @@ mod tests {
         };
         assert_eq!(map_of(Rule::MapGrowsWithoutBound), Some(None));
         assert_eq!(map_of(Rule::MapPointerKeys), None);
+        let evidence = |found: &Finding| found.evidence.contains("in spite of 2 deletes");
+        assert!(findings.iter().any(evidence), "{findings:?}");
     }
 
     #[test]
