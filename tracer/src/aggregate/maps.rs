@@ -150,8 +150,8 @@ pub struct Look {
     pub time_ns: u64,
     /// Whether every record has been applied and none will follow, so that this is what the last operation led to.
     pub last: bool,
-    /// The first three words at its address: another map's by now, if the seed is another. `None` if there is no such
-    /// memory any more.
+    /// The first three words at its address: another map's by now, if the seed is another. `None` if they could not be
+    /// read.
     pub words: Option<[u64; 3]>,
 }
 
@@ -178,6 +178,7 @@ impl MapTotals {
                 map: operation.map,
                 map_type: operation.map_type,
                 header,
+                slots: None,
             };
             self.operated(row, &sighting, kind);
         }
@@ -199,6 +200,7 @@ impl MapTotals {
             map: growth.map,
             map_type: growth.map_type,
             header: step.header,
+            slots: step.slots_before(),
         };
         self.grown(row, &sighting, &step, growth.time_ns);
     }
@@ -225,7 +227,7 @@ impl MapTotals {
         }
     }
 
-    /// The maps whose length is worth a look from outside, largest first.
+    /// The maps whose length is worth a look from outside: the largest.
     pub(super) fn watched(&self, limit: usize) -> Vec<Watched> {
         self.instances.largest(limit)
     }

@@ -4,12 +4,13 @@ use super::{Finding, Rule, Severity};
 use crate::report::{Crash, Frame, MapInstance, MapSite, Maps, Report};
 use crate::units;
 use std::collections::HashSet;
+use std::iter;
 use std::time::Duration;
 
 /// Least time and entries in which a map can be seen to grow without bound.
 const MIN_GROWTH_NS: u64 = 1_000_000_000;
 const MIN_GROWTH_ENTRIES: u64 = 100;
-/// Parts of the time in each of which it has grown.
+/// Parts of the capture in each of which it has grown.
 const PARTS: u64 = 3;
 /// Least growths of one map that are worth a word, and bytes that all of a site's took: of everything, or at all.
 const MIN_STEPS: u64 = 3;
@@ -20,8 +21,9 @@ const MANY_STEP_BYTES: u64 = 1 << 20;
 const MUCH_STEP_SHARE: f64 = 0.1;
 /// Bytes of one map's table that the collector scans: less takes it no time.
 const MIN_SCANNED_BYTES: u64 = 1 << 20;
-/// What starts a panic, which a program may recover from.
+/// What starts a panic, which a program may recover from, and what the runtime says if it wrote to a nil map.
 const PANIC: &str = "runtime.gopanic";
+const NIL_MAP: &str = "assignment to entry in nil map";
 /// What the runtime says if two goroutines use a map at the same time: what it checks first, and what it finds when it
 /// grows (`evacuate` in `src/runtime/map.go` up to Go 1.23).
 const CONCURRENT: [&str; 3] = ["concurrent map", "bad map state", "bad evacuatedN"];
@@ -83,12 +85,16 @@ fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> 
     if instance.alive == Some(false) {
         return None;
     }
-    let growth = steady_growth(&instance.curve)?;
+    let growth = steady_growth(&instance.curve, report.window.duration_ns)?;
     let frames = site_of(maps, instance).map(|site| site.frames.as_slice());
     let seconds = growth.duration_ns as f64 / 1e9;
     let per_s = (growth.to - growth.from) as f64 / seconds;
+    let fewer = match instance.deletes {
+        Some(deletes @ 1..) => format!("in spite of {}", units::plural(deletes, "delete")),
+        _ => "never fewer".to_owned(),
+    };
     let mut evidence = format!(
-        "from {} to {} entries in {seconds:.1} s, {}, never fewer",
+        "from {} to {} entries in {seconds:.1} s, {}, {fewer}",
         units::exact(growth.from),
         units::exact(growth.to),
         units::rate(Some(per_s)),
@@ -119,7 +125,7 @@ fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> 
         advice: "Delete what is no longer needed or bound the map: it keeps every entry, and what that points to, alive."
             .to_owned(),
         site: None,
-        map: Some(instance.site),
+        map: site_of(maps, instance).map(|site| site.id),
     })
 }
 
@@ -131,8 +137,9 @@ struct Steady {
     duration_ns: u64,
 }
 
-/// How a map grew, if it did in each part of the time and never shrank.
-fn steady_growth(curve: &[(u64, u64)]) -> Option<Steady> {
+/// How a map grew, if it did in each part of a capture of `capture_ns` and never shrank: one that is only being filled
+/// was not there at the start, or is full before the end.
+fn steady_growth(curve: &[(u64, u64)], capture_ns: u64) -> Option<Steady> {
     let (&(start, from), &(end, to)) = (curve.first()?, curve.last()?);
     let duration_ns = end.checked_sub(start)?;
     let shrank = curve.array_windows().any(|[(_, a), (_, b)]| b < a);
@@ -146,9 +153,9 @@ fn steady_growth(curve: &[(u64, u64)]) -> Option<Steady> {
             .find(|(t, _)| *t <= time)
             .map(|(_, entries)| *entries)
     };
-    let borders = (0..=PARTS).map(|part| at(start + duration_ns / PARTS * part));
-    let mut borders = borders.collect::<Option<Vec<u64>>>()?;
-    *borders.last_mut()? = to;
+    let inner = (1..PARTS).map(|part| at(capture_ns / PARTS * part));
+    let borders = iter::once(Some(from)).chain(inner).chain([Some(to)]);
+    let borders = borders.collect::<Option<Vec<u64>>>()?;
     let grew = borders.array_windows().all(|[a, b]| a < b);
     grew.then_some(Steady {
         from,
@@ -171,7 +178,8 @@ fn time_to_limit(report: &Report) -> Option<(u64, Duration)> {
 
 fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
     let growth = site.growth?;
-    let steps = site.growths.checked_div(site.first_growths)?;
+    let growths = site.growths.saturating_sub(site.same_size_growths);
+    let steps = growths.checked_div(site.first_growths)?;
     let bytes = growth.alloc_bytes.unwrap_or(growth.requested_bytes);
     let all = report
         .totals
@@ -179,13 +187,14 @@ fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
         .unwrap_or(report.totals.requested_bytes);
     let share = bytes as f64 / all as f64;
     let worth = bytes >= MANY_STEP_BYTES || (bytes >= MIN_STEP_BYTES && share >= MIN_STEP_SHARE);
-    if steps < MIN_STEPS || !worth {
+    // Room from the start does not spare it growths to the same size.
+    if steps < MIN_STEPS || !worth || site.same_size_growths > growths {
         return None;
     }
     let mut evidence = format!(
         "{} grew {}, up to {} entries; growing allocated {}, {} of all bytes",
         units::plural(site.first_growths, "map"),
-        units::plural(site.growths, "time"),
+        units::plural(growths, "time"),
         units::exact(site.max_entries),
         units::bytes(bytes),
         units::percent(units::share(bytes, all)),
@@ -201,16 +210,22 @@ fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
             Severity::Info
         },
         title: format!(
-            "{}: {} reaches its size in {} steps",
+            "{}: {} reaches its size step by step",
             place(&site.frames),
-            site.type_name,
-            units::exact(steps)
+            site.type_name
         ),
         evidence,
-        advice: format!(
-            "Give it room for its entries when it is made: make({}, {}).",
-            site.type_name, site.max_entries
-        ),
+        advice: match site.instances.max(site.first_growths) {
+            1 => format!(
+                "Give it room for its entries when it is made: make({}, {}).",
+                site.type_name, site.max_entries
+            ),
+            // The largest says nothing of the others.
+            _ => format!(
+                "Give each room for its own entries when it is made: make({}, n).",
+                site.type_name
+            ),
+        },
         site: None,
         map: Some(site.id),
     })
@@ -218,10 +233,14 @@ fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
 
 fn pointer_keys(site: &MapSite) -> Option<Finding> {
     let key = site.key.as_ref().filter(|key| key.is_pointer)?;
-    let done = match site.operations {
-        Some(operations) => units::plural(operations.writes, "write"),
-        None => units::plural(site.growths, "growth"),
+    let (times, what) = match site.operations {
+        Some(operations) => (operations.writes, "write"),
+        None => (site.growths, "growth"),
     };
+    if times == 0 {
+        // Those who write decide what the keys are.
+        return None;
+    }
     Some(Finding {
         rule: Rule::MapPointerKeys,
         severity: Severity::Info,
@@ -231,7 +250,8 @@ fn pointer_keys(site: &MapSite) -> Option<Finding> {
             site.type_name
         ),
         evidence: format!(
-            "{done}, up to {} entries; a {} finds its entry only if it is the same object",
+            "{}, up to {} entries; a {} finds its entry only if it is the same object",
+            units::plural(times, what),
             units::exact(site.max_entries),
             key.name
         ),
@@ -262,14 +282,14 @@ fn pointer_heavy(maps: &Maps, instance: &MapInstance) -> Option<Finding> {
         advice: "If collections take much CPU time: keys and elements without pointers (numbers, arrays, indices into a slice) are not scanned."
             .to_owned(),
         site: None,
-        map: Some(instance.site),
+        map: site_of(maps, instance).map(|site| site.id),
     })
 }
 
 /// Fatal errors and panics.
 pub(super) fn crashes(report: &Report) -> Vec<Finding> {
-    // A panic without a message may be any, and the program may go on.
-    let known = |crash: &&Crash| !crash.message.is_empty() || crash.function != PANIC;
+    // Another panic, or one without a message, may be any, and the program may go on.
+    let known = |crash: &&Crash| crash.message == NIL_MAP || crash.function != PANIC;
     report.crashes.iter().filter(known).map(crash).collect()
 }
 
@@ -280,7 +300,7 @@ fn crash(crash: &Crash) -> Finding {
             Rule::ConcurrentMapWrites,
             "Guard the map with a sync.Mutex, or use a sync.Map; `go build -race` shows the other goroutine.",
         )
-    } else if message.starts_with("assignment to entry in nil map") {
+    } else if message == NIL_MAP {
         (
             Rule::NilMapWrite,
             "Make the map before it is written to; a nil map can only be read.",
@@ -326,6 +346,56 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     #[test]
+    fn a_map_at_no_place_has_no_site_and_who_deletes_does_not_choose_the_keys() {
+        let mut report = crate::output::sample::with_maps();
+        let maps = report.maps.as_mut().unwrap();
+        maps.instances[0].site = 0;
+        maps.instances[0].deletes = Some(2);
+        maps.sites[1].operations = Some(crate::report::MapOperations {
+            deletes: 5,
+            ..Default::default()
+        });
+        let findings = find(&report);
+        let map_of = |rule| {
+            findings
+                .iter()
+                .find(|found| found.rule == rule)
+                .map(|found| found.map)
+        };
+        assert_eq!(map_of(Rule::MapGrowsWithoutBound), Some(None));
+        assert_eq!(map_of(Rule::MapPointerKeys), None);
+        let evidence = |found: &Finding| found.evidence.contains("in spite of 2 deletes");
+        assert!(findings.iter().any(evidence), "{findings:?}");
+    }
+
+    #[test]
+    fn steps_are_growths_that_room_from_the_start_would_spare() {
+        let report = crate::output::sample::with_maps();
+        let index = report.maps.as_ref().unwrap().sites[1].clone();
+        let found = |first_growths, growths, same_size_growths| {
+            let site = MapSite {
+                first_growths,
+                instances: first_growths,
+                growths,
+                same_size_growths,
+                ..index.clone()
+            };
+            grown_step_by_step(&report, &site)
+        };
+        let advice = |found: Option<Finding>| found.map(|found| found.advice).unwrap_or_default();
+        assert!(advice(found(1, 7, 0)).ends_with("make(map[*main.User]int, 1000)."));
+        assert!(advice(found(1000, 7000, 0)).ends_with("make(map[*main.User]int, n)."));
+        assert_eq!(
+            found(1, 500, 495),
+            None,
+            "a cache whose entries come and go"
+        );
+        assert_eq!(found(1, 3, 1), None);
+        let titles = [found(1, 7, 0), found(1, 8, 0)].map(|found| found.unwrap().title);
+        assert_eq!(titles[0], titles[1], "the same finding when it has gone on");
+    }
+
+    #[test]
     fn an_unknown_panic_is_no_finding() {
         let crash = |function: &str, message: &str| Crash {
             function: function.to_owned(),
@@ -338,6 +408,7 @@ mod tests {
         let mut report = crate::output::sample::report();
         report.crashes = vec![
             crash(PANIC, ""),
+            crash(PANIC, "assignment by the program's own"),
             crash(PANIC, "assignment to entry in nil map"),
             crash("runtime.throw", ""),
             crash("runtime.throw", "bad map state"),
@@ -360,7 +431,7 @@ mod tests {
     fn a_map_grows_without_bound_if_it_does_all_the_time() {
         let growing: Vec<(u64, u64)> = (0..=10).map(|s| (s * S, 1000 * s)).collect();
         assert_eq!(
-            steady_growth(&growing),
+            steady_growth(&growing, 10 * S),
             Some(Steady {
                 from: 0,
                 to: 10_000,
@@ -368,12 +439,14 @@ mod tests {
             })
         );
         let filled: Vec<(u64, u64)> = (0..=10).map(|s| (s * S, 1000 * s.min(4))).collect();
-        assert_eq!(steady_growth(&filled), None);
+        assert_eq!(steady_growth(&filled, 10 * S), None);
+        assert_eq!(steady_growth(&filled[..5], 10 * S), None);
+        assert_eq!(steady_growth(&growing[6..], 10 * S), None);
         let bounded: Vec<(u64, u64)> = (0..=10)
             .map(|s| (s * S, 5000 + 100 * s - 900 * (s % 2)))
             .collect();
-        assert_eq!(steady_growth(&bounded), None);
-        assert_eq!(steady_growth(&[(0, 0), (S, 10)]), None);
-        assert_eq!(steady_growth(&[]), None);
+        assert_eq!(steady_growth(&bounded, 10 * S), None);
+        assert_eq!(steady_growth(&[(0, 0), (S, 10)], S), None);
+        assert_eq!(steady_growth(&[], S), None);
     }
 }

@@ -20,7 +20,7 @@ pub struct Maps {
     pub growths: u64,
     /// Places in the code that make maps grow, or write to them, by map type; those that make them grow most first.
     pub sites: Vec<MapSite>,
-    /// The maps with most entries.
+    /// The maps with most entries, those that are gone after all others.
     pub instances: Vec<MapInstance>,
     /// Operations and growths beyond the bound on places: in the sums, at no place.
     pub overflowed: u64,
@@ -94,7 +94,7 @@ pub struct MapPart {
 /// A map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapInstance {
-    /// Position in the ranking by entries, from 1.
+    /// Position in the ranking, from 1.
     pub id: u32,
     /// Where it was seen first: the id of a [`MapSite`], 0 if that has no stack.
     pub site: u32,

@@ -82,10 +82,9 @@ impl Context {
 
     /// Reads the headers of maps; for the last time, when nothing is recorded any more.
     pub(super) fn look(&self, watched: &[Watched], last: bool) -> Vec<Look> {
-        let time_ns = monotonic_ns();
         let look = |map: &Watched| Look {
             id: map.id,
-            time_ns,
+            time_ns: monotonic_ns(),
             last,
             words: self
                 .memory

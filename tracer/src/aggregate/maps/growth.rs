@@ -70,9 +70,15 @@ impl GrowthStep {
 
     /// Slots of the map afterwards; `known` are those it had before, if that is known.
     pub(super) fn slots_after(&self, known: Option<u64>) -> Option<u64> {
-        let before = if self.whole { Some(self.slots) } else { known };
         let added = if self.same_size { 0 } else { self.slots };
-        before.map(|slots| slots.saturating_add(added))
+        self.slots_before()
+            .or(known)
+            .map(|slots| slots.saturating_add(added))
+    }
+
+    /// Slots of the map before, if what grows is the whole map.
+    pub(super) fn slots_before(&self) -> Option<u64> {
+        self.whole.then_some(self.slots)
     }
 
     /// Where the map's table is afterwards, if that is known: `grow` puts the new table into the same directory.

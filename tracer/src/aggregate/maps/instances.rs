@@ -1,7 +1,7 @@
 //! Which map is which.
 //!
 //! A map is known by its address, its type and its hash seed together. The same seed elsewhere is the map after its
-//! stack moved. Another seed at the same address is another map, unless what was seen last may have emptied the known one:
+//! stack moved, or a copy of it (`maps.Clone`), which has its entries elsewhere. Another seed at the same address is another map, unless what was seen last may have emptied the known one:
 //! the runtime draws a new seed then. Bounded: maps that nothing was seen of for longest are forgotten first, but for
 //! the largest.
 
@@ -11,6 +11,7 @@ use crate::decode::MapHeader;
 use crate::plan::Operation;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use tracer_common::record::storage_tag;
 
 /// Most maps that are kept apart at the same time.
 pub(super) const MAX_INSTANCES: usize = 1 << 16;
@@ -64,6 +65,21 @@ pub struct Instance {
 struct Pending {
     row: u32,
     before: u64,
+    operation: Operation,
+}
+
+impl Pending {
+    /// Whether it can have led to so many entries: if not, operations are missing in between.
+    fn leads_to(&self, after: u64) -> bool {
+        match self.operation {
+            Operation::Assign => after
+                .checked_sub(self.before)
+                .is_some_and(|added| added <= 1),
+            Operation::Delete => self.before.checked_sub(after).is_some_and(|gone| gone <= 1),
+            Operation::Clear => after == 0,
+            Operation::Grow(_) => false,
+        }
+    }
 }
 
 /// What an operation did, once it is known.
@@ -88,6 +104,8 @@ pub(super) struct Sighting {
     pub(super) map: u64,
     pub(super) map_type: u64,
     pub(super) header: MapHeader,
+    /// Room for entries, if that is known.
+    pub(super) slots: Option<u64>,
 }
 
 /// Where an instance is kept.
@@ -120,11 +138,11 @@ impl Instances {
         self.seen.saturating_sub(self.known.len() as u64)
     }
 
-    /// The maps with most entries.
+    /// The maps with most entries, those that are gone after all others.
     pub(super) fn largest(&self, limit: usize) -> Vec<Watched> {
         let mut largest: Vec<&Instance> = self.known.iter().collect();
         if limit < largest.len() {
-            largest.select_nth_unstable_by_key(limit, |known| Reverse(known.max_entries));
+            largest.select_nth_unstable_by_key(limit, |known| known.rank());
             largest.truncate(limit);
         }
         let watched = largest.into_iter().map(|instance| Watched {
@@ -190,8 +208,7 @@ impl Instances {
             .by_seed
             .get(&(sighting.map_type, sighting.header.seed))?;
         let instance = self.known.get_mut(slot)?;
-        // Seeds of 32 bits are alike by chance; then the number of entries hardly is.
-        if instance.entries.abs_diff(sighting.header.entries) > 1 {
+        if !instance.may_have_moved(sighting) {
             return None;
         }
         if self.by_address.get(&instance.map) == Some(&slot) {
@@ -271,6 +288,7 @@ impl Instances {
         instance.pending = Some(Pending {
             row,
             before: entries,
+            operation,
         });
         instance.emptied = match operation {
             Operation::Clear => true,
@@ -303,39 +321,48 @@ impl Instances {
             .binary_search_by_key(&look.id, |known| known.id)
             .ok()?;
         let instance = self.known.get_mut(slot)?;
-        let Some(words) = look.words else {
-            instance.alive = Some(false);
+        // Go keeps its address space: the process has ended, and what was seen last stays.
+        let header = MapHeader::of_words(look.words?);
+        let is_same = header.seed == instance.seed || instance.was_emptied(&header);
+        instance.alive = Some(is_same);
+        if !is_same {
             return None;
-        };
-        let header = MapHeader::of_words(words);
-        if header.seed != instance.seed {
-            // What may have emptied it gives it another seed; then it has no entries.
-            let emptied = look.last && instance.was_emptied(&header) && header.entries == 0;
-            instance.alive = Some(emptied);
-            return if emptied { instance.settle(0) } else { None };
         }
-        instance.alive = Some(true);
-        instance.storage = Some(header.storage);
+        instance.storage = Some(header.storage).filter(|storage| *storage != 0);
         instance.mark(look.time_ns, header.entries);
         instance.max_entries = instance.max_entries.max(header.entries);
         if !look.last {
             return None;
         }
         instance.entries = header.entries;
-        // More than one entry away: the target has gone on meanwhile.
-        let near = |pending: &Pending| pending.before.abs_diff(header.entries) <= 1;
-        if instance.emptied || instance.pending.as_ref().is_some_and(near) {
-            return instance.settle(header.entries);
-        }
-        None
+        instance.settle(header.entries)
     }
 }
 
 impl Instance {
+    /// Its place among others, the largest first: many that are gone do not hide one that grows.
+    pub fn rank(&self) -> (bool, Reverse<u64>) {
+        (self.alive == Some(false), Reverse(self.max_entries))
+    }
+
     /// Whether a map at its address with another seed can be this one: emptied, which draws a new seed and keeps the
-    /// buckets or the directory. Those of a map that was made anew are others, or not there yet.
+    /// buckets or the directory. Those of a map that was made anew are others, or not there yet. Where only growths are
+    /// recorded nothing tells whether it was emptied.
     pub(super) fn was_emptied(&self, header: &MapHeader) -> bool {
-        self.emptied && self.storage == Some(header.storage)
+        (self.emptied || self.pending.is_none()) && self.storage == Some(header.storage)
+    }
+
+    /// Whether the map of a sighting elsewhere, with the same seed, can be this one: its entries stay where they are, or
+    /// lie on the same stack and move as far.
+    fn may_have_moved(&self, sighting: &Sighting) -> bool {
+        let header = &sighting.header;
+        let Some(storage) = self.storage else {
+            // Seeds of 32 bits are alike by chance; then the number of entries, or the room for them, hardly is.
+            let same_room = self.slots.is_some() && self.slots == sighting.slots;
+            return same_room || self.entries.abs_diff(header.entries) <= 1;
+        };
+        let distance = storage_tag(sighting.map).wrapping_sub(storage_tag(self.map));
+        header.storage == storage || header.storage == storage.wrapping_add(distance)
     }
 
     fn see(&mut self, entries: u64) {
@@ -344,8 +371,11 @@ impl Instance {
     }
 
     fn settle(&mut self, after: u64) -> Option<Settled> {
-        let Pending { row, before } = self.pending.take()?;
-        Some(Settled { row, before, after })
+        let pending = self.pending.take()?;
+        let Pending { row, before, .. } = pending;
+        pending
+            .leads_to(after)
+            .then_some(Settled { row, before, after })
     }
 
     fn mark(&mut self, time_ns: u64, entries: u64) {
@@ -356,6 +386,8 @@ impl Instance {
                 odd
             });
         }
-        self.curve.push((time_ns, entries));
+        // Growths recorded before it was looked at may arrive after.
+        let at = self.curve.partition_point(|(time, _)| *time <= time_ns);
+        self.curve.insert(at, (time_ns, entries));
     }
 }

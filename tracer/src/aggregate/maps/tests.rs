@@ -148,6 +148,68 @@ fn a_target_that_went_on_does_not_settle_the_last_operation() {
 }
 
 #[test]
+fn a_map_of_a_process_that_has_ended_is_as_it_was_seen_last() {
+    let mut aggregator = aggregator();
+    totals(&mut aggregator, &[operation(ASSIGN, 1, MAP, 10, 5)]);
+    let words = [11, 5 << 32, 77 << 3];
+    let alive = |after: MapTotals| after.instances.iter().next().unwrap().alive;
+    assert_eq!(alive(look(&mut aggregator, Some(words))), Some(true));
+    assert_eq!(alive(look(&mut aggregator, None)), Some(true));
+    let another = [11, 6 << 32, 78 << 3];
+    assert_eq!(alive(look(&mut aggregator, Some(another))), Some(false));
+}
+
+#[test]
+fn what_led_to_more_than_one_operation_can_is_not_settled() {
+    let totals = totals(
+        &mut aggregator(),
+        &[
+            operation(ASSIGN, 1, MAP, 10, 5),
+            // Records were lost in between.
+            operation(DELETE, 2, MAP, 400, 5),
+            operation(CLEAR, 3, MAP, 400, 5),
+        ],
+    );
+    let effects: Vec<(i64, u64)> = totals
+        .rows
+        .iter()
+        .map(|row| (row.counts.net_entries, row.counts.unsettled))
+        .collect();
+    assert_eq!(effects, [(0, 1), (0, 0), (0, 1)]);
+}
+
+#[test]
+fn a_map_that_was_emptied_unseen_is_there_and_has_shrunk() {
+    let mut aggregator = aggregator();
+    totals(&mut aggregator, &[growth(TABLE, MAP, 5, 14, 16, 1)]);
+    let emptied = look(&mut aggregator, Some([3, 6 << 32, 77 << 3]));
+    let map = emptied.instances.iter().next().unwrap();
+    assert_eq!(
+        (map.alive, map.entries, map.max_entries),
+        (Some(true), 3, 14)
+    );
+    assert_eq!(map.curve.last().map(|(_, entries)| *entries), Some(3));
+    let freed = look(&mut aggregator, Some([3, 7 << 32, 78 << 3]));
+    assert_eq!(freed.instances.iter().next().unwrap().alive, Some(false));
+}
+
+#[test]
+fn a_curve_goes_forward_whatever_arrives_first() {
+    let mut aggregator = aggregator();
+    let at = |time_ns: u64, entries: u64| {
+        let mut record = growth(TABLE, MAP, 5, entries, 1024, 2);
+        let at = std::mem::offset_of!(tracer_common::record::GrowthRecord, time_ns);
+        record[at..at + 8].copy_from_slice(&time_ns.to_ne_bytes());
+        record
+    };
+    totals(&mut aggregator, &[at(3, 1000)]);
+    look(&mut aggregator, Some([3000, 5 << 32, 77 << 3]));
+    let totals = totals(&mut aggregator, &[at(6, 2000), at(12, 4000)]);
+    let curve = &totals.instances.iter().next().unwrap().curve;
+    assert_eq!(*curve, [(3, 1000), (6, 2000), (9, 3000), (12, 4000)]);
+}
+
+#[test]
 fn another_seed_at_the_same_address_is_another_map_unless_it_was_emptied() {
     let reused = totals(
         &mut aggregator(),
@@ -188,15 +250,44 @@ fn a_map_on_a_stack_that_moved_stays_the_same() {
         ],
     );
     assert_eq!(moved.rows[0].counts.instances, 1);
-    // The same seed by chance: the number of entries gives it away.
-    let chance = totals(
+    let with_its_entries = totals(
         &mut aggregator(),
         &[
             operation(ASSIGN, 1, MAP, 3, 5),
-            operation(ASSIGN, 1, ELSEWHERE, 77, 5),
+            stored(operation(ASSIGN, 1, ELSEWHERE, 4, 5), 77 + (0x1000 >> 3)),
         ],
     );
-    assert_eq!(chance.rows[0].counts.instances, 2);
+    assert_eq!(with_its_entries.rows[0].counts.instances, 1);
+    let between_growths = totals(
+        &mut aggregator(),
+        &[
+            growth(TO_TABLE, MAP, 5, 8, 0, 0),
+            growth(TABLE, ELSEWHERE, 5, 14, 16, 1),
+            growth(TABLE, MAP, 5, 28, 32, 1),
+        ],
+    );
+    assert_eq!(between_growths.rows[0].counts.instances, 1);
+}
+
+#[test]
+fn a_copy_with_the_same_seed_is_another_map() {
+    let copied = totals(
+        &mut aggregator(),
+        &[
+            operation(ASSIGN, 1, MAP, 2, 5),
+            operation(ASSIGN, 1, MAP, 3, 5),
+            stored(operation(ASSIGN, 2, ELSEWHERE, 4, 5), 99),
+            operation(ASSIGN, 1, MAP, 4, 5),
+            stored(operation(ASSIGN, 2, ELSEWHERE, 5, 5), 99),
+        ],
+    );
+    let counts = |row: usize| {
+        (
+            copied.rows[row].counts.instances,
+            copied.rows[row].counts.net_entries,
+        )
+    };
+    assert_eq!((counts(0), counts(1)), ((1, 2), (1, 1)));
 }
 
 #[test]
@@ -250,6 +341,19 @@ fn maps_that_nothing_was_seen_of_are_forgotten_but_for_the_largest() {
         totals.rows[0].counts.instances,
         instances::MAX_INSTANCES as u64 + 11
     );
+}
+
+#[test]
+fn maps_that_are_gone_are_watched_last() {
+    let mut aggregator = aggregator();
+    // A large one, and a small one at its address.
+    let records = [
+        operation(ASSIGN, 1, MAP, 5000, 5),
+        operation(ASSIGN, 1, MAP, 3, 6),
+    ];
+    totals(&mut aggregator, &records);
+    let watched: Vec<u64> = aggregator.watched(1).iter().map(|map| map.id.0).collect();
+    assert_eq!(watched, [1]);
 }
 
 #[test]

@@ -33,6 +33,11 @@ pub(super) fn lines(maps: &Maps, options: &TextOptions) -> Vec<Line> {
         let text = format!("{} operations at no place", units::exact(maps.overflowed));
         lines.push(Line::starting(&text, CAUTION));
     }
+    if maps.forgotten > 0 {
+        let forgotten = units::plural(maps.forgotten, "map");
+        let text = format!("{forgotten} forgotten: seen again, they count as new");
+        lines.push(Line::starting(&text, FAINT));
+    }
     let shown = options.limit.min(MAX_PLACES);
     for site in maps.sites.iter().take(shown) {
         let largest = maps.instances.iter().find(|map| map.site == site.id);
@@ -97,7 +102,7 @@ fn facts(site: &MapSite) -> Vec<String> {
             (operations.writes, "write"),
             (operations.deletes, "delete"),
             (operations.clears, "clear"),
-            (operations.nil_writes, "write to nil"),
+            (operations.nil_writes, "nil write"),
         ];
         let done = done.into_iter().filter(|(times, _)| *times > 0);
         facts.extend(done.map(|(times, what)| units::plural(times, what)));

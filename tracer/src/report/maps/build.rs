@@ -1,6 +1,6 @@
 //! Joins the sums about maps with the names of stacks and types.
 
-use super::growth_bytes::GrowthStacks;
+use super::growth_bytes::{GrowthStacks, by_entries, callers, entries_of};
 use super::{MapInstance, MapOperations, MapPart, MapSite, Maps};
 use crate::aggregate::{Instance, MapCounts, MapRowTotals, StackTotals, Totals};
 use crate::plan::{MapPlan, MapProbes};
@@ -9,6 +9,7 @@ use crate::report::build::figures_of;
 use crate::report::sites::place;
 use crate::symbolize::Symbols;
 use crate::target::{GoType, Kind};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -21,12 +22,12 @@ const NO_TYPE: &str = "-";
 
 /// A place in the code, and a type.
 #[derive(Debug)]
-struct Place {
+struct Place<'a> {
     frames: Vec<Frame>,
     map_type: u64,
     counts: MapCounts,
-    /// Stacks of allocations that growing made.
-    growth: Vec<usize>,
+    /// Allocations that growing made, by stack.
+    growth: Vec<Cow<'a, StackTotals>>,
 }
 
 /// What was seen of maps, until `start_ns` on the monotonic clock left out of times.
@@ -45,19 +46,7 @@ pub(in crate::report) fn build(
         .iter()
         .enumerate()
         .map(|(number, place)| {
-            let allocated: Vec<&StackTotals> = place
-                .growth
-                .iter()
-                .filter_map(|stack| growth_stacks.totals(*stack))
-                .collect();
-            let site = site(
-                place,
-                writes,
-                &allocated,
-                totals,
-                symbols,
-                tables.get(&number),
-            );
+            let site = site(place, writes, totals, symbols, tables.get(&number));
             (number, site)
         })
         .collect();
@@ -92,8 +81,8 @@ fn growth_bytes(site: &MapSite) -> u64 {
 }
 
 /// The places of all rows, and which row is at which; none for a row whose stack never arrived.
-fn places(totals: &Totals, symbols: &Symbols) -> (Vec<Place>, Vec<Option<usize>>) {
-    let mut places: Vec<Place> = Vec::new();
+fn places<'a>(totals: &'a Totals, symbols: &Symbols) -> (Vec<Place<'a>>, Vec<Option<usize>>) {
+    let mut places: Vec<Place<'a>> = Vec::new();
     let mut known: HashMap<(Vec<Frame>, u64), usize> = HashMap::new();
     let mut locate = |row: &MapRowTotals| {
         let definition = totals.frames.get(&row.stack)?;
@@ -123,42 +112,44 @@ fn places(totals: &Totals, symbols: &Symbols) -> (Vec<Place>, Vec<Option<usize>>
 }
 
 /// Finds, for each allocation made by growing, the growth with the same callers.
-fn assign_growth(
-    totals: &Totals,
+fn assign_growth<'a>(
+    totals: &'a Totals,
     symbols: &Symbols,
-    stacks: &GrowthStacks<'_>,
+    stacks: &GrowthStacks<'a>,
     place_of_row: &[Option<usize>],
-    places: &mut [Place],
+    places: &mut [Place<'a>],
 ) {
-    let mut by_callers: HashMap<&[u64], Vec<usize>> = HashMap::new();
+    // None if there are several: generic code, or reflect, where several types of maps grow at one place.
+    let mut by_callers: HashMap<&[u64], Option<usize>> = HashMap::new();
+    let mut by_type: HashMap<(&[u64], String), usize> = HashMap::new();
     for (row, number) in totals.maps.rows.iter().zip(place_of_row) {
         let definition = totals.frames.get(&row.stack);
         if let (Some(number), Some(definition), true) = (number, definition, row.counts.growths > 0)
-            && let Some((_, callers)) = definition.pcs.split_first()
+            && let Some(callers) = callers(&definition.pcs, 0, symbols)
         {
-            let of_callers = by_callers.entry(callers).or_default();
-            if !of_callers.contains(number) {
-                of_callers.push(*number);
+            let only = by_callers.entry(callers).or_insert(Some(*number));
+            *only = only.filter(|only| only == number);
+            if let Some(map_type) = symbols.map_type(row.map_type) {
+                by_type.insert((callers, entries_of(map_type)), *number);
             }
         }
     }
+    let mut add = |number: usize, allocated| {
+        if let Some(place) = places.get_mut(number) {
+            place.growth.push(allocated);
+        }
+    };
     for (stack, callers) in stacks.iter() {
-        let candidates = by_callers
-            .get(callers)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let one = match candidates {
-            [one] => Some(*one),
-            // Generic code, or reflect: several types of maps grow at one place.
-            several => several.iter().copied().find(|number| {
-                let map_type = places.get(*number).map(|place| place.map_type);
-                map_type
-                    .and_then(|map_type| symbols.map_type(map_type))
-                    .is_some_and(|map_type| stacks.allocates_groups_of(stack, map_type, symbols))
-            }),
-        };
-        if let Some(place) = one.and_then(|number| places.get_mut(number)) {
-            place.growth.push(stack);
+        match by_callers.get(callers) {
+            None => {}
+            Some(Some(only)) => add(*only, Cow::Borrowed(stack)),
+            Some(None) => {
+                for (entries, part) in by_entries(stack, symbols) {
+                    if let Some(number) = by_type.get(&(callers, entries.to_owned())) {
+                        add(*number, Cow::Owned(part));
+                    }
+                }
+            }
         }
     }
 }
@@ -193,16 +184,16 @@ fn table_bytes(instance: &Instance, symbols: &Symbols) -> Option<(u64, u64)> {
 }
 
 fn site(
-    place: &Place,
+    place: &Place<'_>,
     writes: bool,
-    allocated: &[&StackTotals],
     totals: &Totals,
     symbols: &Symbols,
     tables: Option<&Option<(u64, u64)>>,
 ) -> MapSite {
     let counts = place.counts;
     let map_type = symbols.map_type(place.map_type);
-    let growth = (!allocated.is_empty()).then(|| figures_of(totals, allocated.iter().copied()));
+    let allocated = place.growth.iter().map(|stack| &**stack);
+    let growth = (!place.growth.is_empty()).then(|| figures_of(totals, allocated));
     let complete = tables
         .copied()
         .flatten()
@@ -258,7 +249,7 @@ fn instances(
     site_of_row: impl Fn(u32) -> u32,
 ) -> Vec<MapInstance> {
     let mut largest: Vec<&Instance> = totals.maps.instances.iter().collect();
-    largest.sort_unstable_by_key(|instance| (Reverse(instance.max_entries), instance.id));
+    largest.sort_unstable_by_key(|instance| (instance.rank(), instance.id));
     let shown = (1..).zip(largest.into_iter().take(MAX_SHOWN));
     let shown = shown.map(|(id, instance)| {
         let table = table_bytes(instance, symbols);

@@ -33,41 +33,53 @@ impl<'a> GrowthStacks<'a> {
             let Some(definition) = totals.frames.get(id) else {
                 continue;
             };
-            let mut frames = symbols.stack(&definition.pcs);
-            if let Some(growing) = frames.position(&mut grows)
-                && let Some(callers) = definition.pcs.get(growing + 1..)
-            {
+            let growing = symbols.stack(&definition.pcs).position(&mut grows);
+            if let Some(callers) = growing.and_then(|at| callers(&definition.pcs, at, symbols)) {
                 stacks.push((stack, callers));
             }
         }
         GrowthStacks { stacks }
     }
 
-    /// The number of each stack, and the callers of the growing function, innermost first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &'a [u64])> {
-        let stacks = self.stacks.iter().enumerate();
-        stacks.map(|(number, (_, callers))| (number, *callers))
+    /// What each stack allocated, and the callers of the growing function, innermost first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a StackTotals, &'a [u64])> {
+        self.stacks.iter().copied()
     }
+}
 
-    /// What was allocated by a stack.
-    pub(super) fn totals(&self, number: usize) -> Option<&'a StackTotals> {
-        self.stacks.get(number).map(|(stack, _)| *stack)
+/// The callers of the function at position `growing` of a stack, up to the place in the code: farther out, the stack of
+/// an allocation lacks more frames than that of the growth, if both were cut.
+pub(super) fn callers<'a>(pcs: &'a [u64], growing: usize, symbols: &Symbols) -> Option<&'a [u64]> {
+    let callers = pcs.get(growing + 1..)?;
+    let mut frames = symbols.stack(pcs).skip(growing + 1);
+    match frames.position(|logical| !logical.iter().all(Frame::is_runtime)) {
+        Some(place) => callers.get(..=place),
+        None => Some(callers),
     }
+}
 
-    /// Whether a stack allocates what maps of this type keep their entries in (`map.group[K]V`, `map.bucket[K]V`).
-    pub(super) fn allocates_groups_of(
-        &self,
-        number: usize,
-        map_type: &MapType,
-        symbols: &Symbols,
-    ) -> bool {
-        let suffix = format!("[{}]{}", map_type.key.name, map_type.elem.name);
-        let Some(stack) = self.totals(number) else {
-            return false;
+/// What maps of a type keep their entries in, as the end of its name (`map.group[K]V`, `map.bucket[K]V`).
+pub(super) fn entries_of(map_type: &MapType) -> String {
+    format!("[{}]{}", map_type.key.name, map_type.elem.name)
+}
+
+/// What a stack allocated of each type that maps keep their entries in, with the end of its name.
+pub(super) fn by_entries<'a>(
+    stack: &'a StackTotals,
+    symbols: &'a Symbols,
+) -> impl Iterator<Item = (&'a str, StackTotals)> {
+    stack.types.iter().filter_map(|row| {
+        let name = &symbols.go_type(row.type_pointer)?.name;
+        let prefixes = ["map.group", "map.bucket"];
+        let entries = prefixes
+            .iter()
+            .find_map(|prefix| name.strip_prefix(prefix))?;
+        let part = StackTotals {
+            sums: row.sums,
+            // Of all types together: no less than that of one.
+            uncertainty: stack.uncertainty.clone(),
+            ..StackTotals::default()
         };
-        stack.types.iter().any(|row| {
-            let go_type = symbols.go_type(row.type_pointer);
-            go_type.is_some_and(|go_type| go_type.name.ends_with(&suffix))
-        })
-    }
+        Some((entries, part))
+    })
 }

@@ -16,6 +16,7 @@ const OF_INTS: u64 = 100;
 const OF_STRINGS: u64 = 200;
 const GROUP_OF_INTS: u64 = 101;
 const GROUP_OF_STRINGS: u64 = 201;
+const GROUP_OF_MAPS: u64 = 301;
 /// Program counters: an allocation, the growing function as probed and as a caller, and who calls it.
 const ALLOC: u64 = 1;
 const PROBED: u64 = 2;
@@ -61,6 +62,10 @@ fn symbols() -> Symbols {
         (
             GROUP_OF_STRINGS,
             go_type("map.group[int]string", Kind::Struct),
+        ),
+        (
+            GROUP_OF_MAPS,
+            go_type("map.group[string]map[int]string", Kind::Struct),
         ),
     ];
     Symbols::of(frames, types)
@@ -140,6 +145,20 @@ fn allocations_of_a_growth_belong_to_the_place_with_the_same_callers() {
 }
 
 #[test]
+fn allocations_of_a_growth_are_found_where_stacks_are_cut() {
+    // Four frames are kept.
+    let records = [
+        encoded::stack(1, &[PROBED, ASSIGN_PC, FILL, OTHER]),
+        encoded::growth(TO_TABLE, 1, OF_INTS, MAP, 0, [8, 5 << 32, 0, 0, 0, 0]),
+        encoded::stack(2, &[ALLOC, GROW, ASSIGN_PC, FILL]),
+        encoded::alloc(0, 2, 272, GROUP_OF_INTS),
+    ];
+    let maps = built(&records, MapProbes::Growth);
+    let growth = maps.sites[0].growth.map(|figures| figures.requested_bytes);
+    assert_eq!(growth, Some(272));
+}
+
+#[test]
 fn two_types_at_one_place_are_told_apart_by_their_groups() {
     let records = [
         growth(1, OF_INTS, MAP, FILL),
@@ -161,6 +180,23 @@ fn two_types_at_one_place_are_told_apart_by_their_groups() {
         bytes,
         [("map[int]string", Some(544)), ("map[int]int", Some(272))]
     );
+}
+
+#[test]
+fn what_one_stack_allocates_for_maps_of_several_types_is_told_apart() {
+    // Code for all types of a shape, and types whose names end alike.
+    let records = [
+        growth(1, OF_INTS, MAP, FILL).to_vec(),
+        growth(1, OF_STRINGS, MAP + 64, FILL).to_vec(),
+        allocation(2, GROUP_OF_INTS, FILL).to_vec(),
+        allocation(2, GROUP_OF_STRINGS, FILL).to_vec(),
+        allocation(2, GROUP_OF_STRINGS, FILL).to_vec(),
+        allocation(2, GROUP_OF_MAPS, FILL).to_vec(),
+    ];
+    let maps = built(&records.concat(), MapProbes::Growth);
+    let bytes = |site: &MapSite| site.growth.map(|figures| figures.requested_bytes);
+    let bytes: Vec<Option<u64>> = maps.sites.iter().map(bytes).collect();
+    assert_eq!(bytes, [Some(544), Some(272)]);
 }
 
 #[test]
