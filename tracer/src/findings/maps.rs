@@ -12,6 +12,8 @@ const MIN_GROWTH_NS: u64 = 1_000_000_000;
 const MIN_GROWTH_ENTRIES: u64 = 100;
 /// Parts of the capture in each of which it has grown.
 const PARTS: u64 = 3;
+/// Entries of a map that has not grown yet.
+const SMALL: u64 = 8;
 /// Least growths of one map that are worth a word, and bytes that all of a site's took: of everything, or at all.
 const MIN_STEPS: u64 = 3;
 const MIN_STEP_BYTES: u64 = 16 << 10;
@@ -137,8 +139,9 @@ struct Steady {
     duration_ns: u64,
 }
 
-/// How a map grew, if it did in each part of a capture of `capture_ns` and never shrank: one that is only being filled
-/// was not there at the start, or is full before the end.
+/// How a map grew, if it never shrank and grew in each part of a capture of `capture_ns`: one that is only being filled was
+/// not there at the start, or is full before the end. Of one that was large already when it was seen first, the time since
+/// then counts, if it is long enough.
 fn steady_growth(curve: &[(u64, u64)], capture_ns: u64) -> Option<Steady> {
     let (&(start, from), &(end, to)) = (curve.first()?, curve.last()?);
     let duration_ns = end.checked_sub(start)?;
@@ -153,7 +156,15 @@ fn steady_growth(curve: &[(u64, u64)], capture_ns: u64) -> Option<Steady> {
             .find(|(t, _)| *t <= time)
             .map(|(_, entries)| *entries)
     };
-    let inner = (1..PARTS).map(|part| at(capture_ns / PARTS * part));
+    if duration_ns < capture_ns / 2 {
+        return None;
+    }
+    let (since, time) = if from > SMALL {
+        (start, duration_ns)
+    } else {
+        (0, capture_ns)
+    };
+    let inner = (1..PARTS).map(|part| at(since.saturating_add(time / PARTS * part)));
     let borders = iter::once(Some(from)).chain(inner).chain([Some(to)]);
     let borders = borders.collect::<Option<Vec<u64>>>()?;
     let grew = borders.array_windows().all(|[a, b]| a < b);
@@ -442,6 +453,13 @@ mod tests {
         assert_eq!(steady_growth(&filled, 10 * S), None);
         assert_eq!(steady_growth(&filled[..5], 10 * S), None);
         assert_eq!(steady_growth(&growing[6..], 10 * S), None);
+        let seen_late = &growing[4..];
+        assert!(
+            steady_growth(seen_late, 10 * S).is_some(),
+            "it was there already"
+        );
+        let made_late: Vec<(u64, u64)> = (4..=10).map(|s| (s * S, 1000 * (s - 4))).collect();
+        assert_eq!(steady_growth(&made_late, 10 * S), None);
         let bounded: Vec<(u64, u64)> = (0..=10)
             .map(|s| (s * S, 5000 + 100 * s - 900 * (s % 2)))
             .collect();
