@@ -79,6 +79,8 @@ pub struct MapCounts {
     pub same_size_growths: u64,
     /// Growths of maps that had the smallest size.
     pub first_growths: u64,
+    /// Growths to a larger size of maps whose first growth was seen, that one included.
+    pub steps: u64,
     /// Maps that were seen here first.
     pub instances: u64,
     /// Most entries of a map that were seen here, after the operation where that is known.
@@ -98,6 +100,7 @@ impl MapCounts {
             growths,
             same_size_growths,
             first_growths,
+            steps,
             instances,
             max_entries,
         } = *other;
@@ -110,6 +113,7 @@ impl MapCounts {
         self.growths += growths;
         self.same_size_growths += same_size_growths;
         self.first_growths += first_growths;
+        self.steps += steps;
         self.instances += instances;
         self.max_entries = self.max_entries.max(max_entries);
     }
@@ -297,12 +301,13 @@ impl MapTotals {
         let found = self
             .instances
             .find(row, sighting, |known| step.continues(known));
-        self.instances.grow(found.slot, step, time_ns);
+        let from_the_start = self.instances.grow(found.slot, step, time_ns);
         self.count(row, |counts| {
             counts.instances += u64::from(found.new);
             counts.max_entries = counts.max_entries.max(step.header.entries);
             counts.same_size_growths += u64::from(step.same_size);
             counts.first_growths += u64::from(step.first);
+            counts.steps += u64::from(from_the_start && !step.same_size);
         });
     }
 }

@@ -51,6 +51,8 @@ pub struct MapSite {
     pub same_size_growths: u64,
     /// Growths of maps of the smallest size.
     pub first_growths: u64,
+    /// Growths to a larger size of maps whose first growth was seen.
+    pub steps: u64,
     /// Maps that were seen here first.
     pub instances: u64,
     /// Most entries of a map that were seen here.

@@ -52,6 +52,8 @@ pub struct Instance {
     /// Monotonic time in nanoseconds, and entries then.
     pub curve: Vec<(u64, u64)>,
     seed: u32,
+    /// Whether its first growth was seen.
+    from_the_start: bool,
     /// Of the address of its buckets or directory, if that is known ([`MapHeader::storage`]).
     pub(super) storage: Option<u32>,
     /// Whether the last operation may have emptied it.
@@ -244,6 +246,7 @@ impl Instances {
             alive: None,
             curve: Vec::new(),
             seed,
+            from_the_start: false,
             storage: None,
             emptied: false,
             pending: None,
@@ -302,15 +305,18 @@ impl Instances {
         settled
     }
 
-    /// A growth of a map.
-    pub(super) fn grow(&mut self, slot: usize, step: &GrowthStep, time_ns: u64) {
-        if let Some(instance) = self.known.get_mut(slot) {
-            instance.growths += 1;
-            instance.slots = step.slots_after(instance.slots);
-            instance.storage = step.storage_after();
-            instance.emptied = false;
-            instance.mark(time_ns, step.header.entries);
-        }
+    /// A growth of a map; tells whether all its growths were seen.
+    pub(super) fn grow(&mut self, slot: usize, step: &GrowthStep, time_ns: u64) -> bool {
+        let Some(instance) = self.known.get_mut(slot) else {
+            return false;
+        };
+        instance.growths += 1;
+        instance.from_the_start |= step.first;
+        instance.slots = step.slots_after(instance.slots);
+        instance.storage = step.storage_after();
+        instance.emptied = false;
+        instance.mark(time_ns, step.header.entries);
+        instance.from_the_start
     }
 
     /// Takes what was read of a map from outside; gives what the last operation on it did.

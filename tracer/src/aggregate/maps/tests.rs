@@ -306,10 +306,29 @@ fn growths_give_the_slots_and_the_curve() {
         (counts.growths, counts.first_growths, counts.instances),
         (4, 1, 1)
     );
+    assert_eq!(counts.steps, 4);
     let map = totals.instances.iter().next().unwrap();
     assert_eq!((map.growths, map.slots), (4, Some(3072)));
     let entries: Vec<u64> = map.curve.iter().map(|(_, entries)| *entries).collect();
     assert_eq!(entries, [8, 14, 896, 1800]);
+}
+
+#[test]
+fn growths_of_a_map_that_was_large_already_are_no_steps() {
+    let totals = totals(
+        &mut aggregator(),
+        &[
+            growth(TABLE, MAP, 5, 900, 1024, 4),
+            growth(TO_TABLE, ELSEWHERE, 6, 8, 0, 0),
+            growth(TABLE, MAP, 5, 1800, 1024, 8),
+            growth(TABLE, ELSEWHERE, 6, 14, 16, 1),
+        ],
+    );
+    let counts = totals.rows[0].counts;
+    assert_eq!(
+        (counts.growths, counts.first_growths, counts.steps),
+        (4, 1, 2)
+    );
 }
 
 #[test]

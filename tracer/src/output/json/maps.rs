@@ -37,6 +37,9 @@ pub(in crate::output) struct MapSite<'a> {
     growths: u64,
     same_size_growths: u64,
     first_growths: u64,
+    /// Growths to a larger size of maps whose first growth was seen.
+    #[serde(default)]
+    steps: u64,
     instances: u64,
     max_entries: u64,
     growth_allocs: Option<u64>,
@@ -167,6 +170,7 @@ impl<'a> From<&'a report::MapSite> for MapSite<'a> {
             growths: site.growths,
             same_size_growths: site.same_size_growths,
             first_growths: site.first_growths,
+            steps: site.steps,
             instances: site.instances,
             max_entries: site.max_entries,
             growth_allocs: growth.map(|figures| figures.allocs),
@@ -210,6 +214,7 @@ impl From<MapSite<'_>> for report::MapSite {
             growths: site.growths,
             same_size_growths: site.same_size_growths,
             first_growths: site.first_growths,
+            steps: site.steps,
             instances: site.instances,
             max_entries: site.max_entries,
             amplification: site.amplification,

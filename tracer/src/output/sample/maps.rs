@@ -53,6 +53,7 @@ fn maps() -> Maps {
         growths: 97,
         same_size_growths: 0,
         first_growths: 0,
+        steps: 0,
         instances: 1,
         max_entries: 97_000,
         growth: Some(growth(9_437_184)),
@@ -75,6 +76,7 @@ fn maps() -> Maps {
         growths: 7000,
         same_size_growths: 2,
         first_growths: 1000,
+        steps: 6998,
         instances: 1000,
         max_entries: 1000,
         growth: Some(growth(35_651_584)),
@@ -142,6 +144,7 @@ pub(super) fn nasty(function: &Frame) -> (Maps, Vec<Crash>) {
         site.type_name = format!("map[string]*{}", function.function);
         site.growths = u64::MAX;
         site.first_growths = 1;
+        site.steps = u64::MAX;
         site.operations = Some(MapOperations {
             net_entries: i64::MIN,
             writes: u64::MAX,

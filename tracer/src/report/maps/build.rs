@@ -220,6 +220,7 @@ fn site(
         growths: counts.growths,
         same_size_growths: counts.same_size_growths,
         first_growths: counts.first_growths,
+        steps: counts.steps,
         instances: counts.instances,
         max_entries: counts.max_entries,
         growth,
