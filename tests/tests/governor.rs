@@ -82,6 +82,13 @@ fn assert_course(capture: &Value, truth: f64) {
     assert!(off < 0.02, "the timeline is off by {:.1} %", 100.0 * off);
 }
 
+/// The site in a function.
+fn site_of<'a>(capture: &'a Value, function: &str) -> &'a Value {
+    let mut sites = capture["sites"].as_array().expect("sites").iter();
+    let site = sites.find(|site| site["frames"][0]["function"] == function);
+    site.unwrap_or_else(|| panic!("no site {function}"))
+}
+
 fn of(part: &Value, pointer: &str) -> f64 {
     part.pointer(pointer)
         .and_then(Value::as_f64)
@@ -135,11 +142,7 @@ fn a_surge_stays_within_the_budget_and_is_estimated() {
     );
     assert_course(&capture, truth.bytes);
     for (function, allocs, bytes) in &truth.sites {
-        let sites = capture["sites"].as_array().expect("sites");
-        let site = sites
-            .iter()
-            .find(|site| site["frames"][0]["function"] == function.as_str())
-            .unwrap_or_else(|| panic!("no site {function}"));
+        let site = site_of(&capture, function);
         assert_close(
             function,
             of(site, "/allocs"),
@@ -168,11 +171,7 @@ fn a_quiet_program_is_traced_exactly() {
     assert_eq!(capture["window"]["mode_steps"], Value::Array(vec![]));
     assert_eq!(capture["totals"]["estimate"], Value::Null);
     for (function, allocs, bytes) in &truth.sites {
-        let sites = capture["sites"].as_array().expect("sites");
-        let site = sites
-            .iter()
-            .find(|site| site["frames"][0]["function"] == function.as_str())
-            .unwrap_or_else(|| panic!("no site {function}"));
+        let site = site_of(&capture, function);
         assert_eq!(
             (of(site, "/allocs"), of(site, "/alloc_bytes")),
             (*allocs, *bytes)
