@@ -128,6 +128,24 @@ pub fn is_in(row: &Value, function: &str) -> bool {
 }
 
 impl Traced {
+    /// Every map grew as often as the rules of its runtime say, and never to the same size.
+    pub fn assert_growths(&self) {
+        for (function, maps) in &self.truth.maps {
+            let Some(growths) = maps.growths else {
+                continue;
+            };
+            let found = self.sum(function, "growths").cast_unsigned();
+            assert_eq!(
+                found,
+                growths * maps.instances,
+                "{}: {function}",
+                self.build
+            );
+            let same_size = self.sum(function, "same_size_growths");
+            assert_eq!(same_size, 0, "{}: {function}", self.build);
+        }
+    }
+
     /// The rows of the maps that a function works on.
     pub fn rows(&self, function: &str) -> Vec<&Value> {
         let rows = list(&self.capture, "maps").iter();

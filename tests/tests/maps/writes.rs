@@ -135,21 +135,7 @@ fn the_largest_length_is_exact() {
 
 #[test]
 fn growths_are_those_of_the_runtimes_rules() {
-    for traced in TRACED.iter() {
-        for (function, maps) in &traced.truth.maps {
-            if let Some(growths) = maps.growths {
-                let found = traced.sum(function, "growths").cast_unsigned();
-                assert_eq!(
-                    found,
-                    growths * maps.instances,
-                    "{}: {function}",
-                    traced.build
-                );
-                let same_size = traced.sum(function, "same_size_growths");
-                assert_eq!(same_size, 0, "{}: {function}", traced.build);
-            }
-        }
-    }
+    TRACED.iter().for_each(Traced::assert_growths);
 }
 
 #[test]
