@@ -3,7 +3,8 @@
 //! Hides how a record becomes bytes: fields in the order of [`crate::record`], which has no padding.
 
 use crate::record::{
-    AllocRecord, CrashRecord, GrowthRecord, MapRecord, RecordHeader, ResumeRecord, StackRecord,
+    AllocRecord, AssistRecord, CrashRecord, FaultRecord, GcRecord, GrowthRecord, MapRecord,
+    RecordHeader, ResumeRecord, StackRecord,
 };
 
 impl AllocRecord {
@@ -79,6 +80,35 @@ impl CrashRecord {
         } = *self;
         let fields = [stack, goroutine, goroutine_id, time_ns, length];
         record(header, fields).chain(message)
+    }
+}
+
+impl FaultRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        record(self.header, [self.stack, self.address])
+    }
+}
+
+impl GcRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let GcRecord {
+            header,
+            stack,
+            time_ns,
+            arguments,
+            controller,
+        } = *self;
+        let words = [stack, time_ns].into_iter().chain(arguments);
+        record(header, words.chain(controller))
+    }
+}
+
+impl AssistRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        record(self.header, [self.stack, self.worker, self.time_ns])
     }
 }
 

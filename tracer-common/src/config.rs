@@ -22,6 +22,17 @@ pub const PROGRAM_MAP_GROWTH: &str = "map_growth";
 /// Program that records a fatal error or a panic.
 pub const PROGRAM_CRASH: &str = "crash";
 
+/// Programs that record page faults, for the two software events of perf.
+pub const PROGRAM_FAULT_MINOR: &str = "fault_minor";
+/// See [`PROGRAM_FAULT_MINOR`].
+pub const PROGRAM_FAULT_MAJOR: &str = "fault_major";
+
+/// Program that records an event of the garbage collector.
+pub const PROGRAM_GC: &str = "gc";
+
+/// Program that records the begin or the end of a mark assist.
+pub const PROGRAM_ASSIST: &str = "assist";
+
 /// Program that does nothing, to measure what the probes cost without it.
 pub const PROGRAM_EMPTY: &str = "empty";
 
@@ -36,7 +47,7 @@ pub const MAP_COUNTERS: &str = "COUNTERS";
 pub const MAP_SWITCHES: &str = ".data.switches";
 
 /// Number of switches.
-pub const SWITCHES: usize = SWITCH_MAP_GROWTHS + 1;
+pub const SWITCHES: usize = SWITCH_ASSISTS + 1;
 /// Switch that every program tests first: [`RECORDING_ON`] or [`RECORDING_OFF`].
 pub const SWITCH_RECORDING: usize = 0;
 /// First of the switches with the [`RowState`] of each row of the plan.
@@ -46,6 +57,10 @@ pub const SWITCH_ROWS: usize = 1;
 pub const SWITCH_MAP_WRITES: usize = SWITCH_ROWS + MAX_ROWS;
 /// Switch of [`PROGRAM_MAP_GROWTH`], likewise.
 pub const SWITCH_MAP_GROWTHS: usize = SWITCH_MAP_WRITES + 1;
+/// Switch of [`PROGRAM_FAULT_MINOR`] and [`PROGRAM_FAULT_MAJOR`], likewise.
+pub const SWITCH_FAULTS: usize = SWITCH_MAP_GROWTHS + 1;
+/// Switch of [`PROGRAM_ASSIST`], likewise.
+pub const SWITCH_ASSISTS: usize = SWITCH_FAULTS + 1;
 
 /// Programs record.
 pub const RECORDING_ON: u64 = 1;
@@ -74,6 +89,24 @@ pub const GLOBAL_G_GOID: &str = "G_GOID";
 pub const GLOBAL_MCACHE_TINY: &str = "MCACHE_TINY";
 /// Global `u64`: address of the variable `runtime.mcache0`, 0 if it is not known.
 pub const GLOBAL_MCACHE0: &str = "MCACHE0";
+
+/// Globals `u64`: the traced process, by its id in its own pid namespace, and that namespace as `nsfs` names it: device
+/// and inode. Page faults are those of the whole host, and a program knows no other namespace than the innermost.
+pub const GLOBAL_TARGET_TGID: &str = "TARGET_TGID";
+/// See [`GLOBAL_TARGET_TGID`].
+pub const GLOBAL_TARGET_NS_DEVICE: &str = "TARGET_NS_DEVICE";
+/// See [`GLOBAL_TARGET_TGID`].
+pub const GLOBAL_TARGET_NS_INODE: &str = "TARGET_NS_INODE";
+/// Globals `u64`: first address of the code that the Go toolchain compiled, and the first one behind it.
+pub const GLOBAL_TEXT_START: &str = "TEXT_START";
+/// See [`GLOBAL_TEXT_START`].
+pub const GLOBAL_TEXT_END: &str = "TEXT_END";
+/// Global `u64`: address of `runtime.mheap_.arenas`, 0 if it is not known.
+pub const GLOBAL_ARENAS: &str = "ARENAS";
+/// Global `u64`: byte offset of `heapArena.spans`.
+pub const GLOBAL_ARENA_SPANS: &str = "ARENA_SPANS";
+/// Global `u64`: byte offset of `mspan.state`.
+pub const GLOBAL_SPAN_STATE: &str = "SPAN_STATE";
 
 /// Whether a row of the plan records now, and which of its allocations. The initial state is off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -182,7 +215,7 @@ impl Cookie {
     const FRAME_SET_UP: u64 = 1 << 8;
     const TINY_ALWAYS: u64 = 1 << 9;
     const TINY_BY_TYPE: u64 = 1 << 10;
-    /// Two bits of a map's probe, one of a crash's.
+    /// Two bits of a map's probe, one of a crash's, two of the collector's.
     const ARGUMENTS: u32 = 12;
 
     /// A cookie for row `row` of the plan. `frame_set_up` tells whether the probed instruction runs after the function
@@ -231,6 +264,23 @@ impl Cookie {
             0 => MessageArgument::String,
             _ => MessageArgument::Interface,
         }
+    }
+
+    /// A cookie for row `row` of the plan's part about the collector. `controller` tells whether the first argument is the
+    /// address of `runtime.gcController`, `begins` whether a stack is asked for.
+    pub const fn of_gc(row: u8, frame_set_up: bool, controller: bool, begins: bool) -> Self {
+        let bits = controller as u64 | (begins as u64) << 1;
+        Cookie(Self::new(row, frame_set_up, Tiny::Never).0 | bits << Self::ARGUMENTS)
+    }
+
+    /// Whether the first argument is the address of `runtime.gcController`.
+    pub const fn has_controller(self) -> bool {
+        self.0 >> Self::ARGUMENTS & 1 != 0
+    }
+
+    /// Whether the stack of an event of the collector is asked for.
+    pub const fn has_stack(self) -> bool {
+        self.0 >> Self::ARGUMENTS & 2 != 0
     }
 
     /// The same for a function that passes allocations on to others, and has those in `mask` ([`dispatch`]) inlined:

@@ -51,10 +51,32 @@ pub enum Counter {
     CrashesRingFull = 20,
     /// Those not sent because all scratch memory of the CPU was in use by preempted programs.
     CrashesScratchBusy = 21,
+    /// Page faults of the target.
+    Faults = 22,
+    /// Those not sent because the ring was full.
+    FaultsRingFull = 23,
+    /// Those not sent because all scratch memory of the CPU was in use by preempted programs.
+    FaultsScratchBusy = 24,
+    /// Those seen while they are not recorded.
+    FaultsPaused = 25,
+    /// Events of the garbage collector that a probe saw, mark assists excepted.
+    GcEvents = 26,
+    /// Those not sent because the ring was full.
+    GcEventsRingFull = 27,
+    /// Those not sent because all scratch memory of the CPU was in use by preempted programs.
+    GcEventsScratchBusy = 28,
+    /// Begins and ends of mark assists that a probe saw.
+    Assists = 29,
+    /// Those not sent because the ring was full.
+    AssistsRingFull = 30,
+    /// Those not sent because all scratch memory of the CPU was in use by preempted programs.
+    AssistsScratchBusy = 31,
+    /// Those seen while they are not recorded.
+    AssistsPaused = 32,
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 22;
+pub const COUNTERS: usize = 33;
 /// First of [`MAX_ROWS`] slots that count how often each row of the plan was passed: its hits, and what was filtered or
 /// paused.
 pub const PASSES: usize = COUNTERS;
@@ -71,6 +93,12 @@ pub const MAP_GROWTH_LOSSES: [Counter; 2] =
     [Counter::MapGrowthsRingFull, Counter::MapGrowthsScratchBusy];
 /// Every way to lose a record of a [`Counter::Crashes`].
 pub const CRASH_LOSSES: [Counter; 2] = [Counter::CrashesRingFull, Counter::CrashesScratchBusy];
+/// Every way to lose a record of a [`Counter::Faults`].
+pub const FAULT_LOSSES: [Counter; 2] = [Counter::FaultsRingFull, Counter::FaultsScratchBusy];
+/// Every way to lose a record of a [`Counter::GcEvents`].
+pub const GC_LOSSES: [Counter; 2] = [Counter::GcEventsRingFull, Counter::GcEventsScratchBusy];
+/// Every way to lose a record of a [`Counter::Assists`].
+pub const ASSIST_LOSSES: [Counter; 2] = [Counter::AssistsRingFull, Counter::AssistsScratchBusy];
 
 impl Counter {
     /// All counters, in slot order.
@@ -97,6 +125,17 @@ impl Counter {
         Counter::Crashes,
         Counter::CrashesRingFull,
         Counter::CrashesScratchBusy,
+        Counter::Faults,
+        Counter::FaultsRingFull,
+        Counter::FaultsScratchBusy,
+        Counter::FaultsPaused,
+        Counter::GcEvents,
+        Counter::GcEventsRingFull,
+        Counter::GcEventsScratchBusy,
+        Counter::Assists,
+        Counter::AssistsRingFull,
+        Counter::AssistsScratchBusy,
+        Counter::AssistsPaused,
     ];
 
     /// Position in the counter array.
@@ -134,6 +173,17 @@ impl Counter {
             Counter::Crashes => "crashes",
             Counter::CrashesRingFull => "crashes_ring_full",
             Counter::CrashesScratchBusy => "crashes_scratch_busy",
+            Counter::Faults => "faults",
+            Counter::FaultsRingFull => "faults_ring_full",
+            Counter::FaultsScratchBusy => "faults_scratch_busy",
+            Counter::FaultsPaused => "faults_paused",
+            Counter::GcEvents => "gc_events",
+            Counter::GcEventsRingFull => "gc_events_ring_full",
+            Counter::GcEventsScratchBusy => "gc_events_scratch_busy",
+            Counter::Assists => "assists",
+            Counter::AssistsRingFull => "assists_ring_full",
+            Counter::AssistsScratchBusy => "assists_scratch_busy",
+            Counter::AssistsPaused => "assists_paused",
         }
     }
 }

@@ -28,3 +28,7 @@ pub const MAP_WORDS: usize = 6;
 
 /// Bytes of a crash's message that are kept: the runtime's own are shorter.
 pub const MESSAGE_BYTES: usize = 128;
+
+/// Words of `runtime.gcController` that are sent with events of the collector: up to `mappedReady`, the last one that is
+/// read, which no supported version has later.
+pub const CONTROLLER_WORDS: usize = 48;

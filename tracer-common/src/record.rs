@@ -2,7 +2,7 @@
 //!
 //! Records start with a [`RecordHeader`]; integers are in native byte order, because both ends run on one machine.
 
-use crate::limits::{MAP_WORDS, MAX_FRAMES, MESSAGE_BYTES};
+use crate::limits::{CONTROLLER_WORDS, MAP_WORDS, MAX_FRAMES, MESSAGE_BYTES};
 use core::mem::{offset_of, size_of};
 
 /// [`RecordHeader::kind`] of an [`AllocRecord`].
@@ -17,6 +17,12 @@ pub const KIND_MAP: u8 = 4;
 pub const KIND_GROWTH: u8 = 5;
 /// [`RecordHeader::kind`] of a [`CrashRecord`].
 pub const KIND_CRASH: u8 = 6;
+/// [`RecordHeader::kind`] of a [`FaultRecord`].
+pub const KIND_FAULT: u8 = 7;
+/// [`RecordHeader::kind`] of a [`GcRecord`].
+pub const KIND_GC: u8 = 8;
+/// [`RecordHeader::kind`] of an [`AssistRecord`].
+pub const KIND_ASSIST: u8 = 9;
 
 /// [`RecordHeader::flags`]: [`RecordHeader::time`] was measured.
 pub const FLAG_TIMED: u16 = 1 << 0;
@@ -24,12 +30,28 @@ pub const FLAG_TIMED: u16 = 1 << 0;
 pub const FLAG_TRUNCATED: u16 = 1 << 1;
 /// [`RecordHeader::flags`] of a stack: the walk met memory it could not read, outer frames are missing. Of a
 /// resumption: the tiny allocator's state could not be read. Of a map's record: the map could not be read, or there is
-/// none. Of a crash: its message could not be read.
+/// none. Of a crash: its message could not be read. Of a collector's record: its state could not be read, or is not asked
+/// for.
 pub const FLAG_UNREADABLE: u16 = 1 << 2;
+/// [`RecordHeader::flags`] of a stack: its second frame was on top of the stack, which is the return address only if the
+/// instruction of the first frame runs before its function has a frame. Who knows the code drops it otherwise.
+pub const FLAG_CANDIDATE: u16 = 1 << 3;
 /// [`RecordHeader::flags`] of an allocation: a tiny object that takes a new block of 16 bytes.
 pub const FLAG_TINY_NEW: u16 = 1 << 3;
 /// [`RecordHeader::flags`] of an allocation: a tiny object that fits into the current block.
 pub const FLAG_TINY_SHARED: u16 = 1 << 4;
+
+/// [`RecordHeader::flags`] of a fault: it was major, something had to be read from a device.
+pub const FLAG_MAJOR: u16 = 1 << 0;
+/// [`RecordHeader::flags`] of a fault: the kernel touched the page, for the system call at the first frame of the stack.
+pub const FLAG_IN_KERNEL: u16 = 1 << 1;
+
+/// [`RecordHeader::row`] of a fault: not in the runtime's arenas, or that could not be told.
+pub const MEMORY_ELSEWHERE: u8 = 0;
+/// [`RecordHeader::row`] of a fault: in a span of the runtime's arenas that holds, or will hold, objects.
+pub const MEMORY_HEAP: u8 = 1;
+/// [`RecordHeader::row`] of a fault: in a span that the runtime manages by hand, a goroutine's stack.
+pub const MEMORY_STACK: u8 = 2;
 
 /// [`RecordHeader::flags`] of an allocation: five bits from here are the logarithm of its weight, that is how many
 /// allocations of its size it stands for.
@@ -51,7 +73,8 @@ pub const TIME_SHIFT: u32 = 10;
 pub struct RecordHeader {
     /// Which record follows: one of the `KIND_` constants.
     pub kind: u8,
-    /// The row of the probe plan, or of its part about maps or crashes, that fired; 0 for a stack.
+    /// The row of the probe plan, or of its part about maps, crashes or the collector, that fired; 0 for a stack. Of a
+    /// fault: one of the `MEMORY_` constants.
     pub row: u8,
     /// `FLAG_` bits.
     pub flags: u16,
@@ -167,6 +190,49 @@ pub struct CrashRecord {
     pub message: [u8; MESSAGE_BYTES],
 }
 
+/// A page fault of the target, completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct FaultRecord {
+    /// Kind, kind of memory, flags.
+    pub header: RecordHeader,
+    /// Identity of the stack.
+    pub stack: u64,
+    /// The address that was touched.
+    pub address: u64,
+}
+
+/// An event of the garbage collector; which one, the row tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct GcRecord {
+    /// Kind, row, flags.
+    pub header: RecordHeader,
+    /// Identity of the stack.
+    pub stack: u64,
+    /// The monotonic clock, nanoseconds: that of Go's `nanotime`.
+    pub time_ns: u64,
+    /// The first four integer argument registers.
+    pub arguments: [u64; 4],
+    /// The first words of `runtime.gcController`, for events whose first argument is its address.
+    pub controller: [u64; CONTROLLER_WORDS],
+}
+
+/// The begin or the end of a mark assist; which one, the row tells. It runs on the system stack of one thread from begin
+/// to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct AssistRecord {
+    /// Kind, row, flags.
+    pub header: RecordHeader,
+    /// Identity of the stack, 0 at the end.
+    pub stack: u64,
+    /// Address of the `g` of that system stack, the same at begin and end.
+    pub worker: u64,
+    /// The monotonic clock, nanoseconds.
+    pub time_ns: u64,
+}
+
 /// Bytes of a [`StackRecord`] before its frames.
 pub const STACK_HEADER_BYTES: usize = offset_of!(StackRecord, frames);
 
@@ -183,5 +249,8 @@ const _: () = assert!(
 );
 const _: () = assert!(size_of::<GrowthRecord>() == 48 + 8 * MAP_WORDS);
 const _: () = assert!(size_of::<CrashRecord>() == 48 + MESSAGE_BYTES);
+const _: () = assert!(size_of::<FaultRecord>() == 24);
+const _: () = assert!(size_of::<GcRecord>() == 56 + 8 * CONTROLLER_WORDS);
+const _: () = assert!(size_of::<AssistRecord>() == 32);
 const _: () = assert!(STACK_HEADER_BYTES == 24);
 const _: () = assert!(size_of::<StackRecord>() == STACK_HEADER_BYTES + 8 * MAX_FRAMES);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 use tracer::kernel::{self, Settings};
-use tracer::plan::{self, MapProbes, ProbePlan};
+use tracer::plan::{self, Extras, ProbePlan};
 use tracer::stream::Source as _;
 use tracer::target::{GoBinary, Process};
 use tracer_common::limits::MAX_FRAMES;
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let process = Process::open(arguments.pid)?;
     let binary = process.binary()?;
-    let plan = plan::exact(&binary, MapProbes::Off)?;
+    let plan = plan::exact(&binary, Extras::NONE)?;
     if arguments.timestamps {
         return record(&process, &binary, &plan);
     }

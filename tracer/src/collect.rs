@@ -54,6 +54,12 @@ pub struct Tally {
     pub map_growths: u64,
     /// Records of crashes that arrived.
     pub crashes: u64,
+    /// Records of page faults that arrived.
+    pub faults: u64,
+    /// Records of the garbage collector's events that arrived.
+    pub gc_events: u64,
+    /// Records of begins and ends of mark assists that arrived.
+    pub assists: u64,
     /// Whether some allocations are recorded in windows only, or have been.
     pub windows: bool,
 }
@@ -69,6 +75,9 @@ impl Tally {
             map_writes: totals.maps.operations,
             map_growths: totals.maps.growths,
             crashes: totals.maps.crash_records,
+            faults: totals.faults.records,
+            gc_events: totals.gc.events,
+            assists: totals.gc.assist_records,
             windows: totals.windows,
         }
     }

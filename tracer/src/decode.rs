@@ -2,17 +2,19 @@
 //!
 //! Hides the byte layout; everything after it sees typed records only.
 
+mod events;
 mod maps;
 
+pub use events::{Assist, Fault, Gc, SpanUse};
 pub use maps::{Crash, Growth, MapHeader, MapOperation};
 
 use std::mem::{offset_of, size_of};
 use tracer_common::limits::MAX_FRAMES;
 use tracer_common::record::{
-    AllocRecord, FLAG_TIMED, FLAG_TINY_NEW, FLAG_TINY_SHARED, FLAG_TRUNCATED, FLAG_UNREADABLE,
-    FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, KIND_CRASH, KIND_GROWTH, KIND_MAP,
-    KIND_RESUME, KIND_STACK, MAX_DISTANCE_LOG2, MAX_WINDOW, RecordHeader, ResumeRecord,
-    STACK_HEADER_BYTES, StackRecord,
+    AllocRecord, FLAG_CANDIDATE, FLAG_TIMED, FLAG_TINY_NEW, FLAG_TINY_SHARED, FLAG_TRUNCATED,
+    FLAG_UNREADABLE, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, KIND_ASSIST, KIND_CRASH,
+    KIND_FAULT, KIND_GC, KIND_GROWTH, KIND_MAP, KIND_RESUME, KIND_STACK, MAX_DISTANCE_LOG2,
+    MAX_WINDOW, RecordHeader, ResumeRecord, STACK_HEADER_BYTES, StackRecord,
 };
 
 /// Identity of a stack within one capture.
@@ -34,6 +36,12 @@ pub enum Record<'a> {
     Growth(Growth<'a>),
     /// The runtime ends the program, or a goroutine panics.
     Crash(Crash<'a>),
+    /// A page fault.
+    Fault(Fault),
+    /// An event of the garbage collector.
+    Gc(Gc<'a>),
+    /// The begin or the end of a mark assist.
+    Assist(Assist),
 }
 
 /// A heap allocation.
@@ -96,6 +104,8 @@ pub struct StackDefinition<'a> {
     pub truncated: bool,
     /// Whether frames are missing because memory could not be read.
     pub unreadable: bool,
+    /// Whether the second frame is one only if the function of the first has no frame yet where it is.
+    pub candidate: bool,
     frames: &'a [u8],
 }
 
@@ -141,6 +151,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         KIND_MAP => MapOperation::of(bytes).map(Record::Map),
         KIND_GROWTH => Growth::of(bytes).map(Record::Growth),
         KIND_CRASH => Crash::of(bytes).map(Record::Crash),
+        KIND_FAULT => Fault::of(bytes).map(Record::Fault),
+        KIND_GC => Gc::of(bytes).map(Record::Gc),
+        KIND_ASSIST => Assist::of(bytes).map(Record::Assist),
         _ => return Err(DecodeError::UnknownKind(kind)),
     };
     record.ok_or(DecodeError::Length {
@@ -184,6 +197,7 @@ fn stack(bytes: &[u8]) -> Option<StackDefinition<'_>> {
         id: StackId(word(header, offset_of!(StackRecord, id))?),
         truncated: flags & FLAG_TRUNCATED != 0,
         unreadable: flags & FLAG_UNREADABLE != 0,
+        candidate: flags & FLAG_CANDIDATE != 0,
         frames,
     })
 }
@@ -228,8 +242,10 @@ fn flags(bytes: &[u8]) -> Option<u16> {
 #[cfg(test)]
 pub(crate) mod encoded {
     use super::*;
-    use tracer_common::limits::{MAP_WORDS, MESSAGE_BYTES};
-    use tracer_common::record::{CrashRecord, GrowthRecord, MapRecord};
+    use tracer_common::limits::{CONTROLLER_WORDS, MAP_WORDS, MESSAGE_BYTES};
+    use tracer_common::record::{
+        AssistRecord, CrashRecord, FaultRecord, GcRecord, GrowthRecord, MapRecord,
+    };
 
     fn header(kind: u8, row: u8) -> RecordHeader {
         RecordHeader {
@@ -321,6 +337,56 @@ pub(crate) mod encoded {
         record.bytes().collect()
     }
 
+    /// A page fault: of a stack, at an address, in a kind of memory, with flags.
+    pub(crate) fn fault(stack: u64, address: u64, memory: u8, flags: u16) -> Vec<u8> {
+        let record = FaultRecord {
+            header: RecordHeader {
+                flags,
+                ..header(KIND_FAULT, memory)
+            },
+            stack,
+            address,
+        };
+        record.bytes().collect()
+    }
+
+    /// An event of the collector.
+    pub(crate) fn gc(
+        row: u8,
+        stack: u64,
+        time_ns: u64,
+        arguments: [u64; 4],
+        controller: Option<[u64; CONTROLLER_WORDS]>,
+    ) -> Vec<u8> {
+        let flags = if controller.is_none() {
+            FLAG_UNREADABLE
+        } else {
+            0
+        };
+        let record = GcRecord {
+            header: RecordHeader {
+                flags,
+                ..header(KIND_GC, row)
+            },
+            stack,
+            time_ns,
+            arguments,
+            controller: controller.unwrap_or([0; CONTROLLER_WORDS]),
+        };
+        record.bytes().collect()
+    }
+
+    /// The begin or the end of a mark assist.
+    pub(crate) fn assist(row: u8, stack: u64, worker: u64, time_ns: u64) -> Vec<u8> {
+        let record = AssistRecord {
+            header: header(KIND_ASSIST, row),
+            stack,
+            worker,
+            time_ns,
+        };
+        record.bytes().collect()
+    }
+
     /// A goroutine that goes on.
     pub(crate) fn resume(goroutine: u64, shared: u64) -> Vec<u8> {
         let record = ResumeRecord {
@@ -401,6 +467,9 @@ mod tests {
             encoded::map(0, 1, 2, 3, 4, 5),
             encoded::growth(0, 1, 2, 3, 4, [0; 6]),
             encoded::crash(0, 1, "oh"),
+            encoded::fault(1, 2, 0, 0),
+            encoded::gc(0, 1, 2, [0; 4], None),
+            encoded::assist(0, 1, 2, 3),
         ];
         for whole in records {
             for len in 0..whole.len() {

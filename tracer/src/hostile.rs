@@ -5,7 +5,7 @@
 
 mod debug_info;
 
-use crate::plan::{self, MapProbes};
+use crate::plan::{self, Extras};
 use crate::symbolize::{Lookup, NameSource, Symbolizer};
 use crate::target::elf::Elf;
 use crate::target::fixture::{BASE, END, Fixture, Image, MemoryFile, OUTER};
@@ -126,7 +126,7 @@ fn ask_everything(bytes: &[u8], image: &Image) {
         binary.first_page_if_pie(),
         binary.functions_with_prefix("").count(),
     );
-    if let Ok(plan) = plan::exact(&binary, MapProbes::Writes) {
+    if let Ok(plan) = plan::exact(&binary, Extras::ALL) {
         assert!(!plan.rows.is_empty());
     }
     for source in [NameSource::Any, NameSource::Dwarf] {

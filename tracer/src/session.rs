@@ -20,7 +20,10 @@ use events::Events;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tracer_common::counter::{CRASH_LOSSES, Counter, MAP_GROWTH_LOSSES, MAP_WRITE_LOSSES};
+use tracer_common::counter::{
+    ASSIST_LOSSES, CRASH_LOSSES, Counter, FAULT_LOSSES, GC_LOSSES, MAP_GROWTH_LOSSES,
+    MAP_WRITE_LOSSES,
+};
 
 /// How long the end of a capture waits for programs that were in the middle of a hit when recording stopped.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -217,7 +220,7 @@ async fn look_at_maps(
 /// Whether every record of each kind has arrived or is counted as lost.
 fn has_everything(tally: &Tally, counters: &Counters) -> bool {
     let sum = |causes: &[Counter]| causes.iter().map(|cause| counters.get(*cause)).sum();
-    let families: [(u64, u64, u64); 6] = [
+    let families: [(u64, u64, u64); 9] = [
         (counters.expected(), tally.delivered, counters.lost()),
         (
             counters.get(Counter::Resumes),
@@ -243,6 +246,21 @@ fn has_everything(tally: &Tally, counters: &Counters) -> bool {
             counters.get(Counter::Crashes),
             tally.crashes,
             sum(&CRASH_LOSSES),
+        ),
+        (
+            counters.get(Counter::Faults),
+            tally.faults,
+            sum(&FAULT_LOSSES),
+        ),
+        (
+            counters.get(Counter::GcEvents),
+            tally.gc_events,
+            sum(&GC_LOSSES),
+        ),
+        (
+            counters.get(Counter::Assists),
+            tally.assists,
+            sum(&ASSIST_LOSSES),
         ),
     ];
     families

@@ -7,7 +7,7 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tracer::aggregate::{CodeFacts, TypeFacts};
-use tracer::plan::{self, MapProbes, Pointers, ProbePlan};
+use tracer::plan::{self, Extras, Pointers, ProbePlan};
 use tracer::symbolize::{Lookup, Symbolizer, is_runtime, package};
 use tracer::target::{GoBinary, LoadBias, RuntimePc, VirtualAddress};
 
@@ -45,7 +45,7 @@ pub(crate) struct Type {
 impl Program {
     /// Takes `sites` places and twice as many callers, spread over the executable.
     pub(crate) fn of(binary: &Arc<GoBinary>, sites: usize) -> Result<Self> {
-        let plan = plan::exact(binary, MapProbes::Off)?;
+        let plan = plan::exact(binary, Extras::NONE)?;
         let mut calls = Vec::new();
         let mut between = Vec::new();
         let mut types = BTreeSet::new();

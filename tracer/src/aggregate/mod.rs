@@ -4,7 +4,9 @@
 //! symbols. Every bound is a constant here; what exceeds one is counted, never dropped silently.
 
 mod estimate;
+mod faults;
 mod fold;
+mod gc;
 mod maps;
 mod resume;
 mod rounding;
@@ -15,8 +17,10 @@ mod windows;
 
 pub(crate) use estimate::whole;
 pub use estimate::{GROUPS, Progress, StandardError, Uncertainty};
+pub use faults::FaultTotals;
 pub use fold::CodeFacts;
 use fold::Folded;
+pub use gc::GcTotals;
 pub use maps::{
     CrashTotals, Instance, InstanceId, Instances, Look, MapCounts, MapRowTotals, MapRules,
     MapTotals, Watched,
@@ -125,6 +129,10 @@ pub struct Totals {
     pub undecodable: u64,
     /// What was seen of maps.
     pub maps: MapTotals,
+    /// Page faults.
+    pub faults: FaultTotals,
+    /// What the garbage collector did.
+    pub gc: GcTotals,
 }
 
 /// Turns records into [`Totals`].
@@ -207,6 +215,9 @@ impl Aggregator {
                 let stack = self.folded.resolve(crash.stack);
                 self.totals.maps.crash(stack, &crash);
             }
+            Ok(Record::Fault(_)) => self.totals.faults.records += 1,
+            Ok(Record::Gc(_)) => self.totals.gc.events += 1,
+            Ok(Record::Assist(_)) => self.totals.gc.assist_records += 1,
             Err(_) => self.totals.undecodable += 1,
         }
     }

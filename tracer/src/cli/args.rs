@@ -1,7 +1,7 @@
 //! What was typed. Validates, never acts.
 
 use crate::output::Format;
-use crate::plan::MapProbes;
+use crate::plan::{Extras, MapProbes};
 use crate::report;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
@@ -129,6 +129,12 @@ pub(super) struct Tracing {
     /// What to record of maps
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Maps::Growth)]
     pub(super) maps: Maps,
+    /// Whether to record page faults
+    #[arg(long, value_enum, value_name = "SWITCH", default_value_t = Switch::On)]
+    pub(super) faults: Switch,
+    /// Whether to record what the garbage collector does
+    #[arg(long, value_enum, value_name = "SWITCH", default_value_t = Switch::On)]
+    pub(super) gc: Switch,
     /// Leave out allocations of fewer bytes
     #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "0")]
     pub(super) min_size: u64,
@@ -163,12 +169,26 @@ pub(super) enum Maps {
     Off,
 }
 
-impl From<Maps> for MapProbes {
-    fn from(maps: Maps) -> Self {
-        match maps {
-            Maps::Growth => MapProbes::Growth,
-            Maps::Writes => MapProbes::Writes,
-            Maps::Off => MapProbes::Off,
+/// Whether to do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    /// Yes
+    On,
+    /// No
+    Off,
+}
+
+impl Tracing {
+    /// What to record besides allocations.
+    pub(super) fn extras(&self) -> Extras {
+        Extras {
+            maps: match self.maps {
+                Maps::Growth => MapProbes::Growth,
+                Maps::Writes => MapProbes::Writes,
+                Maps::Off => MapProbes::Off,
+            },
+            faults: self.faults == Switch::On,
+            gc: self.gc == Switch::On,
         }
     }
 }

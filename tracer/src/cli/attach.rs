@@ -15,11 +15,11 @@ use std::io::stdout;
 
 pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
     if args.target.explain {
-        let prepared = Prepared::new(args.target.pid, args.target.tracing.maps.into())?;
+        let prepared = Prepared::new(args.target.pid, args.target.tracing.extras())?;
         return print(&prepared.plan().to_string());
     }
     kernel::require()?;
-    let prepared = Prepared::new(args.target.pid, args.target.tracing.maps.into())?;
+    let prepared = Prepared::new(args.target.pid, args.target.tracing.extras())?;
     let options = terminal::options(StandardStream::Out, global, args.show.limit);
     on_runtime(async {
         let session = prepared.start(&config::attach(args, global))?;

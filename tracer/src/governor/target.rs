@@ -92,7 +92,7 @@ impl Host for Target {
             row_hits: counters.passes().to_vec(),
             recorded: counters.expected(),
             silent: counters.silent(),
-            map_hits: counters.map_hits(),
+            map_hits: counters.other_hits(),
         };
         Ok(self.last.clone())
     }

@@ -48,12 +48,21 @@ impl Counters {
             Counter::SampledOut,
             Counter::MapWritesPaused,
             Counter::MapGrowthsPaused,
+            Counter::FaultsPaused,
+            Counter::AssistsPaused,
         ])
     }
 
-    /// Hits of the probes on maps that were recorded, or should have been.
-    pub fn map_hits(&self) -> u64 {
-        self.sum(&[Counter::MapWrites, Counter::MapGrowths, Counter::Crashes])
+    /// Hits of the probes on anything but allocations that were recorded, or should have been.
+    pub fn other_hits(&self) -> u64 {
+        self.sum(&[
+            Counter::MapWrites,
+            Counter::MapGrowths,
+            Counter::Crashes,
+            Counter::Faults,
+            Counter::GcEvents,
+            Counter::Assists,
+        ])
     }
 
     fn sum(&self, counters: &[Counter]) -> u64 {

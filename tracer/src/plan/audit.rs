@@ -5,9 +5,9 @@
 //! capture depends on this module.
 
 use super::leaves::ALLOCATOR_PREFIX;
-use super::maps::{MapProbes, MapRow, Operation, registers};
+use super::maps::{MapRow, Operation, registers};
 use super::site::{Site, TWO_ARGUMENTS};
-use super::{Coverage, PlanError, ProbePlan, exact, leaf_set};
+use super::{Coverage, Extras, PlanError, ProbePlan, exact, leaf_set};
 use crate::target::{Function, GoBinary, VirtualAddress};
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, OpAccess, Register,
@@ -95,7 +95,7 @@ pub enum Fault {
 /// # Errors
 /// There is no plan.
 pub fn audit(binary: &GoBinary) -> Result<Audit, PlanError> {
-    let plan = exact(binary, MapProbes::Writes)?;
+    let plan = exact(binary, Extras::ALL)?;
     let (set, _) = leaf_set(binary.go_version())?;
     let absent = set.absent(|name| plan.rows.iter().any(|row| row.function == name));
     let mut faults = Vec::new();

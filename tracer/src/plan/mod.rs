@@ -3,6 +3,7 @@
 //! A plan is data; `kernel` carries it out. The set of functions is `leaves`, the instruction within each is `site`.
 
 mod audit;
+mod gc;
 mod inlined;
 mod layout;
 mod leaves;
@@ -13,13 +14,14 @@ mod tests;
 mod yields;
 
 pub use audit::{Audit, Fault, audit};
+pub use gc::{GcEvent, GcPlan, GcRow};
 pub use layout::TinyLayout;
 pub use leaves::Pointers;
 pub use maps::{CrashRow, Growing, MapLayout, MapPlan, MapProbes, MapRow, Operation};
 pub use site::{CostClass, Site, SiteError};
 pub use yields::{YieldPoint, Yields};
 
-use crate::target::{FileOffset, Function, GoBinary, GoVersion, VirtualAddress};
+use crate::target::{ArenaLayout, FileOffset, Function, GoBinary, GoVersion, VirtualAddress};
 use leaves::LeafSet;
 use std::fmt;
 use tracer_common::limits::MAX_ROWS;
@@ -50,6 +52,23 @@ pub struct ProbePlan {
     pub coverage: Coverage,
     /// The probes on maps.
     pub maps: MapPlan,
+    /// The probes on the garbage collector; `None` if they are not asked for.
+    pub gc: Option<GcPlan>,
+    /// Whether page faults are recorded.
+    pub faults: bool,
+    /// Where spans are, to tell what a page is used for; `None` if that cannot be found.
+    pub arenas: Option<ArenaLayout>,
+}
+
+/// What is recorded besides allocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extras {
+    /// Operations on maps.
+    pub maps: MapProbes,
+    /// Page faults.
+    pub faults: bool,
+    /// The garbage collector's work.
+    pub gc: bool,
 }
 
 /// One probe.
@@ -137,11 +156,28 @@ pub enum PlanError {
     },
 }
 
-/// Makes the plan for exact mode: the leaf set of the binary's Go version, and the probes on maps.
+impl Extras {
+    /// Everything that can be recorded.
+    pub(crate) const ALL: Extras = Extras {
+        maps: MapProbes::Writes,
+        faults: true,
+        gc: true,
+    };
+
+    /// Nothing.
+    pub const NONE: Extras = Extras {
+        maps: MapProbes::Off,
+        faults: false,
+        gc: false,
+    };
+}
+
+/// Makes the plan for exact mode: the leaf set of the binary's Go version, and what else is asked for.
 ///
 /// # Errors
 /// The version is not supported, or the binary is not laid out as that version does it.
-pub fn exact(binary: &GoBinary, maps: MapProbes) -> Result<ProbePlan, PlanError> {
+pub fn exact(binary: &GoBinary, extras: Extras) -> Result<ProbePlan, PlanError> {
+    let Extras { maps, faults, gc } = extras;
     let version = binary.go_version();
     let (set, newer) = leaf_set(version)?;
     let functions: Vec<Function<'_>> = binary
@@ -201,6 +237,13 @@ pub fn exact(binary: &GoBinary, maps: MapProbes) -> Result<ProbePlan, PlanError>
         g_goid: layout::g_goid(version.minor),
         coverage,
         maps: maps::plan(binary, maps, &copies),
+        gc: gc.then(|| gc::plan(binary)),
+        faults,
+        arenas: if faults {
+            ArenaLayout::of(binary)
+        } else {
+            None
+        },
     })
 }
 

@@ -1,8 +1,8 @@
 //! Plans for small executables of each set of allocation functions.
 
 use super::{
-    CostClass, Coverage, Growing, MapLayout, MapPlan, MapProbes, Operation, PlanError, ProbePlan,
-    Yields, exact,
+    CostClass, Coverage, Extras, Growing, MapLayout, MapPlan, MapProbes, Operation, PlanError,
+    ProbePlan, Yields, exact,
 };
 use crate::target::GoBinary;
 use crate::target::fixture::{ALLOCATOR, BASE, Fixture, MALLOC, MemoryFile};
@@ -28,7 +28,7 @@ fn plan(
         ..Fixture::default()
     };
     let file = MemoryFile::new(&fixture.build().bytes);
-    exact(&GoBinary::open(&file.path()).unwrap(), MapProbes::Writes)
+    exact(&GoBinary::open(&file.path()).unwrap(), Extras::ALL)
 }
 
 /// The functions that are probed, without `runtime.mallocgc`.
@@ -96,7 +96,7 @@ fn code_that_is_no_go_function_has_no_place_for_a_probe() {
     .bytes;
     bytes[usize::try_from(MALLOC - BASE).unwrap()] = 0x90;
     let file = MemoryFile::new(&bytes);
-    let error = exact(&GoBinary::open(&file.path()).unwrap(), MapProbes::Writes).unwrap_err();
+    let error = exact(&GoBinary::open(&file.path()).unwrap(), Extras::ALL).unwrap_err();
     assert!(matches!(error, PlanError::NoSite { .. }), "{error}");
 }
 
@@ -120,7 +120,7 @@ fn plan_with_calls(
         bytes[at + 1..at + 5].copy_from_slice(&distance.to_le_bytes());
     }
     let file = MemoryFile::new(&bytes);
-    exact(&GoBinary::open(&file.path()).unwrap(), MapProbes::Writes).unwrap()
+    exact(&GoBinary::open(&file.path()).unwrap(), Extras::ALL).unwrap()
 }
 
 #[test]
@@ -165,9 +165,15 @@ fn map_plan(version: &'static str, functions: &'static [&'static str], maps: Map
         ..Fixture::default()
     };
     let file = MemoryFile::new(&fixture.build().bytes);
-    exact(&GoBinary::open(&file.path()).unwrap(), maps)
-        .unwrap()
-        .maps
+    exact(
+        &GoBinary::open(&file.path()).unwrap(),
+        Extras {
+            maps,
+            ..Extras::ALL
+        },
+    )
+    .unwrap()
+    .maps
 }
 
 /// What a program with maps has up to Go 1.23.
@@ -296,7 +302,14 @@ fn a_map_function_without_a_place_for_a_probe_is_left_out_and_named() {
     bytes[usize::try_from(MALLOC + ALLOCATOR - BASE).unwrap()] = 0x90;
     let file = MemoryFile::new(&bytes);
     let binary = GoBinary::open(&file.path()).unwrap();
-    let plan = exact(&binary, MapProbes::Growth).unwrap();
+    let plan = exact(
+        &binary,
+        Extras {
+            maps: MapProbes::Growth,
+            ..Extras::ALL
+        },
+    )
+    .unwrap();
     assert_eq!(plan.maps.rows.len(), 0);
     assert_eq!(
         plan.maps.skipped,

@@ -10,7 +10,10 @@ use crate::kernel::Counters;
 use crate::plan::{MapPlan, MapProbes};
 use crate::symbolize::{self, Symbols};
 use std::collections::{BTreeMap, HashMap};
-use tracer_common::counter::{CRASH_LOSSES, Counter, MAP_GROWTH_LOSSES, MAP_WRITE_LOSSES};
+use tracer_common::counter::{
+    ASSIST_LOSSES, CRASH_LOSSES, Counter, FAULT_LOSSES, GC_LOSSES, MAP_GROWTH_LOSSES,
+    MAP_WRITE_LOSSES,
+};
 
 /// Everything known at the end of a capture.
 #[derive(Debug)]
@@ -230,6 +233,19 @@ fn families(totals: &Totals, counters: &Counters) -> Vec<Family> {
             Counter::Crashes,
             maps.crash_records,
             &CRASH_LOSSES,
+        ),
+        family(
+            "faults",
+            Counter::Faults,
+            totals.faults.records,
+            &FAULT_LOSSES,
+        ),
+        family("gc_events", Counter::GcEvents, totals.gc.events, &GC_LOSSES),
+        family(
+            "assists",
+            Counter::Assists,
+            totals.gc.assist_records,
+            &ASSIST_LOSSES,
         ),
     ]
 }

@@ -166,7 +166,7 @@ impl Context {
             (!whole.is_zero()).then(|| 100.0 * part.as_secs_f64() / whole.as_secs_f64())
         };
         let in_probes = self.hit_cost.map(|cost| {
-            let recorded = counters.expected() + counters.map_hits();
+            let recorded = counters.expected() + counters.other_hits();
             let counted =
                 recorded as f64 * cost.recorded_ns + counters.silent() as f64 * cost.silent_ns;
             Duration::from_secs_f64(counted / 1e9) + self.governed.uncounted

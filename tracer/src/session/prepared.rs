@@ -7,7 +7,7 @@ use crate::aggregate::{Aggregator, CodeFacts, MapRules, Rounding, Rules, TypeFac
 use crate::collect::{Collector, Remote};
 use crate::governor::{Governor, Terms};
 use crate::kernel::{self, Attached, MapOperations, Settings};
-use crate::plan::{self, MapProbes, ProbePlan};
+use crate::plan::{self, Extras, MapProbes, ProbePlan};
 use crate::report::Target;
 use crate::symbolize::{is_runtime, package};
 use crate::target::{GoBinary, HeapCounter, LoadBias, Process, RuntimePc};
@@ -23,15 +23,16 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Looks at the process and plans its probes, those on maps among them as `maps` asks for. Needs the right to read the process, nothing else.
+    /// Looks at the process and plans its probes, and what `extras` asks for
+    /// besides those on allocations. Needs the right to read the process, nothing else.
     ///
     /// # Errors
     /// The process is gone, is no Go program, or cannot be planned for.
-    pub fn new(pid: i32, maps: MapProbes) -> Result<Self, SessionError> {
+    pub fn new(pid: i32, extras: Extras) -> Result<Self, SessionError> {
         let process = Process::open(pid)?;
         let binary = Arc::new(process.binary()?);
         let bias = process.load_bias(&binary)?;
-        let plan = plan::exact(&binary, maps)?;
+        let plan = plan::exact(&binary, extras)?;
         Ok(Prepared {
             process,
             binary,

@@ -11,6 +11,16 @@ const MOUNT: &str = "/sys/fs/cgroup";
 /// What version 1 says where there is no limit: the largest number of pages there can be, in bytes.
 const NO_LIMIT: u64 = 1 << 62;
 
+/// The control group that limits a process's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryGroup {
+    /// The least limit in bytes on the way to the root; `None` if there is none.
+    pub limit_bytes: Option<u64>,
+    /// What the group with that limit uses, without what the kernel can drop at once (inactive files); without a limit
+    /// what the process's own group uses. `None` if it cannot be read.
+    pub used_bytes: Option<u64>,
+}
+
 /// The least limit in bytes of all groups that a process is in; `None` if there is none or it cannot be read.
 pub(super) fn memory_limit(process: &Process) -> Option<u64> {
     let groups = process.cgroups().ok()?;

@@ -15,7 +15,10 @@ use rustix::{
     process::{Pid, PidfdFlags, pidfd_open},
 };
 
-use super::{GoBinary, address::LoadBias, cgroup, error::TargetError, mapped_file::FileIdentity};
+use super::{
+    GoBinary, address::LoadBias, cgroup, cgroup::MemoryGroup, error::TargetError,
+    mapped_file::FileIdentity,
+};
 
 /// `PF_KTHREAD` of `include/linux/sched.h`, in the flags of `/proc/PID/stat`.
 const PF_KTHREAD: u32 = 0x0020_0000;
@@ -170,6 +173,15 @@ impl Process {
     #[must_use]
     pub fn memory_limit_bytes(&self) -> Option<u64> {
         cgroup::memory_limit(&self.proc)
+    }
+
+    /// The limit of its memory by control groups, and how much of it is used.
+    #[must_use]
+    pub fn memory_group(&self) -> MemoryGroup {
+        MemoryGroup {
+            limit_bytes: self.memory_limit_bytes(),
+            used_bytes: None,
+        }
     }
 
     /// The memory that is resident, in bytes.
