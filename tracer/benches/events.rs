@@ -7,7 +7,7 @@ mod batch;
 use batch::{Allocation, Batch};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use tracer::aggregate::{Aggregator, CodeFacts, MapRules, Rounding, Rules, TypeFacts};
+use tracer::aggregate::{Aggregator, CodeFacts, GcRules, MapRules, Rounding, Rules, TypeFacts};
 use tracer::decode::decode;
 use tracer::plan::{Pointers, Yields};
 use tracer::stream::Source as _;
@@ -28,6 +28,10 @@ impl TypeFacts for Facts {
 
 impl CodeFacts for Facts {
     fn is_runtime(&self, _: u64) -> bool {
+        false
+    }
+
+    fn is_frameless(&self, _pc: u64) -> bool {
         false
     }
 }
@@ -57,7 +61,7 @@ fn aggregator() -> Aggregator {
     Aggregator::new(
         Rounding::new(rules, Box::new(Facts)),
         Yields::AfterProbe,
-        MapRules::default(),
+        (MapRules::default(), GcRules::default()),
         Box::new(Facts),
     )
 }

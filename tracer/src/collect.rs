@@ -5,6 +5,7 @@
 use crate::aggregate::{Aggregator, Look, Sums, Totals, Watched, Weight};
 use crate::decode::decode;
 use crate::stream::Source;
+use crate::target::Mapped;
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};
@@ -34,6 +35,7 @@ enum Question {
     SetWindows,
     Watched(usize, oneshot::Sender<Vec<Watched>>),
     Look(Vec<Look>),
+    Mapped(Vec<Mapped>),
     Finish,
 }
 
@@ -60,6 +62,8 @@ pub struct Tally {
     pub gc_events: u64,
     /// Records of begins and ends of mark assists that arrived.
     pub assists: u64,
+    /// Whether page faults wait to be placed by the target's mappings.
+    pub unplaced_faults: bool,
     /// Whether some allocations are recorded in windows only, or have been.
     pub windows: bool,
 }
@@ -78,6 +82,7 @@ impl Tally {
             faults: totals.faults.records,
             gc_events: totals.gc.events,
             assists: totals.gc.assist_records,
+            unplaced_faults: totals.faults.has_waiting(),
             windows: totals.windows,
         }
     }
@@ -155,6 +160,15 @@ impl Collector {
         sent.map_err(|_closed| CollectorDied)
     }
 
+    /// Hands over what the target's addresses are mapped to, in ascending order.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub fn set_mapped(&self, mapped: Vec<Mapped>) -> Result<(), CollectorDied> {
+        let sent = self.questions.send(Question::Mapped(mapped));
+        sent.map_err(|_closed| CollectorDied)
+    }
+
     /// Takes what is left on the stream and ends.
     ///
     /// # Errors
@@ -206,6 +220,7 @@ fn collect(
             Ok(Question::SetWindows) => aggregator.set_windows(),
             Ok(Question::Watched(limit, reply)) => answer(reply, aggregator.watched(limit)),
             Ok(Question::Look(looks)) => looks.iter().for_each(|look| aggregator.look(look)),
+            Ok(Question::Mapped(mapped)) => aggregator.set_mapped(mapped),
             Ok(Question::Finish) | Err(true) => break,
             Err(false) => {}
         }

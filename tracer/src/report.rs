@@ -4,14 +4,20 @@
 //! figure that was not measured is `None`, never 0.
 
 mod build;
+mod faults;
+mod gc;
 mod group;
 mod maps;
+mod memory;
 mod sites;
 mod types;
 
 pub use build::{Capture, build};
+pub use faults::{FaultFigures, FaultsByMemory};
+pub use gc::{Gc, GcCycle, GcFigures, GcPause, PauseFigures};
 pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
+pub use memory::{Memory, MemoryPart, PartKind};
 
 use crate::aggregate::SizesView;
 use crate::symbolize;
@@ -39,6 +45,12 @@ pub struct Report {
     pub maps: Option<Maps>,
     /// Fatal errors of the runtime, and panics that maps are the cause of.
     pub crashes: Vec<Crash>,
+    /// Page faults; `None` if they were not recorded.
+    pub faults: Option<FaultFigures>,
+    /// What the garbage collector did; `None` if it was not probed.
+    pub gc: Option<Gc>,
+    /// What resident memory consists of at the end; `None` if that could not be read.
+    pub memory: Option<Memory>,
     /// The course of the capture, oldest first.
     pub timeline: Vec<TimelinePoint>,
 }
@@ -117,6 +129,8 @@ pub struct Figures {
     pub alloc_bytes: Option<u64>,
     /// Bytes asked for.
     pub requested_bytes: u64,
+    /// Page faults of both kinds; `None` if they were not recorded, or belong to something else.
+    pub faults: Option<u64>,
     /// Set if some allocations were not recorded, so that these figures are estimates.
     pub estimate: Option<Estimate>,
 }
@@ -255,6 +269,10 @@ pub struct Site {
     pub size: SizeSummary,
     /// Go types allocated here, most bytes first.
     pub types: Vec<TypeFigures>,
+    /// Page faults here; `None` if they were not recorded.
+    pub faults: Option<FaultFigures>,
+    /// What it pays for the garbage collector; `None` if that was not probed.
+    pub gc: Option<GcFigures>,
     /// Stacks that end here, most bytes first.
     pub stacks: Vec<StackFigures>,
 }
@@ -328,6 +346,7 @@ impl TypeFigures {
     /// Its figures, as those of a site.
     pub(crate) fn figures(&self) -> Figures {
         Figures {
+            faults: None,
             allocs: self.allocs,
             alloc_bytes: self.alloc_bytes,
             requested_bytes: self.bytes,
@@ -364,7 +383,7 @@ pub struct Stack {
 }
 
 /// One point of the course of a capture.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TimelinePoint {
     /// Nanoseconds since the start of recording, at the end of the interval.
     pub t_ns: u64,
@@ -376,4 +395,20 @@ pub struct TimelinePoint {
     pub alloc_bytes: Option<u64>,
     /// Resident memory of the target at the end of the interval.
     pub rss_bytes: Option<u64>,
+    /// Its part of no file.
+    pub rss_anon_bytes: Option<u64>,
+    /// Its part of files, and shared.
+    pub rss_file_bytes: Option<u64>,
+    /// What was swapped out.
+    pub swap_bytes: Option<u64>,
+    /// Bytes that the collector takes for live: `heapLive`.
+    pub heap_live: Option<u64>,
+    /// The size at which the next collection should be done: `MemStats.NextGC`.
+    pub heap_goal: Option<u64>,
+    /// Page faults in the interval.
+    pub faults: Option<u64>,
+    /// Collections that ended in the interval, as the runtime counts them.
+    pub gc_cycles: Option<u64>,
+    /// What the control group with the least memory limit uses.
+    pub limit_used_bytes: Option<u64>,
 }

@@ -2,6 +2,7 @@
 
 mod context;
 mod events;
+mod gauges;
 mod live;
 mod prepared;
 
@@ -147,6 +148,9 @@ impl Session {
             let tally = self.collector.tally().await?;
             self.context.mark(tally, self.context.started.elapsed());
             look_at_maps(&self.collector, &self.context, Some(WATCHED_MAPS)).await?;
+            if tally.unplaced_faults {
+                self.collector.set_mapped(self.context.mapped())?;
+            }
         }
         Ok(event)
     }
@@ -182,6 +186,7 @@ impl Session {
         let duration = context.started.elapsed();
         let counters = settle(&attached, &collector).await?;
         look_at_maps(&collector, &context, None).await?;
+        collector.set_mapped(context.mapped())?;
         let end = governed.unwrap_or_default();
         let remote = collector.remote();
         end.weights.iter().for_each(|weight| remote.weigh(*weight));

@@ -19,7 +19,7 @@ use std::io::{Write as _, stdout};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracer::aggregate::{Aggregator, MapRules, Rounding, Rules, Totals};
+use tracer::aggregate::{Aggregator, GcRules, MapRules, Rounding, Rules, Totals};
 use tracer::decode::decode;
 use tracer::kernel::Counters;
 use tracer::output::json;
@@ -102,7 +102,7 @@ fn replay(program: &Program, binary: &Arc<GoBinary>, stacks: u64, last: u64) -> 
     let mut aggregator = Aggregator::new(
         Rounding::new(rules, facts()),
         program.plan.yields,
-        MapRules::default(),
+        (MapRules::default(), GcRules::default()),
         facts(),
     );
     let mut load = Load::new(program, stacks);
@@ -126,6 +126,9 @@ fn report(binary: &Arc<GoBinary>, totals: &Totals) -> Report {
     symbols.extend(&mut symbolizer, pcs, types);
     report::build(Capture {
         map_plan: &MapPlan::off(),
+        faults: false,
+        gc_plan: None,
+        memory: None,
         start_monotonic_ns: 0,
         target: Target {
             pid: std::process::id(),

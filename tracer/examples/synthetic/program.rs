@@ -167,4 +167,8 @@ impl CodeFacts for Facts {
         let function = self.0.function_at(VirtualAddress(pc));
         function.is_some_and(|function| is_runtime(&package(function.name)))
     }
+
+    fn is_frameless(&self, _pc: u64) -> bool {
+        false
+    }
 }

@@ -24,6 +24,9 @@ const MAX_FOLDED: usize = 1_800_000;
 pub trait CodeFacts: Send {
     /// Whether the program counter lies in a function of the Go runtime.
     fn is_runtime(&self, pc: u64) -> bool;
+
+    /// Whether its function has no frame where the program counter is, so that the return address is on top of the stack.
+    fn is_frameless(&self, pc: u64) -> bool;
 }
 
 /// Which stacks are folded into which.
@@ -61,16 +64,29 @@ impl Folded {
         self.into.get(&id).copied().unwrap_or(id)
     }
 
+    /// The program counters of a stack, without what is none.
+    pub(super) fn frames_of(&self, definition: &StackDefinition<'_>) -> Vec<u64> {
+        let mut pcs: Vec<u64> = definition.frames().collect();
+        if let [innermost, _, ..] = *pcs
+            && definition.candidate
+            && !self.code.is_frameless(innermost)
+        {
+            pcs.remove(1);
+        }
+        pcs
+    }
+
     /// Folds a stack; gives the folded one and its frames if it is new. Beyond the bounds nothing happens.
     pub(super) fn fold(
         &mut self,
         definition: &StackDefinition<'_>,
     ) -> Option<(StackId, Box<[u64]>)> {
         let count = self.into.len();
+        let mut pcs = self.frames_of(definition);
+        pcs.truncate(INNER_FRAMES);
         let Entry::Vacant(entry) = self.into.entry(definition.id) else {
             return None;
         };
-        let mut pcs: Vec<u64> = definition.frames().take(INNER_FRAMES).collect();
         let mut fold = identity(&pcs);
         for (bound, callers) in [(MAX_INNER, 1), (MAX_WITH_CALLER, 0)] {
             if !self.folds.contains_key(&fold) && self.folds.len() >= bound {
@@ -102,7 +118,7 @@ fn identity(pcs: &[u64]) -> StackId {
     StackId(hasher.finish())
 }
 
-/// Program counters below 100 are the runtime's.
+/// Program counters below 100 are the runtime's; functions have no frame at even ones.
 #[cfg(test)]
 pub(crate) struct LowIsRuntime;
 
@@ -110,6 +126,10 @@ pub(crate) struct LowIsRuntime;
 impl CodeFacts for LowIsRuntime {
     fn is_runtime(&self, pc: u64) -> bool {
         pc < 100
+    }
+
+    fn is_frameless(&self, pc: u64) -> bool {
+        pc.is_multiple_of(2)
     }
 }
 

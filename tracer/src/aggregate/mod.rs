@@ -17,10 +17,10 @@ mod windows;
 
 pub(crate) use estimate::whole;
 pub use estimate::{GROUPS, Progress, StandardError, Uncertainty};
-pub use faults::FaultTotals;
+pub use faults::{FaultSums, FaultTotals, MemoryUse};
 pub use fold::CodeFacts;
 use fold::Folded;
-pub use gc::GcTotals;
+pub use gc::{AssistSums, Cycle, GcRules, GcTotals, Pause, PauseSums, Trigger};
 pub use maps::{
     CrashTotals, Instance, InstanceId, Instances, Look, MapCounts, MapRowTotals, MapRules,
     MapTotals, Watched,
@@ -34,6 +34,7 @@ pub use windows::{Weight, WindowId};
 
 use crate::decode::{Alloc, Record, Resume, StackDefinition, StackId};
 use crate::plan::Yields;
+use crate::target::Mapped;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::{hint, mem};
@@ -141,6 +142,7 @@ pub struct Aggregator {
     totals: Totals,
     rounding: Rounding,
     map_rules: MapRules,
+    gc_rules: GcRules,
     folded: Folded,
     last_tiny: LastTiny,
     /// Whether each allocation is recorded, so that a resumption belongs to the one before it.
@@ -157,13 +159,14 @@ impl Aggregator {
     pub fn new(
         rounding: Rounding,
         yields: Yields,
-        map_rules: MapRules,
+        (map_rules, gc_rules): (MapRules, GcRules),
         code: Box<dyn CodeFacts>,
     ) -> Self {
         Aggregator {
             totals: Totals::default(),
             rounding,
             map_rules,
+            gc_rules,
             folded: Folded::new(code),
             last_tiny: LastTiny::new(yields),
             exact: true,
@@ -182,10 +185,21 @@ impl Aggregator {
     /// The same, for a target with maps.
     #[cfg(test)]
     pub(crate) fn with_map_rules(map_rules: MapRules) -> Self {
+        Self::with_rules(map_rules, GcRules::default())
+    }
+
+    /// The same, for a target whose collector is probed.
+    #[cfg(test)]
+    pub(crate) fn with_gc_rules(gc_rules: GcRules) -> Self {
+        Self::with_rules(MapRules::default(), gc_rules)
+    }
+
+    #[cfg(test)]
+    fn with_rules(map_rules: MapRules, gc_rules: GcRules) -> Self {
         Aggregator::new(
             Rounding::for_tests(),
             Yields::AfterProbe,
-            map_rules,
+            (map_rules, gc_rules),
             Box::new(fold::LowIsRuntime),
         )
     }
@@ -215,9 +229,18 @@ impl Aggregator {
                 let stack = self.folded.resolve(crash.stack);
                 self.totals.maps.crash(stack, &crash);
             }
-            Ok(Record::Fault(_)) => self.totals.faults.records += 1,
-            Ok(Record::Gc(_)) => self.totals.gc.events += 1,
-            Ok(Record::Assist(_)) => self.totals.gc.assist_records += 1,
+            Ok(Record::Fault(fault)) => {
+                let stack = self.folded.resolve(fault.stack);
+                self.totals.faults.add(stack, &fault);
+            }
+            Ok(Record::Gc(event)) => {
+                let stack = self.folded.resolve(event.stack);
+                self.totals.gc.event(&self.gc_rules, stack, &event);
+            }
+            Ok(Record::Assist(assist)) => {
+                let stack = self.folded.resolve(assist.stack);
+                self.totals.gc.assist(&self.gc_rules, stack, &assist);
+            }
             Err(_) => self.totals.undecodable += 1,
         }
     }
@@ -231,6 +254,7 @@ impl Aggregator {
     /// Ends the aggregation.
     pub fn into_totals(mut self) -> Totals {
         self.count_waiting();
+        self.totals.gc.finish();
         self.totals
     }
 
@@ -268,6 +292,11 @@ impl Aggregator {
     /// Takes what was read of a map from outside.
     pub fn look(&mut self, look: &Look) {
         self.totals.maps.look(look);
+    }
+
+    /// Takes what the target's addresses are mapped to, in ascending order.
+    pub fn set_mapped(&mut self, mapped: Vec<Mapped>) {
+        self.totals.faults.set_mapped(mapped);
     }
 
     fn count_waiting(&mut self) {
@@ -365,8 +394,14 @@ impl Aggregator {
                 } => Some(Cut::TooDeep),
                 _ => None,
             };
-            let pcs = definition.frames().collect();
-            frames.insert(definition.id, Frames { pcs, cut });
+            let pcs = self.folded.frames_of(definition);
+            frames.insert(
+                definition.id,
+                Frames {
+                    pcs: pcs.into(),
+                    cut,
+                },
+            );
         } else if let Some((fold, pcs)) = self.folded.fold(definition) {
             frames.insert(
                 fold,

@@ -229,6 +229,8 @@ pub(super) enum SortBy {
     Bytes,
     /// Most allocations
     Allocs,
+    /// Most page faults
+    Faults,
 }
 
 impl From<SortBy> for report::SortBy {
@@ -236,6 +238,7 @@ impl From<SortBy> for report::SortBy {
         match sort {
             SortBy::Bytes => report::SortBy::Bytes,
             SortBy::Allocs => report::SortBy::Allocs,
+            SortBy::Faults => report::SortBy::Faults,
         }
     }
 }

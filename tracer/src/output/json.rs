@@ -6,6 +6,7 @@
 mod decode;
 mod encode;
 pub(super) mod maps;
+pub(super) mod pages;
 pub(super) mod schema;
 
 use std::io::{Read, Write};

@@ -1,8 +1,10 @@
 //! Reports to test outputs with: one as it usually is, one empty, one as nasty as a hostile binary makes it.
 
 mod maps;
+mod pages;
 
 pub(crate) use maps::with_maps;
+pub(crate) use pages::with_pages;
 
 use crate::report::{
     Completeness, EndedBy, Estimate, Family, Figures, Frame, ModeStep, Overhead, Report, Site,
@@ -26,6 +28,7 @@ fn figures(allocs: u64, alloc_bytes: u64, requested_bytes: u64) -> Figures {
         allocs,
         alloc_bytes: Some(alloc_bytes),
         requested_bytes,
+        faults: None,
         estimate: None,
     }
 }
@@ -104,6 +107,9 @@ pub(crate) fn report() -> Report {
         stacks: stacks(),
         maps: None,
         crashes: vec![],
+        faults: None,
+        gc: None,
+        memory: None,
         timeline: timeline(),
     }
 }
@@ -168,6 +174,8 @@ fn stacks() -> Vec<Stack> {
 
 fn cache_site(frames: &[Frame]) -> Site {
     Site {
+        faults: None,
+        gc: None,
         id: 1,
         frames: vec![frames[0].clone()],
         figures: figures(5_200_000, 871_366_656, 790_400_000),
@@ -225,6 +233,8 @@ fn builder_site(frames: &[Frame]) -> Site {
             301_234_000,
             Some(0),
         )],
+        faults: None,
+        gc: None,
         stacks: vec![
             stack(0x1b, figures(1_000_000, 256_000_000, 244_000_000)),
             stack(u64::MAX, figures(234_567, 60_049_152, 57_234_000)),
@@ -248,6 +258,8 @@ fn unnamed_site() -> Site {
             unbinned: 0,
         },
         types: vec![],
+        faults: None,
+        gc: None,
         stacks: vec![stack(7, figures(40, 640, 600))],
     }
 }
@@ -261,6 +273,7 @@ fn timeline() -> Vec<TimelinePoint> {
             allocs: Some(mb * 5000),
             alloc_bytes: Some(mb * 1_000_000),
             rss_bytes: Some((300 << 20) + second * (9 << 20)),
+            ..TimelinePoint::default()
         })
         .collect()
 }
@@ -281,6 +294,7 @@ pub(super) fn empty() -> Report {
             allocs: 0,
             alloc_bytes: Some(0),
             requested_bytes: 0,
+            faults: None,
             estimate: None,
         },
         completeness: Completeness {
@@ -295,6 +309,9 @@ pub(super) fn empty() -> Report {
         stacks: vec![],
         maps: None,
         crashes: vec![],
+        faults: None,
+        gc: None,
+        memory: None,
         timeline: vec![],
         target: report.target,
     }
@@ -352,6 +369,7 @@ pub(crate) fn nasty() -> Report {
         allocs: u64::MAX,
         alloc_bytes: None,
         requested_bytes: u64::MAX,
+        faults: Some(u64::MAX),
         estimate: Some(Estimate {
             allocs_error: Some(u64::MAX),
             alloc_bytes_error: None,
@@ -393,6 +411,7 @@ pub(crate) fn nasty() -> Report {
             allocs: u64::MAX,
             alloc_bytes: None,
             requested_bytes: u64::MAX / 2,
+            faults: None,
             estimate: None,
         };
         site.size.max = u64::MAX;
@@ -410,6 +429,7 @@ pub(crate) fn nasty() -> Report {
     }
     let (maps, crashes) = maps::nasty(&first);
     report.maps = Some(maps);
+    pages::make_nasty(&mut report);
     report.crashes = crashes;
     report.frames = vec![first, host];
     for stack in &mut report.stacks {

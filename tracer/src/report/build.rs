@@ -1,13 +1,14 @@
 //! Joins the sums of a capture with the names of its stacks and types.
 
+use super::sites::Recorded;
 use super::{
-    Completeness, Estimate, Family, Figures, Frame, Overhead, Report, Stack, Target, TimelinePoint,
-    Window,
+    Completeness, Estimate, Family, FaultFigures, Figures, Frame, Gc, Memory, Overhead, Report,
+    Stack, Target, TimelinePoint, Window,
 };
 use super::{maps, sites};
 use crate::aggregate::{Cut, StackTotals, Sums, TINY_BLOCK, Totals, whole};
 use crate::kernel::Counters;
-use crate::plan::{MapPlan, MapProbes};
+use crate::plan::{GcPlan, MapPlan, MapProbes};
 use crate::symbolize::{self, Symbols};
 use std::collections::{BTreeMap, HashMap};
 use tracer_common::counter::{
@@ -31,6 +32,12 @@ pub struct Capture<'a> {
     pub probed_share: Option<f64>,
     /// The probes on maps.
     pub map_plan: &'a MapPlan,
+    /// Whether page faults were recorded.
+    pub faults: bool,
+    /// The probes on the collector; `None` if there are none.
+    pub gc_plan: Option<&'a GcPlan>,
+    /// What resident memory consists of.
+    pub memory: Option<Memory>,
     /// Start of recording on the monotonic clock, nanoseconds.
     pub start_monotonic_ns: u64,
     /// Names of the stacks and types in `totals`.
@@ -50,12 +57,20 @@ pub fn build(capture: Capture<'_>) -> Report {
         counters,
         probed_share,
         map_plan,
+        faults,
+        gc_plan,
+        memory,
         start_monotonic_ns,
         symbols,
         timeline,
         overhead,
     } = capture;
-    let sites = sites::build(totals, symbols);
+    let recorded = Recorded {
+        faults,
+        gc: gc_plan.is_some(),
+    };
+    let sites = sites::build(totals, symbols, recorded);
+    let faults = faults.then(|| all_faults(totals, symbols));
     let (frames, stacks) = stacks(totals, symbols);
     let seconds = window.duration_ns as f64 / 1e9;
     let hits = counters.get(Counter::Hits);
@@ -68,7 +83,10 @@ pub fn build(capture: Capture<'_>) -> Report {
     Report {
         target,
         window,
-        totals: figures(&totals.sums, estimate(totals, totals.stacks.values())),
+        totals: Figures {
+            faults: faults.map(|faults| faults.all()),
+            ..figures(&totals.sums, estimate(totals, totals.stacks.values()))
+        },
         completeness,
         overhead: Overhead {
             hits_per_s,
@@ -80,7 +98,27 @@ pub fn build(capture: Capture<'_>) -> Report {
         maps: (map_plan.probes != MapProbes::Off)
             .then(|| maps::build(totals, symbols, map_plan, start_monotonic_ns)),
         crashes: maps::crashes(totals, symbols, map_plan, start_monotonic_ns),
+        faults,
+        gc: gc_plan.map(|plan| Gc::of(&totals.gc, &plan.skipped, start_monotonic_ns)),
+        memory,
         timeline,
+    }
+}
+
+/// Page faults of the whole capture, those at no site included.
+fn all_faults(totals: &Totals, symbols: &Symbols) -> FaultFigures {
+    let mut by_instruction = FaultFigures::default();
+    for (id, sums) in &totals.faults.stacks {
+        let pcs = totals.frames.get(id).map_or(&[][..], |frames| &frames.pcs);
+        by_instruction.merge(&FaultFigures::of_stack(sums, pcs, symbols));
+    }
+    let all = FaultFigures::of_stack(&totals.faults.sums, &[], symbols);
+    let FaultFigures { reads, writes, .. } = by_instruction;
+    FaultFigures {
+        reads,
+        writes,
+        unknown_access: all.all().saturating_sub(reads + writes),
+        ..all
     }
 }
 
@@ -90,6 +128,7 @@ fn figures(sums: &Sums, estimate: Option<Estimate>) -> Figures {
         allocs: sums.allocs,
         alloc_bytes: sums.known_alloc_bytes(),
         requested_bytes: sums.requested_bytes,
+        faults: None,
         estimate,
     }
 }

@@ -44,6 +44,8 @@ pub enum SortBy {
     Bytes,
     /// Allocations.
     Allocs,
+    /// Page faults.
+    Faults,
 }
 
 impl SortBy {
@@ -53,6 +55,7 @@ impl SortBy {
         Reverse(match self {
             SortBy::Bytes => (bytes, figures.allocs),
             SortBy::Allocs => (figures.allocs, bytes),
+            SortBy::Faults => (figures.faults.unwrap_or(0), bytes),
         })
     }
 }
@@ -181,6 +184,7 @@ fn split(site: &Site, by: GroupBy) -> Vec<Part<'_>> {
                 part(
                     of_type.name.clone(),
                     Figures {
+                        faults: None,
                         estimate: site.figures.estimate.map(|_| Estimate::default()),
                         ..of_type.figures()
                     },
@@ -205,6 +209,7 @@ fn untold(site: &Site) -> Option<Figures> {
             .figures
             .requested_bytes
             .saturating_sub(told.requested_bytes),
+        faults: None,
         estimate: site.figures.estimate.map(|_| Estimate::default()),
     })
 }
@@ -248,6 +253,7 @@ fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
         allocs: 0,
         alloc_bytes: Some(0),
         requested_bytes: 0,
+        faults: None,
         estimate: None,
     };
     figures.fold(nothing, |a, b| Figures {
@@ -257,6 +263,10 @@ fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
             .zip(b.alloc_bytes)
             .map(|(a, b)| a.saturating_add(b)),
         requested_bytes: a.requested_bytes.saturating_add(b.requested_bytes),
+        faults: match (a.faults, b.faults) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => a.or(b),
+        },
         estimate: match (a.estimate, b.estimate) {
             // Errors of two sites need not be independent: what they have together is not known here.
             (Some(_), Some(_)) => Some(Estimate::default()),

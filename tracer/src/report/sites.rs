@@ -1,4 +1,4 @@
-//! Groups stacks by the place in the code that allocates.
+//! Groups stacks by the place in the code that allocates, touches new pages, or pays for the collector.
 //!
 //! A site is the innermost frame that is not the Go runtime's own: its logical frames at that program counter, from the
 //! inlined function to the one that holds the code. Two program counters with equal logical frames are one site; a
@@ -6,33 +6,39 @@
 
 use super::build::figures_of;
 use super::types;
-use super::{Frame, Site, SizeSummary, SortBy, StackFigures};
+use super::{FaultFigures, Figures, Frame, GcFigures, Site, SizeSummary, SortBy, StackFigures};
 use crate::aggregate::{SizesView, StackTotals, Totals};
 use crate::decode::StackId;
 use crate::symbolize::Symbols;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+/// What was recorded besides allocations, so that nothing of it is known to be nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recorded {
+    pub(super) faults: bool,
+    pub(super) gc: bool,
+}
 
 /// A stack that ends at a place.
 struct Ending<'a> {
     id: StackId,
     pcs: &'a [u64],
-    totals: &'a StackTotals,
+    /// `None` if it allocates nothing.
+    totals: Option<&'a StackTotals>,
+    faults: Option<FaultFigures>,
+    gc: Option<GcFigures>,
 }
 
 /// All sites of a capture, most bytes first. Stacks that were never defined are in none.
-pub(super) fn build(totals: &Totals, symbols: &Symbols) -> Vec<Site> {
+pub(super) fn build(totals: &Totals, symbols: &Symbols, recorded: Recorded) -> Vec<Site> {
     let mut places: HashMap<Vec<Frame>, Vec<Ending<'_>>> = HashMap::new();
-    for (id, stack) in &totals.stacks {
-        if let Some(definition) = totals.frames.get(id) {
+    for id in stacks(totals) {
+        if let Some(definition) = totals.frames.get(&id) {
             places
                 .entry(place(&definition.pcs, symbols))
                 .or_default()
-                .push(Ending {
-                    id: *id,
-                    pcs: &definition.pcs,
-                    totals: stack,
-                });
+                .push(ending(id, &definition.pcs, totals, symbols, recorded));
         }
     }
     let mut sites: Vec<Site> = places
@@ -47,6 +53,51 @@ pub(super) fn build(totals: &Totals, symbols: &Symbols) -> Vec<Site> {
         site.id = id;
     }
     sites
+}
+
+/// Every stack of which something is known.
+fn stacks(totals: &Totals) -> HashSet<StackId> {
+    let others = totals.faults.stacks.keys();
+    let others = others.chain(totals.gc.assists.keys());
+    let others = others.chain(totals.gc.calls.keys());
+    totals.stacks.keys().chain(others).copied().collect()
+}
+
+fn ending<'a>(
+    id: StackId,
+    pcs: &'a [u64],
+    totals: &'a Totals,
+    symbols: &Symbols,
+    recorded: Recorded,
+) -> Ending<'a> {
+    let faults = totals.faults.stacks.get(&id).copied().unwrap_or_default();
+    let assists = totals.gc.assists.get(&id).copied().unwrap_or_default();
+    Ending {
+        id,
+        pcs,
+        totals: totals.stacks.get(&id),
+        faults: recorded
+            .faults
+            .then(|| FaultFigures::of_stack(&faults, pcs, symbols)),
+        gc: recorded.gc.then(|| GcFigures {
+            assists: assists.count,
+            assist_ns: assists.ns,
+            calls: totals.gc.calls.get(&id).copied().unwrap_or(0),
+        }),
+    }
+}
+
+impl Ending<'_> {
+    fn figures(&self, totals: &Totals) -> Figures {
+        Figures {
+            faults: self.faults.map(|faults| faults.all()),
+            ..figures_of(totals, self.totals.into_iter())
+        }
+    }
+
+    fn requested_bytes(&self) -> u64 {
+        self.totals.map_or(0, |totals| totals.sums.requested_bytes)
+    }
 }
 
 /// The logical frames of the site. A stack that never leaves the runtime (a background worker's) is placed at its
@@ -77,12 +128,19 @@ fn site(
     totals: &Totals,
     symbols: &Symbols,
 ) -> Site {
-    endings.sort_unstable_by_key(|ending| (Reverse(ending.totals.sums.requested_bytes), ending.id));
-    let stacks = || endings.iter().map(|ending| ending.totals);
+    endings.sort_by_cached_key(|ending| {
+        let faults = ending.faults.map(|faults| faults.all());
+        (Reverse((ending.requested_bytes(), faults)), ending.id)
+    });
+    let stacks = || endings.iter().filter_map(|ending| ending.totals);
     let types = endings
         .iter()
-        .map(|ending| (ending.pcs, &ending.totals.types));
-    let figures_of_all = figures_of(totals, stacks());
+        .filter_map(|ending| Some((ending.pcs, &ending.totals?.types)));
+    let faults = sum(&endings, |ending| ending.faults, FaultFigures::merge);
+    let figures_of_all = Figures {
+        faults: faults.map(|faults| faults.all()),
+        ..figures_of(totals, stacks())
+    };
     let sizes = SizesView::merged(stacks().map(|stack| &stack.sizes));
     Site {
         id: 0,
@@ -94,21 +152,43 @@ fn site(
             .iter()
             .map(|ending| StackFigures {
                 id: ending.id.0,
-                figures: figures_of(totals, std::iter::once(ending.totals)),
+                figures: ending.figures(totals),
             })
             .collect(),
+        faults,
+        gc: sum(&endings, |ending| ending.gc, GcFigures::merge),
     }
+}
+
+/// What the figures of all stacks add up to; `None` if they were not recorded.
+fn sum<T: Copy + Default>(
+    endings: &[Ending<'_>],
+    of: impl Fn(&Ending<'_>) -> Option<T>,
+    merge: impl Fn(&mut T, &T),
+) -> Option<T> {
+    let mut sum = None;
+    for figures in endings.iter().filter_map(of) {
+        merge(sum.get_or_insert_default(), &figures);
+    }
+    sum
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::Aggregator;
+    use crate::aggregate::{Aggregator, GcRules};
     use crate::decode::{decode, encoded};
+    use crate::plan::GcEvent;
     use crate::symbolize::Frame as Named;
     use crate::target::{GoType, Kind};
+    use tracer_common::record::{FLAG_MAJOR, MEMORY_HEAP, MEMORY_STACK};
 
     const PROBE: u64 = 1;
+
+    const NOTHING_ELSE: Recorded = Recorded {
+        faults: false,
+        gc: false,
+    };
 
     /// Totals of allocations of `(stack id, program counters, size, type)`.
     fn totals(allocs: &[(u64, &[u64], u64, u64)]) -> Totals {
@@ -162,7 +242,7 @@ mod tests {
                 site.figures.allocs,
             )
         };
-        build(&totals(allocs), &symbols())
+        build(&totals(allocs), &symbols(), NOTHING_ELSE)
             .into_iter()
             .map(name)
             .collect()
@@ -234,6 +314,7 @@ mod tests {
         let sites = build(
             &totals(&[(1, &[20], 32, 99), (2, &[10, 20], 32, 99)]),
             &symbols(),
+            NOTHING_ELSE,
         );
         let names: Vec<(&str, u64)> = sites[0]
             .types
@@ -241,5 +322,48 @@ mod tests {
             .map(|row| (row.name.as_str(), row.allocs))
             .collect();
         assert_eq!(names, [("[]main.Node", 1), ("main.Node", 1)]);
+    }
+
+    #[test]
+    fn a_place_that_only_touches_pages_or_assists_is_a_site() {
+        let mut aggregator = Aggregator::with_gc_rules(GcRules {
+            events: vec![GcEvent::AssistStart, GcEvent::AssistEnd, GcEvent::Call],
+            ..GcRules::default()
+        });
+        for record in [
+            encoded::stack(1, &[PROBE, 20]),
+            encoded::alloc(0, 1, 8, 0),
+            encoded::stack(2, &[30]),
+            encoded::fault(2, 0x1000, MEMORY_HEAP, 0),
+            encoded::fault(2, 0x2000, MEMORY_STACK, FLAG_MAJOR),
+            // At the site of the allocation.
+            encoded::stack(3, &[PROBE, 21]),
+            encoded::fault(3, 0x3000, MEMORY_HEAP, 0),
+            encoded::assist(0, 3, 0x100, 10),
+            encoded::assist(1, 0, 0x100, 15),
+            encoded::gc(2, 3, 1, [0; 4], None),
+        ] {
+            aggregator.apply(decode(&record));
+        }
+        let recorded = Recorded {
+            faults: true,
+            gc: true,
+        };
+        let sites = build(&aggregator.into_totals(), &symbols(), recorded);
+        let faults: Vec<_> = sites.iter().map(|site| site.figures.faults).collect();
+        assert_eq!(faults, [Some(1), Some(2)]);
+        let expected = GcFigures {
+            assists: 1,
+            assist_ns: 5,
+            calls: 1,
+        };
+        assert_eq!(sites[0].gc, Some(expected));
+        let of_second = sites[1].faults.unwrap();
+        assert_eq!((of_second.minor, of_second.major), (1, 1));
+        assert_eq!(
+            (of_second.by_memory.heap, of_second.by_memory.stack),
+            (1, 1)
+        );
+        assert_eq!(sites[1].figures.allocs, 0);
     }
 }

@@ -1,5 +1,6 @@
 //! Makes reports of a running capture: everything they need besides the collected numbers.
 
+use super::gauges::Gauges;
 use super::{Mode, Prepared};
 use crate::aggregate::{Look, Sums, Totals, Watched};
 use crate::collect::Tally;
@@ -10,7 +11,7 @@ use crate::report::{
     self, Capture, EndedBy, ModeStep, Overhead, Report, Target, TimelinePoint, Window,
 };
 use crate::symbolize::{Symbolizer, Symbols};
-use crate::target::{CpuClock, HeapCounter, Memory, Process, RuntimePc};
+use crate::target::{CpuClock, HeapCounter, Mapped, Memory, Process, RuntimePc};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -27,6 +28,7 @@ pub(super) struct Context {
     pub(super) target: Target,
     heap_counter: Option<HeapCounter>,
     memory: Option<Memory>,
+    gauges: Gauges,
     cpu: Option<Cpu>,
     symbolizer: Symbolizer,
     symbols: Symbols,
@@ -36,6 +38,7 @@ pub(super) struct Context {
     agent_cpu_at_start: Duration,
     timeline: Vec<TimelinePoint>,
     sums_at_last_tick: Sums,
+    faults_at_last_tick: u64,
     /// Bytes, as the runtime counts them.
     counted_at_last_tick: Option<u64>,
 }
@@ -53,6 +56,7 @@ impl Context {
             target: prepared.target(),
             heap_counter: HeapCounter::start(process, *bias, plan.total_alloc),
             memory: Memory::open(process).ok(),
+            gauges: Gauges::start(&prepared),
             cpu: Cpu::start(process),
             symbolizer: Symbolizer::new(Arc::clone(binary), *bias),
             symbols: Symbols::default(),
@@ -62,6 +66,7 @@ impl Context {
             agent_cpu_at_start: agent_cpu(),
             timeline: Vec::new(),
             sums_at_last_tick: Sums::default(),
+            faults_at_last_tick: 0,
             counted_at_last_tick: Some(0),
             mode,
             hit_cost,
@@ -94,9 +99,22 @@ impl Context {
         watched.iter().map(look).collect()
     }
 
+    /// What the target's addresses are mapped to now; nothing if it has exited.
+    pub(super) fn mapped(&self) -> Vec<Mapped> {
+        let Prepared {
+            process, binary, ..
+        } = &self.prepared;
+        process.mapped(binary).unwrap_or_default()
+    }
+
     /// Adds a point to the timeline.
     pub(super) fn mark(&mut self, tally: Tally, since_start: Duration) {
-        let Tally { sums, windows, .. } = tally;
+        let Tally {
+            sums,
+            windows,
+            faults,
+            ..
+        } = tally;
         let counted = self.heap_counter.as_ref().and_then(HeapCounter::growth);
         let before = std::mem::replace(&mut self.counted_at_last_tick, counted);
         let interval = sums.since(&self.sums_at_last_tick);
@@ -108,6 +126,8 @@ impl Context {
         if let Some(cpu) = &mut self.cpu {
             cpu.used();
         }
+        let faults_before = std::mem::replace(&mut self.faults_at_last_tick, faults);
+        let gauges = self.gauges.point(&self.prepared);
         self.timeline.push(TimelinePoint {
             t_ns: nanos(since_start),
             allocs: (!windows).then_some(interval.allocs),
@@ -118,7 +138,12 @@ impl Context {
             } else {
                 interval.known_alloc_bytes()
             },
-            rss_bytes: self.prepared.process.rss_bytes(),
+            faults: self
+                .prepared
+                .plan
+                .faults
+                .then_some(faults.saturating_sub(faults_before)),
+            ..gauges
         });
     }
 
@@ -139,6 +164,10 @@ impl Context {
         let map_types = totals.maps.rows.iter().map(|row| row.map_type);
         self.symbols
             .extend_map_types(&mut self.symbolizer, map_types);
+        let faulting = totals.faults.stacks.keys();
+        let faulting = faulting.filter_map(|stack| totals.frames.get(stack)?.pcs.first());
+        self.symbols
+            .extend_accesses(&self.symbolizer, faulting.copied());
         report::build(Capture {
             target: self.target.clone(),
             window: Window {
@@ -152,6 +181,9 @@ impl Context {
             counters,
             probed_share: self.probed_share(totals),
             map_plan: &self.prepared.plan.maps,
+            faults: self.prepared.plan.faults,
+            gc_plan: self.prepared.plan.gc.as_ref(),
+            memory: self.gauges.memory(),
             start_monotonic_ns: self.start_monotonic_ns,
             symbols: &self.symbols,
             timeline: self.timeline.clone(),

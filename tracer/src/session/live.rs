@@ -32,6 +32,7 @@ const NOTHING: Figures = Figures {
     allocs: 0,
     alloc_bytes: Some(0),
     requested_bytes: 0,
+    faults: None,
     estimate: None,
 };
 
@@ -108,7 +109,7 @@ impl LiveView {
 }
 
 impl<K: Clone + Eq + Hash> Known<K> {
-    /// The id of `key`, and what it allocated since it was here last; `None` if nothing.
+    /// The id of `key`, and what it did since it was here last; `None` if nothing.
     fn step(&mut self, key: &K, figures: Figures) -> Option<(u32, Figures)> {
         let next_id = u32::try_from(self.0.len())
             .unwrap_or(u32::MAX)
@@ -116,15 +117,19 @@ impl<K: Clone + Eq + Hash> Known<K> {
         let Some(seen) = self.0.get_mut(key) else {
             let id = next_id;
             self.0.insert(key.clone(), Seen { id, figures });
-            return (figures.allocs > 0).then_some((id, figures));
+            return happened(&figures).then_some((id, figures));
         };
         let interval = since(&figures, &seen.figures);
-        if interval.allocs == 0 {
+        if !happened(&interval) {
             return None;
         }
         seen.figures = shown(&figures, &seen.figures);
         Some((seen.id, interval))
     }
+}
+
+fn happened(figures: &Figures) -> bool {
+    figures.allocs > 0 || figures.faults.is_some_and(|faults| faults > 0)
 }
 
 /// What all intervals together have shown: bytes of tiny objects may be corrected downwards, an interval is never
@@ -145,6 +150,9 @@ fn since(now: &Figures, earlier: &Figures) -> Figures {
             .zip(earlier.alloc_bytes)
             .map(|(now, earlier)| now.saturating_sub(earlier)),
         requested_bytes: now.requested_bytes.saturating_sub(earlier.requested_bytes),
+        faults: now
+            .faults
+            .map(|faults| faults.saturating_sub(earlier.faults.unwrap_or(0))),
         // The error of a difference cannot be told from those of its ends.
         estimate: now.estimate.map(|_| Estimate::default()),
     }
@@ -162,6 +170,7 @@ mod tests {
             allocs,
             alloc_bytes: Some(bytes),
             requested_bytes: 0,
+            faults: None,
             estimate: None,
         };
         let mut known = Known(HashMap::new());

@@ -3,15 +3,18 @@
 use super::context::Context;
 use super::events::Watch;
 use super::{Mode, Request, Session, SessionError, lock};
-use crate::aggregate::{Aggregator, CodeFacts, MapRules, Rounding, Rules, TypeFacts};
+use crate::aggregate::{Aggregator, CodeFacts, GcRules, MapRules, Rounding, Rules, TypeFacts};
 use crate::collect::{Collector, Remote};
 use crate::governor::{Governor, Terms};
 use crate::kernel::{self, Attached, MapOperations, Settings};
 use crate::plan::{self, Extras, MapProbes, ProbePlan};
 use crate::report::Target;
 use crate::symbolize::{is_runtime, package};
-use crate::target::{GoBinary, HeapCounter, LoadBias, Process, RuntimePc};
+use crate::target::{ControllerLayout, GoBinary, HeapCounter, LoadBias, Process, RuntimePc};
 use std::sync::{Arc, Mutex};
+
+/// The first Go 1.N that says why it stops the world (`stwReason` in `src/runtime/proc.go`).
+const STW_REASONS: u16 = 21;
 
 /// What is known before anything is attached.
 #[derive(Debug)]
@@ -91,6 +94,10 @@ impl Prepared {
         let (mut attached, source) = kernel::attach(&self.process, &self.plan, &settings)?;
         let collector =
             Collector::start(source, self.aggregator()).map_err(SessionError::Thread)?;
+        if self.plan.faults {
+            let mapped = self.process.mapped(&self.binary);
+            collector.set_mapped(mapped.unwrap_or_default())?;
+        }
         attached.start()?;
         let hit_cost = attached.hit_cost();
         let attached = Arc::new(Mutex::new(attached));
@@ -158,11 +165,26 @@ impl Prepared {
         Aggregator::new(
             Rounding::new(rules, facts()),
             self.plan.yields,
-            MapRules {
-                operations: map_rows.map(|row| row.operation).collect(),
-            },
+            (
+                MapRules {
+                    operations: map_rows.map(|row| row.operation).collect(),
+                },
+                self.gc_rules(),
+            ),
             facts(),
         )
+    }
+}
+
+impl Prepared {
+    fn gc_rules(&self) -> GcRules {
+        let minor = self.binary.go_version().minor;
+        let rows = self.plan.gc.iter().flat_map(|plan| &plan.rows);
+        GcRules {
+            events: rows.map(|row| row.event).collect(),
+            controller: Some(ControllerLayout::of(minor)),
+            reasons: minor >= STW_REASONS,
+        }
     }
 }
 
@@ -184,5 +206,10 @@ impl CodeFacts for BinaryFacts {
         let address = self.bias.to_link_time(RuntimePc(pc));
         let function = self.binary.function_at(address);
         function.is_some_and(|function| is_runtime(&package(function.name)))
+    }
+
+    fn is_frameless(&self, pc: u64) -> bool {
+        let address = self.bias.to_link_time(RuntimePc(pc));
+        self.binary.frame_size_at(address) == Some(0)
     }
 }

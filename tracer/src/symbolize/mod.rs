@@ -26,7 +26,8 @@ pub use screen::Disproportionate;
 pub use symbols::Symbols;
 
 use crate::target::{
-    GoBinary, GoType, LoadBias, MapType, RuntimePc, UnknownType, VirtualAddress, text::printable,
+    Access, GoBinary, GoType, LoadBias, MapType, RuntimePc, UnknownType, VirtualAddress,
+    text::printable,
 };
 
 use dwarf::DebugInfo;
@@ -147,6 +148,11 @@ impl Symbolizer {
         }
         self.frames.insert(address, frames.clone());
         frames
+    }
+
+    /// What the instruction at `pc` does with memory; `None` if it touches none or is not in the executable.
+    pub fn access(&self, pc: RuntimePc) -> Option<Access> {
+        self.binary.access_at(self.bias.to_link_time(pc))
     }
 
     /// The map type whose descriptor is at `pointer` in the process.

@@ -5,7 +5,7 @@
 
 use super::element::GROW_OR_COPY;
 use super::{Frame, Lookup, Symbolizer, Unnamed};
-use crate::target::{GoType, MapType, RuntimePc};
+use crate::target::{Access, GoType, MapType, RuntimePc};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub struct Symbols {
     map_types: HashMap<u64, Option<Arc<MapType>>>,
     /// Elements of the slices that the runtime grows or copies, by the return address of the call.
     elements: HashMap<u64, Option<Arc<GoType>>>,
+    /// What instructions do with memory.
+    accesses: HashMap<u64, Option<Access>>,
 }
 
 impl Symbols {
@@ -65,6 +67,15 @@ impl Symbols {
             self.map_types
                 .entry(pointer)
                 .or_insert_with(|| symbolizer.map_type(RuntimePc(pointer)).map(Arc::new));
+        }
+    }
+
+    /// Finds out what the instructions do with memory at which page faults happened.
+    pub fn extend_accesses(&mut self, symbolizer: &Symbolizer, pcs: impl Iterator<Item = u64>) {
+        for pc in pcs {
+            self.accesses
+                .entry(pc)
+                .or_insert_with(|| symbolizer.access(RuntimePc(pc)));
         }
     }
 
@@ -115,6 +126,11 @@ impl Symbols {
         pcs.get(..=outside)?.iter().find_map(element)
     }
 
+    /// What the instruction at a program counter does with memory.
+    pub fn access(&self, pc: u64) -> Option<Access> {
+        self.accesses.get(&pc).copied().flatten()
+    }
+
     /// Distinct program counters without a name.
     pub fn unknown_pcs(&self) -> u64 {
         let unknown = self
@@ -143,6 +159,7 @@ impl Symbols {
                 .collect(),
             map_types: HashMap::new(),
             elements: HashMap::new(),
+            accesses: HashMap::new(),
         }
     }
 

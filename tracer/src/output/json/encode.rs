@@ -32,7 +32,9 @@ impl<'a> From<&'a report::Report> for schema::Capture<'a> {
                 .unwrap_or_default(),
             map_coverage: maps.map(Into::into),
             crashes: report.crashes.iter().map(Into::into).collect(),
-            gc: None,
+            faults: report.faults.map(Into::into),
+            gc: report.gc.as_ref().map(Into::into),
+            memory: report.memory.as_ref().map(Into::into),
             timeline: report.timeline.iter().map(Into::into).collect(),
             groups: None,
             findings: Vec::new(),
@@ -105,9 +107,9 @@ impl schema::Totals {
             estimate: figures.estimate.map(Into::into),
             map_writes: maps.and_then(|maps| maps.writes),
             map_growths: maps.map(|maps| maps.growths),
-            faults_minor: None,
-            faults_major: None,
-            gc_cycles: None,
+            faults_minor: report.faults.map(|faults| faults.minor),
+            faults_major: report.faults.map(|faults| faults.major),
+            gc_cycles: report.gc.as_ref().map(|gc| gc.cycles_total),
         }
     }
 }
@@ -187,9 +189,11 @@ impl<'a> From<&'a report::Site> for schema::Site<'a> {
             estimate: site.figures.estimate.map(Into::into),
             size: (&site.size).into(),
             types: site.types.iter().map(Into::into).collect(),
-            faults: None,
+            faults: site.faults.map(Into::into),
             live: None,
-            gc_assist_ns: None,
+            gc_assist_ns: site.gc.map(|gc| gc.assist_ns),
+            gc_assists: site.gc.map(|gc| gc.assists),
+            gc_calls: site.gc.map(|gc| gc.calls),
             stacks: site.stacks.iter().map(Into::into).collect(),
         }
     }
@@ -229,6 +233,7 @@ impl From<&report::StackFigures> for schema::SiteStack {
             allocs: stack.figures.allocs,
             alloc_bytes: stack.figures.alloc_bytes,
             requested_bytes: stack.figures.requested_bytes,
+            faults: stack.figures.faults,
             estimate: stack.figures.estimate.map(Into::into),
         }
     }
@@ -257,6 +262,7 @@ fn group_of(by: report::GroupBy, group: &report::Group) -> schema::Group<'_> {
         allocs: group.figures.allocs,
         alloc_bytes: group.figures.alloc_bytes,
         requested_bytes: group.figures.requested_bytes,
+        faults: group.figures.faults,
         estimate: group.figures.estimate.map(Into::into),
         pointer_bytes: group.pointer_bytes,
         size: group.size.as_ref().map(Into::into),
@@ -283,8 +289,14 @@ impl From<&report::TimelinePoint> for schema::TimelinePoint {
             allocs: point.allocs,
             alloc_bytes: point.alloc_bytes,
             rss_bytes: point.rss_bytes,
-            heap_live: None,
-            faults: None,
+            rss_anon_bytes: point.rss_anon_bytes,
+            rss_file_bytes: point.rss_file_bytes,
+            swap_bytes: point.swap_bytes,
+            heap_live: point.heap_live,
+            heap_goal: point.heap_goal,
+            faults: point.faults,
+            gc_cycles: point.gc_cycles,
+            limit_used_bytes: point.limit_used_bytes,
         }
     }
 }

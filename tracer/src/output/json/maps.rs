@@ -200,6 +200,7 @@ impl From<MapSite<'_>> for report::MapSite {
                 allocs: site.growth_allocs?,
                 alloc_bytes: site.growth_bytes,
                 requested_bytes: site.growth_requested_bytes?,
+                faults: None,
                 estimate: site.growth_estimate.map(Into::into),
             })
         };

@@ -6,6 +6,7 @@
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use super::maps::{Crash, Finding, MapCoverage, MapInstance, MapSite};
+use super::pages::{Faults, Gc, Memory};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, MapAccess, Unexpected, Visitor},
@@ -36,8 +37,10 @@ pub(super) struct Capture<'a> {
     pub(super) map_coverage: Option<MapCoverage<'a>>,
     #[serde(default)]
     pub(super) crashes: Vec<Crash<'a>>,
-    #[serde(skip_deserializing)]
-    pub(super) gc: Unmeasured,
+    /// Of the whole capture; `null`, like the two that follow, where it was not measured.
+    pub(super) faults: Option<Faults>,
+    pub(super) gc: Option<Gc<'a>>,
+    pub(super) memory: Option<Memory<'a>>,
     pub(super) timeline: Vec<TimelinePoint>,
     /// The same figures by something else than the site, if that was asked for; not read back, but made anew.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
@@ -108,12 +111,13 @@ pub(in crate::output) struct Totals {
     /// Writes, deletes and clears; `null` if they were not recorded.
     pub(super) map_writes: Option<u64>,
     pub(super) map_growths: Option<u64>,
+    /// `null`, like the two that follow, where it was not measured.
     #[serde(skip_deserializing)]
-    pub(super) faults_minor: Unmeasured,
+    pub(super) faults_minor: Option<u64>,
     #[serde(skip_deserializing)]
-    pub(super) faults_major: Unmeasured,
+    pub(super) faults_major: Option<u64>,
     #[serde(skip_deserializing)]
-    pub(super) gc_cycles: Unmeasured,
+    pub(super) gc_cycles: Option<u64>,
 }
 
 /// All in allocations, but for `unknown_pcs` (distinct program counters) and `coverage` (0 to 1).
@@ -184,12 +188,14 @@ pub(super) struct Site<'a> {
     pub(super) estimate: Option<Estimate>,
     pub(super) size: Size<'a>,
     pub(super) types: Vec<Type<'a>>,
-    #[serde(skip_deserializing)]
-    pub(super) faults: Unmeasured,
+    /// `null` if they were not recorded.
+    pub(super) faults: Option<Faults>,
     #[serde(skip_deserializing)]
     pub(super) live: Unmeasured,
-    #[serde(skip_deserializing)]
-    pub(super) gc_assist_ns: Unmeasured,
+    /// `null`, like the two that follow, if the collector was not probed.
+    pub(super) gc_assist_ns: Option<u64>,
+    pub(super) gc_assists: Option<u64>,
+    pub(super) gc_calls: Option<u64>,
     pub(super) stacks: Vec<SiteStack>,
 }
 
@@ -224,6 +230,8 @@ pub(super) struct SiteStack {
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
     pub(super) requested_bytes: u64,
+    /// Of both kinds; `null` if they were not recorded.
+    pub(super) faults: Option<u64>,
     /// `null` if each allocation was counted.
     pub(super) estimate: Option<Estimate>,
 }
@@ -238,6 +246,8 @@ pub(super) struct Group<'a> {
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
     pub(super) requested_bytes: u64,
+    /// Page faults of both kinds; `null` if they were not recorded, or have nothing to do with it.
+    pub(super) faults: Option<u64>,
     /// `null` if each allocation was counted.
     pub(super) estimate: Option<Estimate>,
     pub(super) pointer_bytes: Option<u64>,
@@ -261,10 +271,17 @@ pub(super) struct TimelinePoint {
     pub(super) allocs: Option<u64>,
     pub(super) alloc_bytes: Option<u64>,
     pub(super) rss_bytes: Option<u64>,
-    #[serde(skip_deserializing)]
-    pub(super) heap_live: Unmeasured,
-    #[serde(skip_deserializing)]
-    pub(super) faults: Unmeasured,
+    pub(super) rss_anon_bytes: Option<u64>,
+    pub(super) rss_file_bytes: Option<u64>,
+    pub(super) swap_bytes: Option<u64>,
+    /// What the collector takes for live, and the size at which it should be done with the next cycle.
+    pub(super) heap_live: Option<u64>,
+    pub(super) heap_goal: Option<u64>,
+    /// In the interval, like `gc_cycles`.
+    pub(super) faults: Option<u64>,
+    pub(super) gc_cycles: Option<u64>,
+    /// What the control group with the least memory limit uses.
+    pub(super) limit_used_bytes: Option<u64>,
 }
 
 /// A quotient. JSON has no word for "not a number", so that one is `null` there.

@@ -98,6 +98,7 @@ fn growth(bytes: u64) -> Figures {
         allocs: 9000,
         alloc_bytes: Some(bytes),
         requested_bytes: bytes,
+        faults: None,
         estimate: None,
     }
 }

@@ -49,6 +49,7 @@ fn live_by(report: &Report, grouped: Option<&Grouped>, options: &TextOptions) ->
         allocs: figures.allocs.saturating_mul(2),
         alloc_bytes: figures.alloc_bytes.map(|bytes| bytes.saturating_mul(2)),
         requested_bytes: figures.requested_bytes.saturating_mul(2),
+        faults: None,
         estimate: None,
     };
     let sites = report.sites.iter().map(|site| IntervalSite {

@@ -1,0 +1,117 @@
+//! Page faults: how many, of what kind, and what for.
+
+use crate::aggregate::{FaultSums, MemoryUse};
+use crate::symbolize::Symbols;
+use crate::target::Access;
+
+/// Page faults of a site, or of the whole capture. Each is minor or major; each is a read, a write, or of unknown kind;
+/// each is of one kind of memory, when the capture is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultFigures {
+    /// Those that needed no device: `ru_minflt`.
+    pub minor: u64,
+    /// Those that did: `ru_majflt`.
+    pub major: u64,
+    /// Those of an instruction that reads.
+    pub reads: u64,
+    /// Those of an instruction that writes.
+    pub writes: u64,
+    /// Those that the kernel took, in a system call; or the instruction does both, or is not known.
+    pub unknown_access: u64,
+    /// By what the memory is used for.
+    pub by_memory: FaultsByMemory,
+}
+
+/// Page faults by what the memory is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultsByMemory {
+    /// Objects of the Go heap.
+    pub heap: u64,
+    /// Stacks of goroutines.
+    pub stack: u64,
+    /// The executable: code, constants, variables.
+    pub binary: u64,
+    /// Another mapped file.
+    pub file: u64,
+    /// Anything else: the runtime's own tables, C's heap, stacks of threads.
+    pub other: u64,
+}
+
+impl FaultsByMemory {
+    /// Each with its name in captures.
+    pub fn named(&self) -> [(&'static str, u64); 5] {
+        let FaultsByMemory {
+            heap,
+            stack,
+            binary,
+            file,
+            other,
+        } = *self;
+        [
+            ("heap", heap),
+            ("stack", stack),
+            ("binary", binary),
+            ("file", file),
+            ("other", other),
+        ]
+    }
+}
+
+impl FaultFigures {
+    /// Faults of both kinds.
+    pub fn all(&self) -> u64 {
+        self.minor.saturating_add(self.major)
+    }
+
+    /// Figures of what the stack `pcs` did.
+    pub(super) fn of_stack(sums: &FaultSums, pcs: &[u64], symbols: &Symbols) -> Self {
+        let by_instruction = sums.all().saturating_sub(sums.in_kernel);
+        let access = pcs.first().and_then(|pc| symbols.access(*pc));
+        let (reads, writes) = match access {
+            Some(Access::Read) => (by_instruction, 0),
+            Some(Access::Write) => (0, by_instruction),
+            Some(Access::Both) | None => (0, 0),
+        };
+        FaultFigures {
+            minor: sums.minor,
+            major: sums.major,
+            reads,
+            writes,
+            unknown_access: sums.all() - reads - writes,
+            by_memory: by_memory(sums),
+        }
+    }
+
+    /// Adds the figures of `other`.
+    pub(super) fn merge(&mut self, other: &FaultFigures) {
+        let FaultFigures {
+            minor,
+            major,
+            reads,
+            writes,
+            unknown_access,
+            by_memory,
+        } = *other;
+        self.minor += minor;
+        self.major += major;
+        self.reads += reads;
+        self.writes += writes;
+        self.unknown_access += unknown_access;
+        self.by_memory.heap += by_memory.heap;
+        self.by_memory.stack += by_memory.stack;
+        self.by_memory.binary += by_memory.binary;
+        self.by_memory.file += by_memory.file;
+        self.by_memory.other += by_memory.other;
+    }
+}
+
+fn by_memory(sums: &FaultSums) -> FaultsByMemory {
+    let of = |memory: MemoryUse| sums.by_use.get(memory as usize).copied().unwrap_or(0);
+    FaultsByMemory {
+        heap: of(MemoryUse::Heap),
+        stack: of(MemoryUse::Stack),
+        binary: of(MemoryUse::Binary),
+        file: of(MemoryUse::File),
+        other: of(MemoryUse::Other),
+    }
+}
