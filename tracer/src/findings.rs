@@ -2,9 +2,12 @@
 //!
 //! Pure: the same report gives the same findings, whether it was just made or read from a file. Hides every threshold.
 
+mod gc;
+mod limit;
 mod maps;
+mod memory;
 
-use crate::report::Report;
+use crate::report::{Frame, Report};
 use std::collections::HashSet;
 
 /// A diagnosis.
@@ -43,6 +46,16 @@ pub enum Rule {
     ConcurrentMapWrites,
     /// The runtime ended the program for another reason.
     FatalError,
+    /// Memory comes near the limit of its control group.
+    HeapNearLimit,
+    /// The collector runs most of the time.
+    GcThrashing,
+    /// Much of what is resident is free.
+    MemoryReturnedLate,
+    /// One object is very large.
+    HugeAllocation,
+    /// A place touches new pages all the time.
+    PageFaultStorm,
 }
 
 impl Rule {
@@ -56,6 +69,11 @@ impl Rule {
             Rule::NilMapWrite => "nil_map_write",
             Rule::ConcurrentMapWrites => "concurrent_map_writes",
             Rule::FatalError => "fatal_error",
+            Rule::HeapNearLimit => "heap_near_limit",
+            Rule::GcThrashing => "gc_thrashing",
+            Rule::MemoryReturnedLate => "memory_returned_late",
+            Rule::HugeAllocation => "huge_allocation",
+            Rule::PageFaultStorm => "page_fault_storm",
         }
     }
 }
@@ -101,7 +119,22 @@ impl News {
 /// Everything that a report shows to be wrong, worst first.
 pub fn find(report: &Report) -> Vec<Finding> {
     let mut findings = maps::crashes(report);
+    findings.extend(limit::find(report));
     findings.extend(maps::find(report));
+    findings.extend(gc::find(report));
+    findings.extend(memory::find(report));
     findings.sort_by_key(|finding| finding.severity);
     findings
+}
+
+/// A place, for people: `main.(*Cache).Put (cache.go:88)`.
+fn place(frames: &[Frame]) -> String {
+    let Some(frame) = frames.first() else {
+        return "a place without a name".to_owned();
+    };
+    let file = frame.file.rsplit('/').next().unwrap_or_default();
+    match frame.line {
+        Some(line) if !file.is_empty() => format!("{} ({file}:{line})", frame.function),
+        _ => frame.function.clone(),
+    }
 }

@@ -223,6 +223,8 @@ pub struct Overhead {
     pub target_cpu_pct: Option<f64>,
     /// The same, percent of the CPU time that the target used.
     pub target_share_pct: Option<f64>,
+    /// All CPU time that the target used, that of the probes included, percent of one CPU.
+    pub target_used_pct: Option<f64>,
     /// CPU time of the agent, percent of one CPU.
     pub agent_cpu_pct: Option<f64>,
     /// Peak resident memory of the agent in bytes.

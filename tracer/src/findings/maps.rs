@@ -1,7 +1,8 @@
 //! What is wrong with maps.
 
-use super::{Finding, Rule, Severity};
-use crate::report::{Crash, Frame, MapInstance, MapSite, Maps, Report};
+use super::limit::Limit;
+use super::{Finding, Rule, Severity, place};
+use crate::report::{Crash, MapInstance, MapSite, Maps, Report};
 use crate::units;
 use std::collections::HashSet;
 use std::iter;
@@ -10,8 +11,6 @@ use std::time::Duration;
 /// Least time and entries in which a map can be seen to grow without bound.
 const MIN_GROWTH_NS: u64 = 1_000_000_000;
 const MIN_GROWTH_ENTRIES: u64 = 100;
-/// Least time from which resident memory is extrapolated.
-const MIN_TREND_NS: u64 = 2_000_000_000;
 /// Parts of the capture in each of which it has grown.
 const PARTS: u64 = 3;
 /// Entries of a map that has not grown yet.
@@ -73,18 +72,6 @@ fn site_of<'a>(maps: &'a Maps, instance: &MapInstance) -> Option<&'a MapSite> {
     maps.sites.iter().find(|site| site.id == instance.site)
 }
 
-/// A place, for people: `main.(*Cache).Put (cache.go:88)`.
-fn place(frames: &[Frame]) -> String {
-    let Some(frame) = frames.first() else {
-        return "a place without a name".to_owned();
-    };
-    let file = frame.file.rsplit('/').next().unwrap_or_default();
-    match frame.line {
-        Some(line) if !file.is_empty() => format!("{} ({file}:{line})", frame.function),
-        _ => frame.function.clone(),
-    }
-}
-
 fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> Option<Finding> {
     if instance.alive == Some(false) {
         return None;
@@ -106,18 +93,19 @@ fn grows_without_bound(report: &Report, maps: &Maps, instance: &MapInstance) -> 
     if let Some(bytes) = instance.table_bytes {
         evidence += &format!("; its table has {}", units::bytes(bytes));
     }
-    let left = time_to_limit(report);
-    if let Some((limit, left)) = left {
+    let limit = Limit::of(report);
+    let left = limit.and_then(|limit| limit.left());
+    if let Some((limit, left)) = limit.zip(left) {
         let time = units::duration(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
         evidence += &format!(
             "; the memory limit of {} is {time} away at the process's rate of growth",
-            units::bytes(limit)
+            units::bytes(limit.bytes)
         );
     }
     Some(Finding {
         rule: Rule::MapGrowsWithoutBound,
         severity: match left {
-            Some((_, left)) if left < SOON => Severity::Critical,
+            Some(left) if left < SOON => Severity::Critical,
             _ => Severity::Warning,
         },
         title: format!(
@@ -175,19 +163,6 @@ fn steady_growth(curve: &[(u64, u64)], capture_ns: u64) -> Option<Steady> {
         to,
         duration_ns,
     })
-}
-
-/// The memory limit, and the time until it is reached if resident memory goes on growing as it did.
-fn time_to_limit(report: &Report) -> Option<(u64, Duration)> {
-    let limit = report.target.memory_limit_bytes?;
-    let points = report.timeline.iter();
-    let mut measured = points.filter_map(|point| Some((point.t_ns, point.rss_bytes?)));
-    let (start, from) = measured.next()?;
-    let (end, to) = measured.next_back()?;
-    let time_ns = end.checked_sub(start).filter(|ns| *ns >= MIN_TREND_NS)?;
-    let per_s = to.checked_sub(from)? as f64 * 1e9 / time_ns as f64;
-    let left = Duration::try_from_secs_f64(limit.saturating_sub(to) as f64 / per_s);
-    Some((limit, left.ok()?))
 }
 
 fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {

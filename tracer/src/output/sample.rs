@@ -63,7 +63,7 @@ pub(crate) fn report() -> Report {
             pie: false,
             cgo: false,
             container: Some("3f2a9c1b7d21e55a0c".into()),
-            memory_limit_bytes: Some(2 << 30),
+            memory_limit_bytes: Some(20 << 30),
         },
         window: Window {
             start_unix_ns: 1_790_000_000_123_456_789,
@@ -99,6 +99,7 @@ pub(crate) fn report() -> Report {
             hits_per_s: 643_460.7,
             target_cpu_pct: Some(58.7),
             target_share_pct: Some(39.1),
+            target_used_pct: Some(150.0),
             agent_cpu_pct: Some(3.1),
             agent_rss_bytes: Some(45_088_768),
         },

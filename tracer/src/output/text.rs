@@ -4,12 +4,15 @@
 //! nothing reaches the terminal before `line` took the control characters out of it.
 
 mod course;
+mod faults;
 mod findings;
+mod gc;
 mod groups;
 mod header;
 mod interval;
 mod line;
 mod maps;
+mod memory;
 mod names;
 mod sites;
 mod style;
@@ -83,15 +86,18 @@ pub fn write(
         Some(groups) => groups::lines(report, groups, options),
         None => sites::lines(report, options),
     });
-    let maps = report.maps.as_ref().map(|maps| maps::lines(maps, options));
-    if let Some(maps) = maps.filter(|maps| !maps.is_empty()) {
+    let maps = report.maps.as_ref();
+    let memory = report.memory.as_ref();
+    let sections = [
+        maps.map_or_else(Vec::new, |maps| maps::lines(maps, options)),
+        faults::lines(report, options),
+        gc::lines(report, options),
+        memory.map_or_else(Vec::new, |memory| memory::lines(memory, options)),
+        course::lines(report, options),
+    ];
+    for section in sections.into_iter().filter(|section| !section.is_empty()) {
         lines.push(Line::default());
-        lines.extend(maps);
-    }
-    let course = course::lines(report, options);
-    if !course.is_empty() {
-        lines.push(Line::default());
-        lines.extend(course);
+        lines.extend(section);
     }
     write_lines(&lines, options, out)
 }

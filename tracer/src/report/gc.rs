@@ -140,6 +140,11 @@ impl Gc {
         }
     }
 
+    /// Whether there were more cycles than are kept.
+    pub fn is_cut(&self) -> bool {
+        self.cycles_total > self.cycles.len() as u64
+    }
+
     /// CPU time of all kept cycles that the program did not get: assists and mark workers, without idle ones. `None` if
     /// the runtime's figures of one are missing.
     pub fn cpu_ns(&self) -> Option<u64> {

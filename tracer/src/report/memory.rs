@@ -5,6 +5,9 @@
 
 use crate::target::{Resident, RuntimeFigures};
 
+/// `math.MaxInt64`, what the runtime says where there is no `GOMEMLIMIT`.
+const NO_LIMIT: u64 = i64::MAX.cast_unsigned();
+
 /// Resident memory and its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -20,6 +23,10 @@ pub struct Memory {
     pub parts: Vec<MemoryPart>,
     /// What the runtime counts among the parts and has never touched, or was swapped out.
     pub untouched_bytes: Option<u64>,
+    /// `GOGC`, in percent; negative if it is off. `None`, like the next, if the runtime's figures cannot be read.
+    pub gc_percent: Option<i32>,
+    /// `GOMEMLIMIT`, in bytes; also `None` if there is none.
+    pub go_limit_bytes: Option<u64>,
 }
 
 /// A part of resident memory.
@@ -126,6 +133,10 @@ impl Memory {
             swap_bytes: resident.swap,
             parts: Vec::new(),
             untouched_bytes: None,
+            gc_percent: runtime.map(|figures| figures.controller.gc_percent),
+            go_limit_bytes: runtime
+                .map(|figures| figures.controller.memory_limit)
+                .filter(|limit| *limit < NO_LIMIT),
         };
         let Some(parts) = runtime.and_then(of_runtime) else {
             return memory;

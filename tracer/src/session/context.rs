@@ -211,6 +211,7 @@ impl Context {
             target_share_pct: in_probes
                 .zip(of_target)
                 .and_then(|(time, all)| percent(time, all)),
+            target_used_pct: of_target.and_then(|all| percent(all, duration)),
             agent_cpu_pct: percent(agent_cpu, duration),
             agent_rss_bytes: peak_memory(),
         }

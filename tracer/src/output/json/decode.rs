@@ -176,6 +176,7 @@ impl From<schema::Overhead> for report::Overhead {
             hits_per_s: overhead.hits_per_s.0,
             target_cpu_pct: overhead.target_cpu_pct,
             target_share_pct: overhead.target_share_pct,
+            target_used_pct: overhead.target_used_pct,
             agent_cpu_pct: overhead.agent_cpu_pct,
             agent_rss_bytes: overhead.agent_rss_bytes,
         }

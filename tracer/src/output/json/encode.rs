@@ -160,6 +160,7 @@ impl From<&report::Overhead> for schema::Overhead {
             hits_per_s: schema::Float(overhead.hits_per_s),
             target_cpu_pct: overhead.target_cpu_pct,
             target_share_pct: overhead.target_share_pct,
+            target_used_pct: overhead.target_used_pct,
             agent_cpu_pct: overhead.agent_cpu_pct,
             agent_rss_bytes: overhead.agent_rss_bytes,
         }

@@ -244,6 +244,9 @@ pub(in crate::output) struct Memory<'a> {
     parts: OrderedMap<Cow<'a, str>, u64>,
     /// Counted among the parts, and not resident.
     untouched_bytes: Option<u64>,
+    /// `GOGC` and `GOMEMLIMIT`.
+    gc_percent: Option<i32>,
+    go_limit_bytes: Option<u64>,
     /// The largest part.
     #[serde(skip_deserializing)]
     reason: Option<&'static str>,
@@ -263,6 +266,8 @@ impl From<&report::Memory> for Memory<'_> {
                     .collect(),
             ),
             untouched_bytes: memory.untouched_bytes,
+            gc_percent: memory.gc_percent,
+            go_limit_bytes: memory.go_limit_bytes,
             reason: memory.reason().map(|part| part.kind.name()),
         }
     }
@@ -281,6 +286,8 @@ impl From<Memory<'_>> for report::Memory {
             swap_bytes: memory.swap_bytes,
             parts: memory.parts.0.into_iter().filter_map(part).collect(),
             untouched_bytes: memory.untouched_bytes,
+            gc_percent: memory.gc_percent,
+            go_limit_bytes: memory.go_limit_bytes,
         }
     }
 }

@@ -164,6 +164,8 @@ pub(in crate::output) struct Overhead {
     pub(super) target_cpu_pct: Option<f64>,
     /// Of the CPU time that the target used, not of one CPU.
     pub(super) target_share_pct: Option<f64>,
+    /// All that it used.
+    pub(super) target_used_pct: Option<f64>,
     pub(super) agent_cpu_pct: Option<f64>,
     pub(super) agent_rss_bytes: Option<u64>,
 }

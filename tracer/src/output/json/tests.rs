@@ -93,7 +93,7 @@ fn the_document_follows_the_schema() {
         document["target"],
         json!({"pid": 48213, "exe": "/srv/shop/bin/shop-api", "build_id": "d1f0c2", "go_version": "go1.27.3",
                "arch": "amd64", "stripped": true, "pie": false, "cgo": false, "container": "3f2a9c1b7d21e55a0c",
-               "memory_limit_bytes": 2_147_483_648_u64})
+               "memory_limit_bytes": 21_474_836_480_u64})
     );
     assert_eq!(
         document["window"],
@@ -117,7 +117,8 @@ fn the_document_follows_the_schema() {
     );
     assert_eq!(
         document["overhead"],
-        json!({"ns_per_hit": 912.3, "hits_per_s": 643_460.7, "target_cpu_pct": 58.7, "target_share_pct": 39.1, "agent_cpu_pct": 3.1,
+        json!({"ns_per_hit": 912.3, "hits_per_s": 643_460.7, "target_cpu_pct": 58.7, "target_share_pct": 39.1,
+               "target_used_pct": 150.0, "agent_cpu_pct": 3.1,
                "agent_rss_bytes": 45_088_768})
     );
     let frame = json!({"function": "main.(*Cache).Put", "package": "main", "file": "/srv/shop/internal/cache/cache.go",

@@ -135,6 +135,8 @@ fn memory() -> Memory {
             })
             .into(),
         untouched_bytes: Some(0),
+        gc_percent: Some(100),
+        go_limit_bytes: None,
     }
 }
 

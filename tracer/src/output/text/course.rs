@@ -1,4 +1,4 @@
-//! The course of the capture: a curve of the allocation rate, and the resident memory at both ends.
+//! The course of the capture: a curve of the allocation rate; resident memory, heap and control group at both ends.
 
 use super::{
     TextOptions,
@@ -19,6 +19,8 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
         lines.extend(curve_line(&report.timeline, options.columns()));
     }
     lines.extend(rss_line(&report.timeline));
+    lines.extend(heap_line(&report.timeline));
+    lines.extend(limit_line(report));
     lines
 }
 
@@ -86,24 +88,57 @@ fn level(rate: f64, peak: f64) -> char {
 }
 
 fn rss_line(timeline: &[TimelinePoint]) -> Option<Line> {
-    let mut known = timeline.iter().filter_map(|point| point.rss_bytes);
-    let start = known.next()?;
-    let mut line = Line::starting("RSS", FAINT);
+    let change = change(timeline, |point| point.rss_bytes)?;
+    Some(labelled("RSS", &change))
+}
+
+/// What the collector takes for live, and the size at which the next cycle is due.
+fn heap_line(timeline: &[TimelinePoint]) -> Option<Line> {
+    let change = change(timeline, |point| point.heap_live)?;
+    let goal = timeline.iter().rev().find_map(|point| point.heap_goal)?;
+    let goal = units::bytes(goal);
+    Some(labelled(
+        "heap",
+        &format!("{change}, next collection at {goal}"),
+    ))
+}
+
+/// The memory limit, and how much of it is used.
+fn limit_line(report: &Report) -> Option<Line> {
+    let limit = report.target.memory_limit_bytes?;
+    let mut points = report.timeline.iter().rev();
+    let used = points.find_map(|point| point.limit_used_bytes)?;
+    let share = units::percent(units::share(used, limit));
+    let text = format!(
+        "{} of {} used ({share})",
+        units::bytes(used),
+        units::bytes(limit)
+    );
+    Some(labelled("limit", &text))
+}
+
+fn labelled(label: &str, text: &str) -> Line {
+    let mut line = Line::starting(label, FAINT);
     line.pad_to(LABEL);
-    match known.next_back() {
-        Some(end) => {
-            let sign = if end < start { "-" } else { "+" };
-            let change = units::bytes(end.abs_diff(start));
-            line.push(
-                &format!(
-                    "{} → {} ({sign}{change})",
-                    units::bytes(start),
-                    units::bytes(end)
-                ),
-                PLAIN,
-            );
-        }
-        None => line.push(&units::bytes(start), PLAIN),
-    }
-    Some(line)
+    line.push(text, PLAIN);
+    line
+}
+
+/// The first value and the last one of what is known, and how far they are apart.
+fn change(
+    timeline: &[TimelinePoint],
+    of: impl Fn(&TimelinePoint) -> Option<u64>,
+) -> Option<String> {
+    let mut known = timeline.iter().filter_map(of);
+    let start = known.next()?;
+    let Some(end) = known.next_back() else {
+        return Some(units::bytes(start));
+    };
+    let sign = if end < start { "-" } else { "+" };
+    let change = units::bytes(end.abs_diff(start));
+    Some(format!(
+        "{} → {} ({sign}{change})",
+        units::bytes(start),
+        units::bytes(end)
+    ))
 }

@@ -2,11 +2,10 @@
 
 use super::{
     TextOptions,
-    line::{Line, width},
+    line::{Line, flow},
     style::{BAD, CAUTION, FAINT, PLAIN, STRONG},
 };
 use crate::findings::{Finding, Severity};
-use anstyle::Style;
 
 /// Where the text of a finding starts.
 const INDENT: usize = 2;
@@ -20,8 +19,15 @@ pub(super) fn lines(findings: &[Finding], options: &TextOptions) -> Vec<Line> {
             Severity::Info => ("·", FAINT),
         };
         let start = Line::starting(mark, style);
-        lines.extend(words(start, &finding.title, STRONG, options.columns()));
-        let below = |text: &str, style| words(Line::default(), text, style, options.columns());
+        lines.extend(flow(
+            start,
+            INDENT,
+            &finding.title,
+            STRONG,
+            options.columns(),
+        ));
+        let below =
+            |text: &str, style| flow(Line::default(), INDENT, text, style, options.columns());
         lines.extend(below(&finding.evidence, PLAIN));
         lines.extend(below(&format!("→ {}", finding.advice), FAINT));
     }
@@ -33,26 +39,5 @@ pub(super) fn lines(findings: &[Finding], options: &TextOptions) -> Vec<Line> {
         let text = format!("… and {rest} more findings");
         lines.push(Line::starting(&text, FAINT));
     }
-    lines
-}
-
-/// Continues `line` with text from [`INDENT`] on, in as many lines as it needs.
-fn words(mut line: Line, text: &str, style: Style, columns: usize) -> Vec<Line> {
-    let mut lines = Vec::new();
-    line.pad_to(INDENT);
-    let mut first = true;
-    for word in text.split(' ') {
-        if !first && line.width() + 1 + width(word) > columns {
-            lines.push(std::mem::take(&mut line));
-            line.pad_to(INDENT);
-            first = true;
-        }
-        if !first {
-            line.push(" ", style);
-        }
-        line.push(word, style);
-        first = false;
-    }
-    lines.push(line);
     lines
 }

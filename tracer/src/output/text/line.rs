@@ -126,6 +126,33 @@ pub(super) fn wrap(
     lines
 }
 
+/// Continues `line` with the words of a text from column `indent` on, in as many lines as it needs.
+pub(super) fn flow(
+    mut line: Line,
+    indent: usize,
+    text: &str,
+    style: Style,
+    columns: usize,
+) -> Vec<Line> {
+    let mut lines = Vec::new();
+    line.pad_to(indent);
+    let mut first = true;
+    for word in text.split(' ') {
+        if !first && line.width() + 1 + width(word) > columns {
+            lines.push(std::mem::take(&mut line));
+            line.pad_to(indent);
+            first = true;
+        }
+        if !first {
+            line.push(" ", style);
+        }
+        line.push(word, style);
+        first = false;
+    }
+    lines.push(line);
+    lines
+}
+
 /// Columns that `text` takes.
 pub(super) fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()

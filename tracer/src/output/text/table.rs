@@ -218,7 +218,7 @@ fn error(figures: &Figures) -> String {
 }
 
 /// A bar in eighths of a column.
-fn bar(part: u64, whole: u64) -> String {
+pub(super) fn bar(part: u64, whole: u64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let steps = BAR_WIDTH * EIGHTHS.len();
     let filled = u128::from(part.min(whole)) * (steps as u128) / u128::from(whole.max(1));

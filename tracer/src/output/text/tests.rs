@@ -145,6 +145,12 @@ fn findings_come_first_and_maps_after_the_sites() {
 }
 
 #[test]
+fn a_capture_with_pages_reads_as_the_golden_file() {
+    let golden = include_str!("golden/pages.txt");
+    assert_eq!(text(&sample::with_pages(), &TextOptions::default()), golden);
+}
+
+#[test]
 fn estimates_are_marked() {
     let golden = include_str!("golden/estimated.txt");
     assert_eq!(text(&sample::estimated(), &TextOptions::default()), golden);

@@ -1,0 +1,187 @@
+//! Whether the collector takes too much.
+
+use super::{Finding, Rule, Severity};
+use crate::report::{Gc, Memory, Report};
+use crate::units;
+
+/// Least cycles, and least a second, of which it can be said that they are too many.
+const MIN_CYCLES: u64 = 5;
+const MIN_CYCLES_PER_S: f64 = 1.0;
+/// Share of the time in which the collector marks, and of the target's CPU time that it takes, that is too much.
+const MUCH_TIME: f64 = 0.5;
+const MUCH_CPU: f64 = 0.25;
+/// From this share of either on, little else is done.
+const MOST: f64 = 0.75;
+/// The heap could be this much larger if only GOGC bounded it: then GOMEMLIMIT does.
+const SQUEEZED: f64 = 1.1;
+
+/// Whether the collector runs most of the time.
+pub(super) fn find(report: &Report) -> Option<Finding> {
+    let gc = report.gc.as_ref()?;
+    let seconds = report.window.duration_ns as f64 / 1e9;
+    let per_s = gc.cycles_total as f64 / seconds;
+    if gc.cycles_total < MIN_CYCLES || per_s < MIN_CYCLES_PER_S {
+        return None;
+    }
+    let load = Load::of(gc, report)?;
+    let most = load.time.max(load.cpu.unwrap_or(0.0));
+    if load.time < MUCH_TIME && load.cpu.is_none_or(|cpu| cpu < MUCH_CPU) {
+        return None;
+    }
+    let percent = |share: f64| units::percent(Some(100.0 * share));
+    let mut evidence = format!(
+        "{per_s:.1} cycles/s, marking {} of the time",
+        percent(load.time)
+    );
+    if let Some(cpu) = load.cpu {
+        evidence += &format!(
+            "; {} of the program's CPU time is the collector's, {} in assists of goroutines that allocate",
+            percent(cpu),
+            percent(load.assists)
+        );
+    }
+    Some(Finding {
+        rule: Rule::GcThrashing,
+        severity: if most >= MOST {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        },
+        title: "the garbage collector runs most of the time".to_owned(),
+        evidence,
+        advice: advice(gc, report.memory.as_ref()),
+        site: None,
+        map: None,
+    })
+}
+
+/// What the collector takes, as shares: 0 to 1.
+struct Load {
+    /// Of the time of the capture that was kept.
+    time: f64,
+    /// Of the target's CPU time; `None` if that is not known.
+    cpu: Option<f64>,
+    /// The part of `cpu` that assists are.
+    assists: f64,
+}
+
+impl Load {
+    fn of(gc: &Gc, report: &Report) -> Option<Self> {
+        // Cycles that were not kept are those at the end.
+        let kept_ns = if gc.is_cut() {
+            gc.cycles.last()?.end_ns
+        } else {
+            report.window.duration_ns
+        };
+        let marking: u64 = gc
+            .cycles
+            .iter()
+            .map(|cycle| cycle.end_ns.saturating_sub(cycle.start_ns.unwrap_or(0)))
+            .fold(0, u64::saturating_add);
+        let used = report.overhead.target_used_pct.filter(|used| *used > 0.0);
+        let used_ns = used.map(|used| used / 100.0 * kept_ns as f64);
+        let share = |ns: u64| used_ns.map(|used| ns as f64 / used);
+        let assists = gc.cycles.iter().filter_map(|cycle| cycle.assist_ns);
+        Some(Load {
+            time: marking as f64 / kept_ns.max(1) as f64,
+            cpu: gc.cpu_ns().and_then(share),
+            assists: share(assists.fold(0, u64::saturating_add)).unwrap_or(0.0),
+        })
+    }
+}
+
+/// What GOGC or GOMEMLIMIT would change.
+fn advice(gc: &Gc, memory: Option<&Memory>) -> String {
+    let last = gc.cycles.last();
+    let live = last.and_then(|cycle| cycle.heap_after);
+    let goal = last.and_then(|cycle| cycle.heap_goal);
+    let percent = memory.and_then(|memory| memory.gc_percent);
+    let limit = memory.and_then(|memory| memory.go_limit_bytes);
+    let (Some(live), Some(goal), Some(percent)) = (live, goal, percent) else {
+        return "A larger GOGC collects less often, for a larger heap; so does allocating less."
+            .to_owned();
+    };
+    let by_percent = u64::try_from(percent).map_or(u64::MAX, |percent| {
+        live.saturating_add((live / 100).saturating_mul(percent))
+    });
+    match limit {
+        Some(limit) if by_percent as f64 > goal as f64 * SQUEEZED => format!(
+            "GOMEMLIMIT={} is what makes it run: {} are live, and the heap may grow to {} only. Raise the limit, or keep less.",
+            units::bytes(limit),
+            units::bytes(live),
+            units::bytes(goal)
+        ),
+        _ => {
+            let double = 2 * percent.max(1);
+            format!(
+                "GOGC={double} instead of {percent} would halve the cycles; with {} live the heap would grow to about {} instead of {}. Allocating less does both.",
+                units::bytes(live),
+                units::bytes(
+                    live.saturating_add(
+                        (live / 100).saturating_mul(u64::from(double.unsigned_abs()))
+                    )
+                ),
+                units::bytes(goal)
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::sample;
+
+    /// A report whose cycles each take so many milliseconds, a hundred in ten seconds, on 1.5 CPUs.
+    fn thrashing(ms: u64) -> Report {
+        let mut report = sample::with_pages();
+        for cycle in &mut report.gc.as_mut().unwrap().cycles {
+            cycle.end_ns = cycle.start_ns.unwrap_or(0) + ms * 1_000_000;
+            cycle.worker_ns = Some(ms * 250_000);
+        }
+        report
+    }
+
+    #[test]
+    fn a_collector_that_runs_half_the_time_is_found() {
+        assert_eq!(find(&thrashing(9)), None);
+        let finding = find(&thrashing(60)).unwrap();
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(
+            finding.evidence,
+            "10.0 cycles/s, marking 60.0 % of the time; 10.7 % of the program's CPU time is the collector's, \
+             0.7 % in assists of goroutines that allocate"
+        );
+        assert!(
+            finding.advice.starts_with("GOGC=200 instead of 100"),
+            "{}",
+            finding.advice
+        );
+        assert_eq!(find(&thrashing(90)).unwrap().severity, Severity::Critical);
+    }
+
+    #[test]
+    fn what_costs_much_cpu_time_is_found_though_it_is_short() {
+        let mut report = thrashing(30);
+        for cycle in &mut report.gc.as_mut().unwrap().cycles {
+            cycle.assist_ns = Some(40_000_000);
+        }
+        let finding = find(&report).unwrap();
+        assert!(finding.evidence.contains("31.7 %"), "{}", finding.evidence);
+    }
+
+    #[test]
+    fn a_limit_that_squeezes_is_told() {
+        let mut report = thrashing(60);
+        report.memory.as_mut().unwrap().go_limit_bytes = Some(100 << 20);
+        for cycle in &mut report.gc.as_mut().unwrap().cycles {
+            cycle.heap_goal = Some(70 << 20);
+        }
+        let finding = find(&report).unwrap();
+        assert!(
+            finding.advice.starts_with("GOMEMLIMIT=100 MiB"),
+            "{}",
+            finding.advice
+        );
+    }
+}

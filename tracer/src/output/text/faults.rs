@@ -1,0 +1,73 @@
+//! Page faults: how many, what for, and who touched the pages first.
+
+use super::{
+    TextOptions,
+    header::LABEL,
+    interval::push_name,
+    line::{Line, wrap},
+    style::{FAINT, PLAIN, STRONG},
+    units,
+};
+use crate::report::{FaultFigures, Report, Site};
+use std::cmp::Reverse;
+
+/// Places that are shown, whatever the limit.
+const MAX_PLACES: usize = 10;
+/// Where the columns of a place end, and where its name starts.
+const ID_END: usize = 2;
+const SHARE_END: usize = 10;
+const COUNT_END: usize = 22;
+const NAME: usize = 24;
+
+pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
+    let Some(faults) = report.faults.filter(|faults| faults.all() > 0) else {
+        return Vec::new();
+    };
+    let mut lines = head(&faults, report.window.duration_ns, options.columns());
+    let count = |site: &Site| site.figures.faults.unwrap_or(0);
+    let mut sites: Vec<&Site> = report.sites.iter().filter(|site| count(site) > 0).collect();
+    sites.sort_by_key(|site| (Reverse(count(site)), site.id));
+    let shown = options.limit.min(MAX_PLACES);
+    for site in sites.iter().take(shown) {
+        lines.push(place(site, count(site), faults.all(), options.columns()));
+    }
+    if let Some(rest) = sites.len().checked_sub(shown).filter(|rest| *rest > 0) {
+        let text = format!("… and {} more", units::plural(rest as u64, "place"));
+        lines.push(Line::starting(&text, FAINT));
+    }
+    lines
+}
+
+fn head(faults: &FaultFigures, duration_ns: u64, columns: usize) -> Vec<Line> {
+    let all = faults.all();
+    let rate = units::rate(units::per_second(all, duration_ns));
+    let mut items = vec![(format!("{} at {rate}", units::exact(all)), STRONG)];
+    if faults.major > 0 {
+        items.push((format!("{} major", units::exact(faults.major)), PLAIN));
+    }
+    let share = |part| units::percent(units::share(part, all));
+    let kinds = faults.by_memory.named();
+    let kinds = kinds.iter().filter(|(_, count)| *count > 0);
+    let kinds: Vec<String> = kinds
+        .map(|(name, count)| format!("{name} {}", share(*count)))
+        .collect();
+    items.push((kinds.join(", "), PLAIN));
+    let access = format!(
+        "writes {}, reads {}",
+        share(faults.writes),
+        share(faults.reads)
+    );
+    items.push((access, PLAIN));
+    wrap(Line::starting("faults", FAINT), LABEL, &items, columns)
+}
+
+fn place(site: &Site, count: u64, all: u64, columns: usize) -> Line {
+    let mut line = Line::default();
+    line.push_right(&site.id.to_string(), ID_END, PLAIN);
+    let share = units::percent(units::share(count, all));
+    line.push_right(&share, SHARE_END, PLAIN);
+    line.push_right(&units::exact(count), COUNT_END, PLAIN);
+    line.pad_to(NAME);
+    push_name(&mut line, &site.frames, STRONG, columns);
+    line
+}
