@@ -3,7 +3,10 @@
 //! Source: `src/cmd/compile/abi-internal.md` of the Go distribution: integer arguments in RAX, RBX, CX, …, the running
 //! `g` in R14.
 
-use aya_ebpf::programs::ProbeContext;
+use crate::atomic::forget;
+use aya_ebpf::bindings::pt_regs;
+use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_task_pt_regs};
+use aya_ebpf::programs::{PerfEventContext, ProbeContext};
 
 /// The registers a probe needs, at the probed instruction.
 pub struct Registers {
@@ -37,6 +40,70 @@ impl Registers {
                 frame_pointer: read(&raw const (*regs).rbp),
             }
         }
+    }
+}
+
+#[cfg(bpf_target_arch = "x86_64")]
+impl Registers {
+    /// The registers of the thread that took a page fault, in user mode, and whether the kernel took it for the thread, in
+    /// a system call.
+    #[inline(always)]
+    pub fn of_fault(ctx: &PerfEventContext) -> (Self, bool) {
+        // SAFETY: the context of a perf event's program begins with the registers where the event happened; only the
+        // address of a field is taken. Volatile, as in `read`.
+        let code_segment = unsafe { (&raw const (*ctx.ctx).regs.cs).read_volatile() };
+        let in_kernel = code_segment & USER_MODE != USER_MODE;
+        let regs = if in_kernel {
+            // SAFETY: the helpers cannot fail: a task that takes a page fault of its own has user registers.
+            let saved = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) as *const pt_regs };
+            // Else the compiler makes one load of the two here and below, from either pointer, which the verifier
+            // refuses.
+            Self::without_arguments(saved, forget)
+        } else {
+            // SAFETY: see above.
+            Self::without_arguments(unsafe { &raw const (*ctx.ctx).regs }, |value| value)
+        };
+        (regs, in_kernel)
+    }
+
+    /// Registers without arguments, from a context or from what the kernel saved; the verifier checks either.
+    #[inline(always)]
+    fn without_arguments(regs: *const pt_regs, value_of: impl Fn(u64) -> u64) -> Self {
+        // SAFETY: see `of_fault`.
+        let read = |register: *const u64| value_of(unsafe { register.read_volatile() });
+        // SAFETY: only addresses of fields are taken.
+        unsafe {
+            Registers {
+                argument0: 0,
+                argument1: 0,
+                goroutine: read(&raw const (*regs).r14),
+                instruction_pointer: read(&raw const (*regs).rip),
+                stack_pointer: read(&raw const (*regs).rsp),
+                frame_pointer: read(&raw const (*regs).rbp),
+            }
+        }
+    }
+}
+
+/// Bits of the code segment's selector that say that code runs in user mode.
+#[cfg(bpf_target_arch = "x86_64")]
+const USER_MODE: u64 = 3;
+
+/// The first four integer arguments.
+#[cfg(bpf_target_arch = "x86_64")]
+#[inline(always)]
+pub fn four_arguments(ctx: &ProbeContext) -> [u64; 4] {
+    let regs = ctx.regs;
+    // SAFETY: see `Registers::read`.
+    let read = |register: *const u64| unsafe { register.read_volatile() };
+    // SAFETY: only addresses of fields are taken.
+    unsafe {
+        [
+            read(&raw const (*regs).rax),
+            read(&raw const (*regs).rbx),
+            read(&raw const (*regs).rcx),
+            read(&raw const (*regs).rdi),
+        ]
     }
 }
 

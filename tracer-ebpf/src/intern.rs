@@ -5,11 +5,11 @@
 
 use crate::args::Registers;
 use crate::counters::count;
+use crate::stack::Top;
 use crate::{emit, scratch, stack};
-use aya_ebpf::programs::ProbeContext;
+use aya_ebpf::EbpfContext;
 use aya_ebpf::{macros::map, maps::Array};
 use aya_log_ebpf::debug;
-use tracer_common::config::Cookie;
 use tracer_common::counter::Counter;
 use tracer_common::limits::SEEN_STACKS;
 use tracer_common::record::{FLAG_UNREADABLE, StackRecord};
@@ -20,9 +20,9 @@ static SEEN: Array<u64> = Array::with_max_entries(SEEN_STACKS, 0);
 /// Walks the stack, makes sure that user space gets it through the ring of `key`, and gives its identity; `None` if all
 /// scratch memory of the CPU is in use.
 #[inline(always)]
-pub fn stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie, key: u64) -> Option<u64> {
+pub fn stack(ctx: &impl EbpfContext, regs: &Registers, top: Top, key: u64) -> Option<u64> {
     let slot = scratch::claim()?;
-    let stack = stack::walk(regs, cookie.frame_set_up(), slot);
+    let stack = stack::walk(regs, top, slot);
     let flags = stack::flags(slot);
     if define_once(key, &mut slot.stack) {
         announce(ctx, &slot.stack);
@@ -37,7 +37,7 @@ pub fn stack(ctx: &ProbeContext, regs: &Registers, cookie: Cookie, key: u64) -> 
 /// Logs a stack that is sent for the first time. Not inline: what it needs of the program's stack and registers would
 /// burden every hit.
 #[inline(never)]
-fn announce(ctx: &ProbeContext, stack: &StackRecord) {
+fn announce<C: EbpfContext>(ctx: &C, stack: &StackRecord) {
     debug!(
         ctx,
         "stack {:x}: {} frames, flags {}", stack.id, stack.depth, stack.header.flags

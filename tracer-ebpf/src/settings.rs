@@ -3,8 +3,8 @@
 use aya_ebpf::Global;
 use core::cell::UnsafeCell;
 use tracer_common::config::{
-    RECORDING_OFF, RowState, SWITCH_MAP_GROWTHS, SWITCH_MAP_WRITES, SWITCH_RECORDING, SWITCH_ROWS,
-    SWITCHES,
+    RECORDING_OFF, RowState, SWITCH_ASSISTS, SWITCH_FAULTS, SWITCH_MAP_GROWTHS, SWITCH_MAP_WRITES,
+    SWITCH_RECORDING, SWITCH_ROWS, SWITCHES,
 };
 use tracer_common::limits::MAX_FRAMES;
 
@@ -30,6 +30,22 @@ static MCACHE_TINY: Global<u64> = Global::new(0);
 static MCACHE0: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
 static G_GOID: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static TARGET_TGID: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static TARGET_NS_DEVICE: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static TARGET_NS_INODE: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static TEXT_START: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static TEXT_END: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static ARENAS: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static ARENA_SPANS: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static SPAN_STATE: Global<u64> = Global::new(0);
 
 /// The memory of a map that user space writes, which a program reaches without a look-up. Its section is its name:
 /// [`tracer_common::config::MAP_SWITCHES`].
@@ -66,6 +82,18 @@ pub fn map_writes() -> bool {
 #[inline(always)]
 pub fn map_growths() -> bool {
     switch(SWITCH_MAP_GROWTHS) != RECORDING_OFF
+}
+
+/// Whether page faults are recorded.
+#[inline(always)]
+pub fn faults() -> bool {
+    switch(SWITCH_FAULTS) != RECORDING_OFF
+}
+
+/// Whether mark assists are recorded.
+#[inline(always)]
+pub fn assists() -> bool {
+    switch(SWITCH_ASSISTS) != RECORDING_OFF
 }
 
 #[inline(always)]
@@ -130,4 +158,45 @@ pub fn tiny_path() -> TinyPath {
 #[inline(always)]
 pub fn g_goid() -> u64 {
     G_GOID.load()
+}
+
+/// The traced process: its id in its own pid namespace, and that namespace's device and inode.
+pub struct TargetProcess {
+    pub tgid: u64,
+    pub ns_device: u64,
+    pub ns_inode: u64,
+}
+
+/// Which process is traced.
+#[inline(always)]
+pub fn target_process() -> TargetProcess {
+    TargetProcess {
+        tgid: TARGET_TGID.load(),
+        ns_device: TARGET_NS_DEVICE.load(),
+        ns_inode: TARGET_NS_INODE.load(),
+    }
+}
+
+/// Whether an address is in the code that the Go toolchain compiled.
+#[inline(always)]
+pub fn is_text(address: u64) -> bool {
+    address.wrapping_sub(TEXT_START.load()) < TEXT_END.load() - TEXT_START.load()
+}
+
+/// Where the runtime keeps its spans.
+pub struct ArenaPath {
+    /// Address of `mheap_.arenas`; 0 if it is not known.
+    pub arenas: u64,
+    pub arena_spans: u64,
+    pub span_state: u64,
+}
+
+/// Where the target's Go version keeps its spans.
+#[inline(always)]
+pub fn arena_path() -> ArenaPath {
+    ArenaPath {
+        arenas: ARENAS.load(),
+        arena_spans: ARENA_SPANS.load(),
+        span_state: SPAN_STATE.load(),
+    }
 }

@@ -5,12 +5,14 @@
 //! is slower, and kernels before 6.1 miss the caller at `push %rbp`.
 
 use crate::args::Registers;
+use crate::atomic::forget;
 use crate::scratch::{CHUNK_WORDS, Slot};
 use crate::settings;
 use aya_ebpf::helpers::generated::{bpf_loop, bpf_probe_read_user};
 use core::ffi::c_void;
+use tracer_common::config::Cookie;
 use tracer_common::limits::{CHUNK_BYTES, MAX_FRAMES};
-use tracer_common::record::{FLAG_TRUNCATED, FLAG_UNREADABLE};
+use tracer_common::record::{FLAG_CANDIDATE, FLAG_TRUNCATED, FLAG_UNREADABLE};
 
 /// Bytes of a frame record: the caller's frame pointer, then the return address.
 const FRAME_RECORD: u64 = 16;
@@ -25,9 +27,33 @@ struct Progress {
     depth: usize,
 }
 
+/// What is on top of the stack where a walk begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Top {
+    /// The function's own frame: the frame pointer leads to its return address.
+    Frame,
+    /// The return address: the frame pointer is still the caller's.
+    ReturnAddress,
+    /// Either. Only tables that user space has can tell, so that what looks like a return address is taken for one, and
+    /// marked.
+    Unknown,
+}
+
+impl Top {
+    /// What is on top of the stack at a probe.
+    #[inline(always)]
+    pub fn of_probe(cookie: Cookie) -> Self {
+        if cookie.frame_set_up() {
+            Top::Frame
+        } else {
+            Top::ReturnAddress
+        }
+    }
+}
+
 /// Fills `slot.stack` and gives its identity.
 #[inline(always)]
-pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
+pub fn walk(regs: &Registers, top: Top, slot: &mut Slot) -> u64 {
     read_chunk(slot, regs.stack_pointer);
     set_flags(slot, 0);
     slot.stack.frames[0] = regs.instruction_pointer;
@@ -36,7 +62,10 @@ pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
         hash: add(settings::hash_seed(), regs.instruction_pointer),
         depth: 1,
     };
-    if !frame_set_up && settings::stack_depth() > 1 && chunk_bytes(slot) != 0 {
+    let candidate =
+        top == Top::Unknown && chunk_bytes(slot) != 0 && settings::is_text(slot.chunk[0]);
+    let on_top = top == Top::ReturnAddress || candidate;
+    if on_top && settings::stack_depth() > 1 && chunk_bytes(slot) != 0 {
         // The call pushed the return address and the function has pushed nothing yet.
         slot.stack.frames[1] = slot.chunk[0];
         progress.hash = add(progress.hash, slot.chunk[0]);
@@ -53,6 +82,9 @@ pub fn walk(regs: &Registers, frame_set_up: bool, slot: &mut Slot) -> u64 {
         set(&raw mut slot.hash, hash);
         other_frames(slot);
         hash = get(&raw const slot.hash);
+    }
+    if candidate {
+        set_flags(slot, flags(slot) | FLAG_CANDIDATE);
     }
     let id = finish(hash, flags(slot));
     slot.stack.id = id;
@@ -192,15 +224,6 @@ fn get(word: *const u64) -> u64 {
 fn set(word: *mut u64, value: u64) {
     // SAFETY: callers give a field of a live map value.
     unsafe { word.write_volatile(value) };
-}
-
-/// The same number, of which the compiler knows nothing.
-#[inline(always)]
-fn forget(mut number: u64) -> u64 {
-    // SAFETY: a move of a register to itself. Without an instruction two lines would have one address, which the kernel
-    // refuses.
-    unsafe { core::arch::asm!("{0} = {0}", inout(reg) number) };
-    number
 }
 
 /// Reads a chunk at `address`, or a single frame record where a whole chunk would leave the mapped memory.

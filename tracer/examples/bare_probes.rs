@@ -9,7 +9,7 @@ use std::io::{Read as _, stdin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
-use tracer::kernel::{self, Settings};
+use tracer::kernel::{self, Anchors, Settings};
 use tracer::plan::{self, Extras, ProbePlan};
 use tracer::stream::Source as _;
 use tracer::target::{GoBinary, Process};
@@ -49,9 +49,7 @@ fn record(process: &Process, binary: &GoBinary, plan: &ProbePlan) -> Result<()> 
         ring_bytes: None,
         rings: None,
         verbose: false,
-        tiny: plan.tiny,
-        mcache0: plan.mcache0.map(|address| bias.to_runtime(address)),
-        g_goid: plan.g_goid,
+        anchors: Anchors::of(process, binary, bias, plan)?,
     };
     let (mut attached, mut source) = kernel::attach(process, plan, &settings)?;
     attached.start()?;

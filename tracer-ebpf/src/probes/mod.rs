@@ -3,6 +3,8 @@
 mod alloc;
 mod crash;
 mod empty;
+mod fault;
+mod gc;
 mod map;
 mod resume;
 

@@ -1,7 +1,7 @@
 //! How much CPU time of the target the probes may take: an account that fills with the target's own work and is drawn on
 //! by hits.
 
-use crate::kernel::HitCost;
+use crate::kernel::{ExtraHits, HitCost};
 use std::time::Duration;
 
 /// A target that hardly works is treated as if it used this share of one CPU: tracing it costs next to nothing, however
@@ -25,14 +25,16 @@ pub(super) struct Observation {
     pub(super) recorded: u64,
     /// Hits that were only counted.
     pub(super) silent: u64,
-    /// Hits of the probes on maps that were recorded.
-    pub(super) map_hits: u64,
+    /// Hits of the probes on anything but allocations that were recorded.
+    pub(super) others: u64,
+    /// Those among them that can be given up, by their kind.
+    pub(super) extras: ExtraHits,
 }
 
 impl Observation {
     /// CPU time that the probes have taken, in nanoseconds.
     pub(super) fn cost_ns(&self, cost: HitCost) -> f64 {
-        let recorded = self.recorded + self.map_hits;
+        let recorded = self.recorded + self.others;
         recorded as f64 * cost.recorded_ns + self.silent as f64 * cost.silent_ns
     }
 
@@ -46,7 +48,13 @@ impl Observation {
             row_hits: hits.map(|(now, then)| now.saturating_sub(*then)).collect(),
             recorded: self.recorded.saturating_sub(earlier.recorded),
             silent: self.silent.saturating_sub(earlier.silent),
-            map_hits: self.map_hits.saturating_sub(earlier.map_hits),
+            others: self.others.saturating_sub(earlier.others),
+            extras: std::array::from_fn(|kind| {
+                let of = |observation: &Observation| observation.extras.get(kind).copied();
+                of(self)
+                    .zip(of(earlier))
+                    .map_or(0, |(now, then)| now.saturating_sub(then))
+            }),
         }
     }
 

@@ -4,7 +4,7 @@ use super::Mode;
 use super::budget::{Budget, Observation};
 use super::policy::{Action, Decision, Policy, Reason};
 use crate::aggregate::Weight;
-use crate::kernel::MapOperations;
+use crate::kernel::Extra;
 use std::time::Duration;
 use tracer_common::config::RowState;
 
@@ -34,8 +34,8 @@ pub(super) trait Host {
     fn weigh(&mut self, weight: Weight);
     /// Says whether each allocation is recorded from now on.
     fn set_exact(&mut self, exact: bool);
-    /// Gives up recording these operations on maps.
-    fn give_up_maps(&mut self, operations: MapOperations) -> Result<(), Self::Error>;
+    /// Gives up recording something besides allocations.
+    fn give_up(&mut self, extra: Extra) -> Result<(), Self::Error>;
     /// Says that some rows record in windows only from now on.
     fn set_windows(&mut self);
 }
@@ -78,9 +78,9 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(budget: Budget, rows: u8, maps: Vec<MapOperations>, seed: u64) -> Self {
+    pub(super) fn new(budget: Budget, rows: u8, extras: Vec<Extra>, seed: u64) -> Self {
         Engine {
-            policy: Policy::new(budget, usize::from(rows), maps, seed),
+            policy: Policy::new(budget, usize::from(rows), extras, seed),
             rows,
             steps: Vec::new(),
             due: Vec::new(),
@@ -108,7 +108,7 @@ impl Engine {
         };
         let Decision { actions, reason } = decision;
         let given_up = actions.iter().find_map(|action| match action {
-            Action::GiveUpMaps(operations) => Some(*operations),
+            Action::GiveUp(extra) => Some(*extra),
             _ => None,
         });
         if was_exact && !self.policy.is_exact() {
@@ -122,7 +122,7 @@ impl Engine {
         }
         if let Some(reason) = reason {
             let mode = match given_up {
-                Some(operations) => Mode::Without(operations),
+                Some(extra) => Mode::Without(extra),
                 None => self.mode(),
             };
             self.note(at, mode, reason);
@@ -162,7 +162,7 @@ impl Engine {
     fn act<H: Host>(&mut self, action: Action, host: &mut H) -> Result<(), H::Error> {
         match action {
             Action::Sample(distance_log2) => self.sample(distance_log2, host),
-            Action::GiveUpMaps(operations) => host.give_up_maps(operations),
+            Action::GiveUp(extra) => host.give_up(extra),
             Action::TakeOut(row) => {
                 host.set_row(row, RowState::OFF)?;
                 host.set_windows();

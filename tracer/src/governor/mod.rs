@@ -16,7 +16,7 @@ mod window;
 pub use engine::{End, Step};
 
 use crate::collect::Remote;
-use crate::kernel::{Attached, HitCost, KernelError, MapOperations};
+use crate::kernel::{Attached, Extra, HitCost, KernelError};
 use crate::target::{CpuClock, HeapCounter, Memory, Process, RuntimePc};
 use budget::Budget;
 use engine::{Engine, Host as _};
@@ -48,8 +48,8 @@ pub enum Mode {
         /// These rows.
         rows: Vec<u8>,
     },
-    /// Allocations as before, but these operations on maps no longer.
-    Without(MapOperations),
+    /// Allocations as before, but this no longer.
+    Without(Extra),
 }
 
 /// What the governor needs to know.
@@ -63,8 +63,8 @@ pub struct Terms {
     pub heap: HeapCounter,
     /// Where the probe of each row of the plan is.
     pub probed: Vec<RuntimePc>,
-    /// Operations on maps that are recorded, in the order in which they may be given up.
-    pub maps: Vec<MapOperations>,
+    /// What is recorded besides allocations and may be given up.
+    pub extras: Vec<Extra>,
 }
 
 /// A running governor. Dropping it ends it without a word.
@@ -96,7 +96,7 @@ impl Governor {
                 let rows = u8::try_from(terms.probed.len()).unwrap_or(u8::MAX);
                 let budget = Budget::new(terms.max_overhead, terms.hit_cost);
                 let seed = RandomState::new().hash_one(rows);
-                let engine = Engine::new(budget, rows, terms.maps, seed);
+                let engine = Engine::new(budget, rows, terms.extras, seed);
                 let places = (memory, terms.probed);
                 let target = Target::new(attached, cpu, terms.heap, collector, places);
                 govern(engine, target, &stopped)

@@ -2,13 +2,13 @@
 //!
 //! Hides the rates it decides by. Three levels: each allocation is recorded; allocations are sampled by bytes, which
 //! saves what recording costs beyond the bare hit; the hottest functions are probed in short windows only, one function
-//! at a time, because taking a probe out is quick only while no other is on its way out. Operations on maps are
-//! given up before that.
+//! at a time, because taking a probe out is quick only while no other is on its way out. What is recorded
+//! besides allocations is given up before that.
 
 use super::budget::{Budget, Observation, nanos};
 use super::window::Schedule;
 use crate::aggregate::whole;
-use crate::kernel::MapOperations;
+use crate::kernel::Extra;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tracer_common::record::MAX_DISTANCE_LOG2;
@@ -23,8 +23,8 @@ const CALM: Duration = Duration::from_secs(1);
 const SAFE: f64 = 0.95;
 /// Share of the budget for functions that are probed all the time, when others are probed in windows.
 const STEADY: f64 = 0.5;
-/// Share of the budget from which on probes on maps are what is too much.
-const MAPS: f64 = 0.25;
+/// Share of the budget from which on what is recorded besides allocations is what is too much.
+const EXTRAS: f64 = 0.25;
 /// Share of the budget that everything must fit into before more is recorded again.
 const LOW: f64 = 0.6;
 
@@ -33,8 +33,8 @@ const LOW: f64 = 0.6;
 pub(super) enum Action {
     /// Sample the rows that are probed all the time at a distance of 2^n bytes; 0 records each allocation.
     Sample(u8),
-    /// Record these operations on maps no longer.
-    GiveUpMaps(MapOperations),
+    /// Record this no longer.
+    GiveUp(Extra),
     /// Take a row's probe out of the target.
     TakeOut(u8),
     /// Probe a row for the time of a window; early if the place was not chosen on the progress.
@@ -72,8 +72,8 @@ pub(super) struct Reason {
 pub(super) struct Policy {
     budget: Budget,
     rows: usize,
-    /// Operations on maps that are recorded, the first to be given up first.
-    maps: Vec<MapOperations>,
+    /// What is recorded besides allocations and may be given up.
+    extras: Vec<Extra>,
     distance_log2: u8,
     /// Rows in windows.
     windows: Schedule,
@@ -87,12 +87,12 @@ pub(super) struct Policy {
 
 impl Policy {
     /// A policy for a plan of so many rows, all of them recording. `seed` makes the places of windows unforeseeable.
-    pub(super) fn new(budget: Budget, rows: usize, maps: Vec<MapOperations>, seed: u64) -> Self {
+    pub(super) fn new(budget: Budget, rows: usize, extras: Vec<Extra>, seed: u64) -> Self {
         Policy {
             windows: Schedule::new(seed),
             budget,
             rows,
-            maps,
+            extras,
             distance_log2: 0,
             recent: VecDeque::new(),
             last: Observation::default(),
@@ -134,7 +134,7 @@ impl Policy {
             return self.in_window(&now);
         }
         let rates = self.rates()?;
-        if let Some(decision) = self.give_up_maps(&rates) {
+        if let Some(decision) = self.give_up(&rates) {
             return Some(decision);
         }
         if let Some(decision) = self.step_down(&rates) {
@@ -201,21 +201,26 @@ impl Policy {
         hits as f64 * cost.recorded_ns / rates.own_ns(cost)
     }
 
-    /// Gives up operations on maps, if they are a good part of what is too much: a sample of them would not tell what each
-    /// did.
-    fn give_up_maps(&mut self, rates: &Observation) -> Option<Decision> {
+    /// Gives up the dearest of what is recorded besides allocations, if all that is a good part of what is too much: a
+    /// sample of it would not tell what each did.
+    fn give_up(&mut self, rates: &Observation) -> Option<Decision> {
         let cost = self.budget.cost();
-        let ratio = rates.map_hits as f64 * cost.recorded_ns / rates.own_ns(cost);
-        let much = ratio > self.budget.ratio() * MAPS;
-        if self.maps.is_empty() || self.budget.balance_ns() >= 0.0 || !much {
+        let hits: u64 = rates.extras.iter().sum();
+        let ratio = hits as f64 * cost.recorded_ns / rates.own_ns(cost);
+        let much = ratio > self.budget.ratio() * EXTRAS;
+        if self.budget.balance_ns() >= 0.0 || !much {
             return None;
         }
-        let operations = self.maps.remove(0);
+        let of = |extra: &Extra| rates.extras.get(*extra as usize).copied().unwrap_or(0);
+        let dearest = *self.extras.iter().max_by_key(|extra| of(extra))?;
+        self.extras.retain(|extra| *extra != dearest);
         self.changed();
+        let of_dearest = of(&dearest);
+        let ratio = of_dearest as f64 * cost.recorded_ns / rates.own_ns(cost);
         Some(Decision {
-            actions: vec![Action::GiveUpMaps(operations)],
+            actions: vec![Action::GiveUp(dearest)],
             reason: Some(Reason {
-                hits_per_s: rates.map_hits as f64 / rates.at.as_secs_f64().max(1e-9),
+                hits_per_s: of_dearest as f64 / rates.at.as_secs_f64().max(1e-9),
                 share: ratio / (1.0 + ratio),
             }),
         })

@@ -7,7 +7,7 @@ use super::Mode;
 use super::budget::{Budget, Observation};
 use super::engine::{Engine, Host};
 use crate::aggregate::{Progress, StandardError, Uncertainty, Weight, WindowId, whole};
-use crate::kernel::{HitCost, MapOperations};
+use crate::kernel::{Extra, HitCost};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const IN: Duration = Duration::from_millis(8);
 const GONE: Duration = Duration::from_millis(8);
 const OUT: Duration = Duration::from_millis(90);
 const SIZE: u64 = 48;
-const MAPS: [MapOperations; 2] = [MapOperations::Writes, MapOperations::Growths];
+const MAPS: [Extra; 2] = [Extra::MapWrites, Extra::MapGrowths];
 /// Growths of maps for each operation.
 const GROWTHS: f64 = 0.05;
 
@@ -54,7 +54,9 @@ struct Model {
     recorded: f64,
     /// Writes to maps in each second of the target's own CPU time, and how many of them were recorded.
     map_rate: f64,
-    map_hits: f64,
+    map_hits: [f64; 2],
+    /// Whether those are growths, because writes are recorded no longer.
+    map_kind: usize,
     silent: f64,
     sampled: [f64; 3],
     estimates: [f64; 3],
@@ -78,7 +80,8 @@ impl Model {
             in_window: HashMap::new(),
             recorded: 0.0,
             map_rate: 0.0,
-            map_hits: 0.0,
+            map_hits: [0.0; 2],
+            map_kind: 0,
             silent: 0.0,
             sampled: [0.0; 3],
             estimates: [0.0; 3],
@@ -105,7 +108,7 @@ impl Model {
         }
         let own = TICK.as_secs_f64() / (1.0 + probe_ns_per_own_s / 1e9);
         self.own += Duration::from_secs_f64(own);
-        self.map_hits += self.map_rate * own;
+        self.map_hits[self.map_kind] += self.map_rate * own;
         self.in_probes += self.map_rate * own * COST.recorded_ns;
         for row in 0..3 {
             // The mix of the program moves a little all the time.
@@ -214,7 +217,8 @@ impl Host for Model {
             row_hits: self.hits.iter().map(|hits| whole(*hits)).collect(),
             recorded: whole(self.recorded),
             silent: whole(self.silent),
-            map_hits: whole(self.map_hits),
+            others: whole(self.map_hits.iter().sum()),
+            extras: [whole(self.map_hits[0]), whole(self.map_hits[1]), 0, 0],
         })
     }
 
@@ -255,10 +259,10 @@ impl Host for Model {
 
     fn set_windows(&mut self) {}
 
-    fn give_up_maps(&mut self, operations: MapOperations) -> Result<(), Infallible> {
-        self.map_rate = match operations {
-            MapOperations::Writes => self.map_rate * GROWTHS,
-            MapOperations::Growths => 0.0,
+    fn give_up(&mut self, extra: Extra) -> Result<(), Infallible> {
+        (self.map_rate, self.map_kind) = match extra {
+            Extra::MapWrites => (self.map_rate * GROWTHS, 1),
+            _ => (0.0, 1),
         };
         Ok(())
     }
@@ -319,9 +323,9 @@ fn writes_to_maps_are_given_up_only_if_they_are_too_much() {
     let quiet = (10, [1000.0, 0.0, 0.0]);
     let (few, steps) = governed_with_maps(0.05, 10_000.0, &[quiet]);
     assert_eq!(steps, []);
-    assert!(few.map_hits > 90_000.0);
+    assert!(few.map_hits[0] > 90_000.0);
     let (many, steps) = governed_with_maps(0.05, 200_000.0, &[quiet]);
-    assert_eq!(steps, [Mode::Without(MapOperations::Writes)]);
+    assert_eq!(steps, [Mode::Without(Extra::MapWrites)]);
     assert!(many.target_share() < 0.05, "{}", many.target_share());
     assert_eq!(many.exact, many.truth);
     let (too_many, steps) = governed_with_maps(0.05, 5_000_000.0, &[quiet]);

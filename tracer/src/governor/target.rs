@@ -4,7 +4,7 @@ use super::budget::Observation;
 use super::engine::Host;
 use crate::aggregate::Weight;
 use crate::collect::Remote;
-use crate::kernel::{Attached, Detaching, KernelError, MapOperations};
+use crate::kernel::{Attached, Detaching, Extra, KernelError};
 use crate::target::{CpuClock, HeapCounter, Memory, RuntimePc};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -92,7 +92,8 @@ impl Host for Target {
             row_hits: counters.passes().to_vec(),
             recorded: counters.expected(),
             silent: counters.silent(),
-            map_hits: counters.other_hits(),
+            others: counters.other_hits(),
+            extras: counters.extra_hits(),
         };
         Ok(self.last.clone())
     }
@@ -130,8 +131,8 @@ impl Host for Target {
         self.collector.set_exact(exact);
     }
 
-    fn give_up_maps(&mut self, operations: MapOperations) -> Result<(), KernelError> {
-        let probes = self.attached().give_up_maps(operations)?;
+    fn give_up(&mut self, extra: Extra) -> Result<(), KernelError> {
+        let probes = self.attached().give_up(extra)?;
         // Takes a second or two; a probe in a window does not wait for it.
         thread::spawn(move || drop(probes));
         Ok(())

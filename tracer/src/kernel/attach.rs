@@ -1,16 +1,19 @@
 //! Puts a plan's probes into the target, takes single ones out and in again, and switches recording on and off.
 
+use super::KernelError;
 use super::calibrate::{self, HitCost};
 use super::counters::{self, Counters};
+use super::extra::{Extra, FaultEvents};
 use super::load::{Settings, load, uprobe};
+use super::log::Reader as LogReader;
 use super::probe::{self, Probe};
 use super::rings::Rings;
-use super::{KernelError, log};
 use crate::plan::ProbePlan;
 use crate::stream::RingSource;
 use crate::target::Process;
 use aya::Ebpf;
 use aya::maps::{Array, MapData, RingBuf};
+use aya::programs::perf_event::PerfEventLink;
 use aya::programs::uprobe::{
     UProbeAttachLocation, UProbeAttachPoint, UProbeLink, UProbeLinkId, UProbeScope,
 };
@@ -29,15 +32,16 @@ pub struct Attached {
     ebpf: Ebpf,
     place: Place,
     rows: Vec<Row>,
-    map_writes: Vec<Row>,
-    map_growths: Vec<Row>,
+    /// Probes of what can be given up.
+    extras: Vec<(Extra, Row)>,
+    faults: FaultEvents,
     /// Number of the probes that stay.
     others: usize,
     switches: Switches,
     hit_cost: Option<HitCost>,
     /// Counters before the first record: what calibration counted.
     baseline: Counters,
-    _log: Option<log::Reader>,
+    _log: Option<LogReader>,
 }
 
 /// A row of the plan whose probe can be taken out.
@@ -53,26 +57,19 @@ impl Row {
     fn take(&mut self, ebpf: &mut Ebpf) -> Option<Detaching> {
         let link = self.link.take()?;
         let program = uprobe(ebpf, self.probe.program).ok()?;
-        let _link = program.take_link(link).ok()?;
-        Some(Detaching { _link })
+        let link = program.take_link(link).ok()?;
+        Some(Detaching::UProbe { _link: link })
     }
-}
-
-/// Operations on maps that can be given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MapOperations {
-    /// Writes, deletes and clears.
-    Writes,
-    /// Growths.
-    Growths,
 }
 
 /// A probe that is no longer recording. Dropping it takes it out of the target: at once if no other is on its way out,
 /// but the call returns only after about 0.1 s, when no program runs any more that it started.
 #[derive(Debug)]
 #[must_use = "dropping it waits for the kernel"]
-pub struct Detaching {
-    _link: UProbeLink,
+#[expect(missing_docs, reason = "what kind it is matters to nobody")]
+pub enum Detaching {
+    UProbe { _link: UProbeLink },
+    PerfEvent { _link: PerfEventLink },
 }
 
 /// Whose instructions are probed.
@@ -158,12 +155,8 @@ impl Switches {
         self.set(config::SWITCH_ROWS + usize::from(row), state.0)
     }
 
-    fn set_maps(&mut self, operations: MapOperations, state: u64) -> Result<(), KernelError> {
-        let switch = match operations {
-            MapOperations::Writes => config::SWITCH_MAP_WRITES,
-            MapOperations::Growths => config::SWITCH_MAP_GROWTHS,
-        };
-        self.set(switch, state)
+    fn set_extra(&mut self, extra: Extra, state: u64) -> Result<(), KernelError> {
+        self.set(extra.switch(), state)
     }
 
     fn set(&mut self, number: usize, word: u64) -> Result<(), KernelError> {
@@ -188,7 +181,7 @@ pub fn attach(
     let rings = Rings::of_host(settings.ring_bytes, settings.rings);
     let mut ebpf = load(settings, &rings)?;
     let log = if settings.verbose {
-        Some(log::Reader::start(&mut ebpf)?)
+        Some(LogReader::start(&mut ebpf)?)
     } else {
         None
     };
@@ -207,8 +200,8 @@ pub fn attach(
         ebpf,
         place: Place::of(process)?,
         rows: Vec::new(),
-        map_writes: Vec::new(),
-        map_growths: Vec::new(),
+        extras: Vec::new(),
+        faults: FaultEvents::default(),
         others: 0,
         switches,
         hit_cost,
@@ -244,35 +237,41 @@ impl Attached {
             self.rows.push(Row { probe, link });
             self.switches.set_row(number, RowState::EXACT)?;
         }
-        let (writes, growths): (Vec<_>, Vec<_>) = probe::of_maps(plan)
-            .into_iter()
-            .partition(|probe| probe.program == config::PROGRAM_MAP_WRITE);
         let others = probe::of_yield_points(plan, settings.leaves_out_tiny())
             .into_iter()
-            .chain(probe::of_crashes(plan));
+            .chain(probe::of_crashes(plan))
+            .chain(probe::of_maps(plan))
+            .chain(probe::of_gc(plan));
         for probe in others {
-            self.place.attach(&mut self.ebpf, &probe)?;
-            self.others += 1;
+            let link = Some(self.place.attach(&mut self.ebpf, &probe)?);
+            match probe.extra() {
+                Some(extra) => self.extras.push((extra, Row { probe, link })),
+                None => self.others += 1,
+            }
         }
-        self.map_writes = self.attach_maps(writes)?;
-        self.map_growths = self.attach_maps(growths)?;
-        for operations in [MapOperations::Writes, MapOperations::Growths] {
-            self.switches.set_maps(operations, config::RECORDING_ON)?;
+        if plan.faults {
+            match FaultEvents::attach(&mut self.ebpf) {
+                Ok(events) => self.faults = events,
+                Err(error) => log::warn!(
+                    "page faults are not recorded: {:#}",
+                    anyhow::Error::from(error)
+                ),
+            }
+        }
+        for extra in Extra::ALL {
+            self.switches.set_extra(extra, config::RECORDING_ON)?;
         }
         Ok(())
     }
 
-    fn attach_maps(&mut self, probes: Vec<Probe>) -> Result<Vec<Row>, KernelError> {
-        let attached = probes.into_iter().map(|probe| {
-            let link = Some(self.place.attach(&mut self.ebpf, &probe)?);
-            Ok(Row { probe, link })
-        });
-        attached.collect()
-    }
-
     /// Number of probes.
     pub fn probes(&self) -> usize {
-        self.rows.len() + self.map_writes.len() + self.map_growths.len() + self.others
+        self.rows.len() + self.extras.len() + self.faults.count() + self.others
+    }
+
+    /// Whether page faults are recorded, which a host may not allow.
+    pub fn has_faults(&self) -> bool {
+        self.faults.count() > 0
     }
 
     /// What a hit costs on this host; `None` if it could not be measured.
@@ -321,27 +320,25 @@ impl Attached {
         Ok(())
     }
 
-    /// Gives up recording operations on maps, and gives out their probes, to be taken out of the target by dropping them;
-    /// of writes those first that were hit most.
+    /// Gives up recording something, and gives out its probes, to be taken out of the target by dropping them; of writes
+    /// to maps those first that were hit most.
     ///
     /// # Errors
     /// The kernel refuses to read or write its maps.
-    pub fn give_up_maps(
-        &mut self,
-        operations: MapOperations,
-    ) -> Result<Vec<Detaching>, KernelError> {
-        self.switches.set_maps(operations, config::RECORDING_OFF)?;
+    pub fn give_up(&mut self, extra: Extra) -> Result<Vec<Detaching>, KernelError> {
+        self.switches.set_extra(extra, config::RECORDING_OFF)?;
+        if extra == Extra::Faults {
+            return Ok(self.faults.take(&mut self.ebpf));
+        }
         let counters = self.counters()?;
         let passes = |row: &Row| {
             let row = usize::from(row.probe.cookie.row());
             counters.map_passes().get(row).copied()
         };
-        let rows = match operations {
-            MapOperations::Writes => &mut self.map_writes,
-            MapOperations::Growths => &mut self.map_growths,
-        };
+        let rows = self.extras.iter_mut().filter(|(of, _)| *of == extra);
+        let mut rows: Vec<&mut Row> = rows.map(|(_, row)| row).collect();
         rows.sort_by_key(|row| Reverse(passes(row)));
-        let probes = rows.iter_mut().filter_map(|row| row.take(&mut self.ebpf));
+        let probes = rows.into_iter().filter_map(|row| row.take(&mut self.ebpf));
         Ok(probes.collect())
     }
 

@@ -1,11 +1,14 @@
 //! The kernel's counters, summed over CPUs.
 
-use super::KernelError;
 use super::attach::map_error;
+use super::{Extra, KernelError};
 use aya::Ebpf;
 use aya::maps::PerCpuArray;
 use tracer_common::config::MAP_COUNTERS;
 use tracer_common::counter::{Counter, MAP_PASSES, PASSES, SLOTS};
+
+/// Hits of each kind that can be given up.
+pub type ExtraHits = [u64; Extra::ALL.len()];
 
 /// What the kernel programs have counted so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,11 @@ impl Counters {
             Counter::GcEvents,
             Counter::Assists,
         ])
+    }
+
+    /// The same of what can be given up, in the order of [`Extra::ALL`].
+    pub fn extra_hits(&self) -> ExtraHits {
+        Extra::ALL.map(|extra| self.get(extra.counter()))
     }
 
     fn sum(&self, counters: &[Counter]) -> u64 {

@@ -30,7 +30,8 @@ pub fn attach_empty(process: &Process, plan: &ProbePlan) -> Result<EmptyProbes, 
         .into_iter()
         .chain(probe::of_yield_points(plan, false))
         .chain(probe::of_maps(plan))
-        .chain(probe::of_crashes(plan));
+        .chain(probe::of_crashes(plan))
+        .chain(probe::of_gc(plan));
     let mut count = 0;
     for probe in probes {
         let empty = Probe {

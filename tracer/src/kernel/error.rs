@@ -69,6 +69,12 @@ pub enum KernelError {
         "the eBPF object has no {0}: agent and object are of different builds, run `cargo xtask build`"
     )]
     Incomplete(&'static str),
+    /// The CPUs could not be listed.
+    #[error("cannot list the CPUs of this host")]
+    Cpus(#[source] io::Error),
+    /// The events of page faults could not be opened.
+    #[error("cannot attach to page faults")]
+    Faults(#[source] Box<aya::programs::ProgramError>),
     /// A map could not be used.
     #[error("cannot access the eBPF map {map}")]
     Map {

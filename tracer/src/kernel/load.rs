@@ -2,9 +2,11 @@
 
 use super::rings::Rings;
 use super::{KernelError, object};
-use crate::plan::TinyLayout;
-use crate::target::RuntimePc;
-use aya::programs::UProbe;
+use crate::plan::{ProbePlan, TinyLayout};
+use crate::target::{
+    ArenaLayout, GoBinary, LoadBias, NamespaceIds, Process, RuntimePc, TargetError,
+};
+use aya::programs::{PerfEvent, Program, ProgramError, ProgramInfo, UProbe};
 use aya::{Ebpf, EbpfLoader};
 use std::hash::{BuildHasher as _, RandomState};
 use tracer_common::config;
@@ -24,12 +26,48 @@ pub struct Settings {
     pub rings: Option<u32>,
     /// Whether the programs log, for diagnosis.
     pub verbose: bool,
-    /// Where the target keeps the tiny allocator's state.
-    pub tiny: TinyLayout,
-    /// Where the target keeps the pointer to the `mcache` of the time before there are Ps.
-    pub mcache0: Option<RuntimePc>,
-    /// Where the number of a goroutine is in its `g`.
-    pub g_goid: u64,
+    /// Where the programs find what they read of the target.
+    pub anchors: Anchors,
+}
+
+/// Where the programs find what they read of one target.
+#[derive(Clone, Copy, Debug)]
+pub struct Anchors {
+    tiny: TinyLayout,
+    /// The pointer to the `mcache` of the time before there are Ps.
+    mcache0: Option<RuntimePc>,
+    /// The number of a goroutine in its `g`.
+    g_goid: u64,
+    /// The process as its own pid namespace knows it: page faults are told by it.
+    ids: NamespaceIds,
+    /// Start and end of the code that the Go toolchain compiled.
+    text: (RuntimePc, RuntimePc),
+    /// Where spans are, and the address of `runtime.mheap_.arenas`.
+    arenas: Option<(ArenaLayout, RuntimePc)>,
+}
+
+impl Anchors {
+    /// Those of `process`, which runs `binary`, moved by `bias`.
+    ///
+    /// # Errors
+    /// The process is gone or may not be looked at.
+    pub fn of(
+        process: &Process,
+        binary: &GoBinary,
+        bias: LoadBias,
+        plan: &ProbePlan,
+    ) -> Result<Self, TargetError> {
+        let at = |address| bias.to_runtime(address);
+        let text = binary.text().map(|(start, end)| (at(start), at(end)));
+        Ok(Anchors {
+            tiny: plan.tiny,
+            mcache0: plan.mcache0.map(at),
+            g_goid: plan.g_goid,
+            ids: process.namespace_ids()?,
+            text: text.unwrap_or((RuntimePc(0), RuntimePc(0))),
+            arenas: plan.arenas.map(|layout| (layout, at(layout.arenas))),
+        })
+    }
 }
 
 impl Settings {
@@ -51,8 +89,20 @@ pub(super) fn load(settings: &Settings, rings: &Rings) -> Result<Ebpf, KernelErr
     } else {
         0
     };
-    let mcache0 = settings.mcache0.map_or(0, |address| address.0);
     let ring_count = u64::from(rings.count);
+    let Anchors {
+        tiny,
+        mcache0,
+        g_goid,
+        ids,
+        text: (text_start, text_end),
+        arenas,
+    } = settings.anchors;
+    let mcache0 = mcache0.map_or(0, |address| address.0);
+    let (arenas, arena_spans, span_state) = arenas.map_or((0, 0, 0), |(layout, arenas)| {
+        (arenas.0, layout.arena_spans, layout.span_state)
+    });
+    let NamespaceIds { pid, device, inode } = ids;
     let mut loader = EbpfLoader::new();
     for (map, bytes) in config::MAP_EVENTS.into_iter().zip(rings.sizes()) {
         loader.map_max_entries(map, bytes);
@@ -64,12 +114,20 @@ pub(super) fn load(settings: &Settings, rings: &Rings) -> Result<Ebpf, KernelErr
         .override_global(config::GLOBAL_MIN_SIZE, &settings.min_size.max(1), true)
         .override_global(config::GLOBAL_STACK_DEPTH, &settings.stack_depth, true)
         .override_global(config::GLOBAL_TIMESTAMPS, &timestamps, true)
-        .override_global(config::GLOBAL_G_M, &settings.tiny.g_m, true)
-        .override_global(config::GLOBAL_M_P, &settings.tiny.m_p, true)
-        .override_global(config::GLOBAL_P_MCACHE, &settings.tiny.p_mcache, true)
-        .override_global(config::GLOBAL_MCACHE_TINY, &settings.tiny.mcache_tiny, true)
+        .override_global(config::GLOBAL_G_M, &tiny.g_m, true)
+        .override_global(config::GLOBAL_M_P, &tiny.m_p, true)
+        .override_global(config::GLOBAL_P_MCACHE, &tiny.p_mcache, true)
+        .override_global(config::GLOBAL_MCACHE_TINY, &tiny.mcache_tiny, true)
         .override_global(config::GLOBAL_MCACHE0, &mcache0, true)
-        .override_global(config::GLOBAL_G_GOID, &settings.g_goid, true)
+        .override_global(config::GLOBAL_G_GOID, &g_goid, true)
+        .override_global(config::GLOBAL_TARGET_TGID, &u64::from(pid), true)
+        .override_global(config::GLOBAL_TARGET_NS_DEVICE, &device, true)
+        .override_global(config::GLOBAL_TARGET_NS_INODE, &inode, true)
+        .override_global(config::GLOBAL_TEXT_START, &text_start.0, true)
+        .override_global(config::GLOBAL_TEXT_END, &text_end.0, true)
+        .override_global(config::GLOBAL_ARENAS, &arenas, true)
+        .override_global(config::GLOBAL_ARENA_SPANS, &arena_spans, true)
+        .override_global(config::GLOBAL_SPAN_STATE, &span_state, true)
         .override_global(aya_log::LEVEL, &log_level, false)
         .override_global(config::GLOBAL_RINGS, &ring_count, true)
         .load(object)
@@ -81,21 +139,54 @@ pub(super) fn uprobe<'a>(
     ebpf: &'a mut Ebpf,
     name: &'static str,
 ) -> Result<&'a mut UProbe, KernelError> {
-    let failed = |source| KernelError::Program {
-        program: name,
-        source: Box::new(source),
-    };
-    let program: &mut UProbe = ebpf
-        .program_mut(name)
-        .ok_or(KernelError::Incomplete(name))?
-        .try_into()
-        .map_err(failed)?;
+    let program: &mut UProbe = named(ebpf, name)?;
     if program.fd().is_err() {
-        program.load().map_err(failed)?;
-        if let Ok(info) = program.info() {
-            let verified = info.verified_instruction_count();
-            log::debug!("{name}: {verified:?} instructions verified");
-        }
+        let loaded = program.load();
+        note(name, loaded, program.info())?;
     }
     Ok(program)
+}
+
+/// The same, of a program for perf events.
+pub(super) fn perf_event<'a>(
+    ebpf: &'a mut Ebpf,
+    name: &'static str,
+) -> Result<&'a mut PerfEvent, KernelError> {
+    let program: &mut PerfEvent = named(ebpf, name)?;
+    if program.fd().is_err() {
+        let loaded = program.load();
+        note(name, loaded, program.info())?;
+    }
+    Ok(program)
+}
+
+fn named<'a, P>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<P, KernelError>
+where
+    P: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    let program = ebpf
+        .program_mut(name)
+        .ok_or(KernelError::Incomplete(name))?;
+    program.try_into().map_err(|source| failed(name, source))
+}
+
+/// Logs what it took to load a program, or tells why it could not be loaded.
+fn note(
+    name: &'static str,
+    loaded: Result<(), ProgramError>,
+    info: Result<ProgramInfo, ProgramError>,
+) -> Result<(), KernelError> {
+    loaded.map_err(|source| failed(name, source))?;
+    if let Ok(info) = info {
+        let verified = info.verified_instruction_count();
+        log::debug!("{name}: {verified:?} instructions verified");
+    }
+    Ok(())
+}
+
+fn failed(program: &'static str, source: ProgramError) -> KernelError {
+    KernelError::Program {
+        program,
+        source: Box::new(source),
+    }
 }

@@ -1,6 +1,7 @@
 //! What is attached where: from the rows of a plan to programs, cookies and file offsets.
 
-use crate::plan::{CrashRow, Dispatch, MapRow, Operation, PlanRow, Pointers, ProbePlan};
+use super::Extra;
+use crate::plan::{CrashRow, Dispatch, GcRow, MapRow, Operation, PlanRow, Pointers, ProbePlan};
 use crate::target::FileOffset;
 use tracer_common::config::{self, Cookie, Tiny};
 
@@ -54,6 +55,36 @@ impl Probe {
         }
     }
 
+    /// The probe of row `number` of a plan's part about the collector.
+    fn of_gc(number: u8, row: &GcRow) -> Self {
+        let event = row.event;
+        Probe {
+            program: if event.is_assist() {
+                config::PROGRAM_ASSIST
+            } else {
+                config::PROGRAM_GC
+            },
+            cookie: Cookie::of_gc(
+                number,
+                row.site.frame_set_up,
+                event.has_controller(),
+                event.has_stack(),
+            ),
+            offset: row.offset,
+            function: row.function.clone(),
+        }
+    }
+
+    /// What it records that can be given up; `None` for what cannot.
+    pub(super) fn extra(&self) -> Option<Extra> {
+        match self.program {
+            config::PROGRAM_MAP_WRITE => Some(Extra::MapWrites),
+            config::PROGRAM_MAP_GROWTH => Some(Extra::MapGrowths),
+            config::PROGRAM_ASSIST => Some(Extra::Assists),
+            _ => None,
+        }
+    }
+
     /// The probe of row `number` of a plan's part about crashes.
     fn of_crash(number: u8, row: &CrashRow) -> Self {
         Probe {
@@ -93,6 +124,15 @@ pub(super) fn of_maps(plan: &ProbePlan) -> Vec<Probe> {
     (0..=u8::MAX)
         .zip(&plan.maps.rows)
         .map(|(number, row)| Probe::of_map(number, row))
+        .collect()
+}
+
+/// The probes on the collector, in the order of their rows.
+pub(super) fn of_gc(plan: &ProbePlan) -> Vec<Probe> {
+    let rows = plan.gc.iter().flat_map(|plan| &plan.rows);
+    (0..=u8::MAX)
+        .zip(rows)
+        .map(|(number, row)| Probe::of_gc(number, row))
         .collect()
 }
 

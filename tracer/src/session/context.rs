@@ -5,7 +5,7 @@ use super::{Mode, Prepared};
 use crate::aggregate::{Look, Sums, Totals, Watched};
 use crate::collect::Tally;
 use crate::governor::{self, End, Step};
-use crate::kernel::{Counters, HitCost, MapOperations};
+use crate::kernel::{Counters, Extra, HitCost};
 use crate::plan::{Coverage, ProbePlan};
 use crate::report::{
     self, Capture, EndedBy, ModeStep, Overhead, Report, Target, TimelinePoint, Window,
@@ -269,7 +269,9 @@ impl Cpu {
 
 fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
     let what = match step.mode {
-        governor::Mode::Without(_) => "operations on maps",
+        governor::Mode::Without(Extra::MapWrites | Extra::MapGrowths) => "operations on maps",
+        governor::Mode::Without(Extra::Faults) => "page faults",
+        governor::Mode::Without(Extra::Assists) => "begins and ends of mark assists",
         _ => "allocations",
     };
     let why = format!(
@@ -292,13 +294,21 @@ fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
                 .collect();
             ("windows", names.join("; "))
         }
-        governor::Mode::Without(MapOperations::Writes) => (
+        governor::Mode::Without(Extra::MapWrites) => (
             "no_map_writes",
             "of maps only growth is recorded from here on".to_owned(),
         ),
-        governor::Mode::Without(MapOperations::Growths) => (
+        governor::Mode::Without(Extra::MapGrowths) => (
             "no_map_growths",
             "growth of maps is not recorded from here on".to_owned(),
+        ),
+        governor::Mode::Without(Extra::Faults) => (
+            "no_faults",
+            "page faults are not recorded from here on".to_owned(),
+        ),
+        governor::Mode::Without(Extra::Assists) => (
+            "no_assists",
+            "mark assists are not recorded from here on".to_owned(),
         ),
     };
     ModeStep {

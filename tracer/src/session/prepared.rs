@@ -6,7 +6,7 @@ use super::{Mode, Request, Session, SessionError, lock};
 use crate::aggregate::{Aggregator, CodeFacts, GcRules, MapRules, Rounding, Rules, TypeFacts};
 use crate::collect::{Collector, Remote};
 use crate::governor::{Governor, Terms};
-use crate::kernel::{self, Attached, MapOperations, Settings};
+use crate::kernel::{self, Anchors, Attached, Extra, Settings};
 use crate::plan::{self, Extras, MapProbes, ProbePlan};
 use crate::report::Target;
 use crate::symbolize::{is_runtime, package};
@@ -74,7 +74,7 @@ impl Prepared {
     ///
     /// # Errors
     /// The kernel refuses, or the target exits meanwhile; nothing stays attached then.
-    pub fn start(self, request: &Request) -> Result<Session, SessionError> {
+    pub fn start(mut self, request: &Request) -> Result<Session, SessionError> {
         // Before the probes, so that an early Ctrl-C ends the capture in order.
         let watch = Watch::new(&self.process).map_err(SessionError::Events)?;
         let settings = Settings {
@@ -84,14 +84,10 @@ impl Prepared {
             ring_bytes: request.ring_bytes,
             rings: request.rings,
             verbose: request.verbose,
-            tiny: self.plan.tiny,
-            mcache0: self
-                .plan
-                .mcache0
-                .map(|address| self.bias.to_runtime(address)),
-            g_goid: self.plan.g_goid,
+            anchors: Anchors::of(&self.process, &self.binary, self.bias, &self.plan)?,
         };
         let (mut attached, source) = kernel::attach(&self.process, &self.plan, &settings)?;
+        self.plan.faults &= attached.has_faults();
         let collector =
             Collector::start(source, self.aggregator()).map_err(SessionError::Thread)?;
         if self.plan.faults {
@@ -139,11 +135,7 @@ impl Prepared {
             probed: rows
                 .map(|row| self.bias.to_runtime(row.site.address))
                 .collect(),
-            maps: match self.plan.maps.probes {
-                MapProbes::Off => Vec::new(),
-                MapProbes::Growth => vec![MapOperations::Growths],
-                MapProbes::Writes => vec![MapOperations::Writes, MapOperations::Growths],
-            },
+            extras: self.extras(),
         };
         Governor::start(&self.process, Arc::clone(attached), collector, terms)
             .map_err(SessionError::Thread)
@@ -177,6 +169,18 @@ impl Prepared {
 }
 
 impl Prepared {
+    /// What is recorded besides allocations and may be given up.
+    fn extras(&self) -> Vec<Extra> {
+        let maps = match self.plan.maps.probes {
+            MapProbes::Off => &[][..],
+            MapProbes::Growth => &[Extra::MapGrowths],
+            MapProbes::Writes => &[Extra::MapWrites, Extra::MapGrowths],
+        };
+        let faults = self.plan.faults.then_some(Extra::Faults);
+        let assists = self.plan.gc.as_ref().map(|_| Extra::Assists);
+        maps.iter().copied().chain(faults).chain(assists).collect()
+    }
+
     fn gc_rules(&self) -> GcRules {
         let minor = self.binary.go_version().minor;
         let rows = self.plan.gc.iter().flat_map(|plan| &plan.rows);

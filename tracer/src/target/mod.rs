@@ -40,7 +40,7 @@ pub use error::{BinaryError, TargetError, TargetErrorKind};
 pub use heap_counter::HeapCounter;
 pub use mapped_file::FileIdentity;
 pub use memory::Memory;
-pub use process::{ExeName, Process};
+pub use process::{ExeName, NamespaceIds, Process};
 pub use resident::{Mapped, MappedKind, Resident};
 pub use runtime_view::{ArenaLayout, RuntimeFigures, RuntimeView};
 pub use symbols::Function;
@@ -251,6 +251,12 @@ impl GoBinary {
             address: VirtualAddress(first.address - into_page),
             file_offset: FileOffset((first.file.start as u64).checked_sub(into_page)?),
         })
+    }
+
+    /// Where the code that the Go toolchain compiled starts, and where it ends.
+    pub fn text(&self) -> Option<(VirtualAddress, VirtualAddress)> {
+        let module = self.module()?;
+        Some((VirtualAddress(module.text), VirtualAddress(module.etext)))
     }
 
     fn module(&self) -> Option<&ModuleData> {

@@ -52,6 +52,8 @@ pub(crate) struct ModuleData {
     pub(crate) ftab: Table,
     /// The start of Go's code.
     pub(crate) text: u64,
+    /// Where that code ends, `runtime.etext`.
+    pub(crate) etext: u64,
     /// The start and the end of the type descriptors.
     pub(crate) types: (u64, u64),
     /// What the funcdata offsets of function records are relative to.
@@ -130,6 +132,7 @@ impl ModuleData {
             pclntable: table(PCLNTABLE)?,
             ftab: table(FTAB)?,
             text: word(TEXT)?,
+            etext: word(TEXT + 8)?,
             types: (word(layout.types)?, word(layout.etypes)?),
             gofunc: VirtualAddress(word(layout.gofunc)?),
         };

@@ -34,6 +34,17 @@ pub struct Process {
     proc: procfs::process::Process,
 }
 
+/// A process as its innermost pid namespace knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamespaceIds {
+    /// Its id there.
+    pub pid: u32,
+    /// The device of the namespace's file, as the kernel numbers it.
+    pub device: u64,
+    /// The inode of that file.
+    pub inode: u64,
+}
+
 /// The name of a process's executable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExeName {
@@ -91,6 +102,28 @@ impl Process {
     pub fn is_alive(&self) -> bool {
         let mut pidfd = [PollFd::new(&self.pidfd, PollFlags::IN)];
         poll(&mut pidfd, Some(&Timespec::default())) != Ok(1)
+    }
+
+    /// The process as its own pid namespace knows it.
+    ///
+    /// # Errors
+    /// When the process is gone or may not be looked at.
+    pub fn namespace_ids(&self) -> Result<NamespaceIds, TargetError> {
+        const ACT: &str = "read the pid namespace";
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))
+            .map_err(|error| TargetError::from_io(self.pid, ACT, error))?;
+        // One id for each namespace on the way in, the innermost last; without namespaces in the kernel there is none.
+        let pid = status.lines().find_map(|line| {
+            let ids = line.strip_prefix("NSpid:")?;
+            ids.split_whitespace().next_back()?.parse().ok()
+        });
+        let namespace = rustix::fs::stat(format!("/proc/{}/ns/pid", self.pid))
+            .map_err(|errno| TargetError::from_io(self.pid, ACT, errno.into()))?;
+        Ok(NamespaceIds {
+            pid: pid.unwrap_or(self.pid.unsigned_abs()),
+            device: kernel_device(namespace.st_dev),
+            inode: namespace.st_ino,
+        })
     }
 
     /// A path that leads to the executable itself, even if it was deleted, replaced, or lies in
@@ -224,6 +257,13 @@ impl Process {
             None => Err(TargetError::Gone { pid: self.pid }),
         }
     }
+}
+
+/// A device number as the kernel keeps it (`MKDEV` of `include/linux/kdev_t.h`).
+fn kernel_device(device: u64) -> u64 {
+    const MINOR_BITS: u32 = 20;
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    u64::from(major) << MINOR_BITS | u64::from(minor)
 }
 
 /// The process that the thread `pid` belongs to.

@@ -1,0 +1,99 @@
+//! What is recorded besides allocations, and can be given up when it costs too much.
+
+use super::KernelError;
+use super::attach::Detaching;
+use super::load::perf_event;
+use aya::Ebpf;
+use aya::programs::perf_event::{
+    PerfEventConfig, PerfEventLinkId, PerfEventScope, SamplePolicy, SoftwareEvent,
+};
+use aya::util::online_cpus;
+use tracer_common::config;
+use tracer_common::counter::Counter;
+
+/// A kind of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extra {
+    /// Writes, deletes and clears of maps.
+    MapWrites,
+    /// Growths of maps.
+    MapGrowths,
+    /// Page faults.
+    Faults,
+    /// Mark assists.
+    Assists,
+}
+
+impl Extra {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Extra; 4] = [
+        Extra::MapWrites,
+        Extra::MapGrowths,
+        Extra::Faults,
+        Extra::Assists,
+    ];
+
+    /// What counts its records, those that were lost included.
+    pub(super) fn counter(self) -> Counter {
+        match self {
+            Extra::MapWrites => Counter::MapWrites,
+            Extra::MapGrowths => Counter::MapGrowths,
+            Extra::Faults => Counter::Faults,
+            Extra::Assists => Counter::Assists,
+        }
+    }
+
+    /// The switch of its programs.
+    pub(super) fn switch(self) -> usize {
+        match self {
+            Extra::MapWrites => config::SWITCH_MAP_WRITES,
+            Extra::MapGrowths => config::SWITCH_MAP_GROWTHS,
+            Extra::Faults => config::SWITCH_FAULTS,
+            Extra::Assists => config::SWITCH_ASSISTS,
+        }
+    }
+}
+
+/// The events that page faults raise: one for each kind and CPU.
+#[derive(Debug, Default)]
+pub(super) struct FaultEvents(Vec<(&'static str, PerfEventLinkId)>);
+
+impl FaultEvents {
+    /// Attaches the programs. An event of a process would be that of one thread of it, so that these are those of the host,
+    /// and the programs look who it is. A CPU that comes online later has none.
+    pub(super) fn attach(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        let kinds = [
+            (config::PROGRAM_FAULT_MINOR, SoftwareEvent::PageFaultsMin),
+            (config::PROGRAM_FAULT_MAJOR, SoftwareEvent::PageFaultsMaj),
+        ];
+        let cpus = online_cpus().map_err(|(_, source)| KernelError::Cpus(source))?;
+        let mut events = FaultEvents::default();
+        for (name, event) in kinds {
+            for &cpu in &cpus {
+                let attached = perf_event(ebpf, name)?.attach(
+                    PerfEventConfig::Software(event),
+                    PerfEventScope::AllProcessesOneCpu { cpu },
+                    SamplePolicy::Period(1),
+                    false,
+                );
+                let link = attached.map_err(|source| KernelError::Faults(Box::new(source)))?;
+                events.0.push((name, link));
+            }
+        }
+        Ok(events)
+    }
+
+    /// Gives them out, to be taken away by dropping them.
+    pub(super) fn take(&mut self, ebpf: &mut Ebpf) -> Vec<Detaching> {
+        let links = self.0.drain(..).filter_map(|(name, link)| {
+            let link = perf_event(ebpf, name).ok()?.take_link(link).ok()?;
+            Some(Detaching::PerfEvent { _link: link })
+        });
+        links.collect()
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+}
