@@ -130,13 +130,13 @@ pub struct AssistSums {
     pub ns: u64,
 }
 
-/// A pause that is not over, or of which it may turn out how long it was.
+/// A pause that is not over.
 #[derive(Clone, Copy, Debug)]
 struct Stopping {
     start_ns: u64,
     reason: Option<u64>,
-    /// Set when the world goes on and the runtime may still note how long it stood.
-    restart_ns: Option<u64>,
+    /// Whether a cycle has started or ended in it.
+    in_cycle: bool,
 }
 
 /// `stwGCMarkTerm` and `stwGCSweepTerm` of `src/runtime/proc.go`.
@@ -158,19 +158,14 @@ impl GcTotals {
             Some(GcEvent::CycleStart) => self.start(event.time_ns, fourth, state()),
             Some(GcEvent::Marked) => self.marked(second, state()),
             Some(GcEvent::PauseStart) => {
-                self.close_restarted();
                 self.pause = Some(Stopping {
                     start_ns: event.time_ns,
                     reason: rules.reasons.then_some(first),
-                    restart_ns: None,
+                    in_cycle: false,
                 });
             }
-            Some(GcEvent::Restart) => {
-                if let Some(pause) = &mut self.pause {
-                    pause.restart_ns = Some(event.time_ns);
-                }
-            }
-            Some(GcEvent::PauseEnd) => self.pause_over(event.time_ns, second),
+            Some(GcEvent::PauseEnd) => self.pause_over(event.time_ns, Some(second)),
+            Some(GcEvent::Restart) => self.pause_over(event.time_ns, None),
             Some(GcEvent::Call) => {
                 self.call_count += 1;
                 if let Some(calls) = bounded(&mut self.calls, stack) {
@@ -207,13 +202,8 @@ impl GcTotals {
         }
     }
 
-    /// Nothing follows.
-    pub(super) fn finish(&mut self) {
-        self.close_restarted();
-    }
-
     fn start(&mut self, time_ns: u64, trigger: u64, state: Option<ControllerState>) {
-        let start_ns = self.pause.map_or(time_ns, |pause| pause.start_ns);
+        let start_ns = self.in_pause().unwrap_or(time_ns);
         self.cycle = Some(Cycle {
             start_ns: Some(start_ns),
             trigger: match trigger {
@@ -229,6 +219,7 @@ impl GcTotals {
     }
 
     fn marked(&mut self, marked_bytes: u64, state: Option<ControllerState>) {
+        self.in_pause();
         let cycle = self.cycle.get_or_insert_default();
         cycle.heap_after = Some(marked_bytes);
         cycle.heap_peak = state.map(|state| state.heap_live);
@@ -237,12 +228,24 @@ impl GcTotals {
         cycle.idle_ns = state.map(|state| state.idle_ns);
     }
 
-    /// The runtime has noted that a pause took so long.
-    fn pause_over(&mut self, time_ns: u64, duration_ns: u64) {
+    /// Notes that the pause that goes on is part of a cycle, and tells when it began.
+    fn in_pause(&mut self) -> Option<u64> {
+        let pause = self.pause.as_mut()?;
+        pause.in_cycle = true;
+        Some(pause.start_ns)
+    }
+
+    /// A pause is over; the runtime may say how long it took.
+    fn pause_over(&mut self, time_ns: u64, noted_ns: Option<u64>) {
         let stopping = self.pause.take();
-        let (first, marked) = self.cycle.as_ref().map_or((false, false), |cycle| {
-            (cycle.stw_ns.is_empty(), cycle.heap_after.is_some())
-        });
+        let since_start = stopping.map(|pause| time_ns.saturating_sub(pause.start_ns));
+        let Some(duration_ns) = noted_ns.or(since_start) else {
+            return;
+        };
+        let marked = self
+            .cycle
+            .as_ref()
+            .is_some_and(|cycle| cycle.heap_after.is_some());
         let (reason, gc) = match stopping {
             // It began before the capture.
             None => (None, self.cycle.is_some()),
@@ -250,9 +253,9 @@ impl GcTotals {
                 reason: Some(reason),
                 ..
             }) => (Some(reason), GC_REASONS.contains(&reason)),
-            // A runtime that tells no reasons notes the pauses of the collector only.
-            Some(_) if first && !marked => (Some(SWEEP_TERMINATION), true),
-            Some(_) => (Some(MARK_TERMINATION), true),
+            Some(Stopping { in_cycle: true, .. }) if marked => (Some(MARK_TERMINATION), true),
+            Some(Stopping { in_cycle: true, .. }) => (Some(SWEEP_TERMINATION), true),
+            Some(_) => (None, false),
         };
         self.add(Pause {
             start_ns: time_ns.saturating_sub(duration_ns),
@@ -273,24 +276,6 @@ impl GcTotals {
                 self.cycles.push(cycle);
             }
         }
-    }
-
-    /// A pause that went by without the runtime noting how long it was.
-    fn close_restarted(&mut self) {
-        let Some(Stopping {
-            start_ns,
-            reason,
-            restart_ns: Some(restart_ns),
-        }) = self.pause.take()
-        else {
-            return;
-        };
-        self.add(Pause {
-            start_ns,
-            duration_ns: restart_ns.saturating_sub(start_ns),
-            reason,
-            gc: false,
-        });
     }
 
     fn add(&mut self, pause: Pause) {

@@ -254,7 +254,6 @@ impl Aggregator {
     /// Ends the aggregation.
     pub fn into_totals(mut self) -> Totals {
         self.count_waiting();
-        self.totals.gc.finish();
         self.totals
     }
 

@@ -303,7 +303,8 @@ impl ProbePlan {
     /// Number of probes.
     pub fn probes(&self) -> usize {
         let of_maps = self.maps.rows.len() + self.maps.crashes.len();
-        self.rows.len() + self.yield_points.len() + of_maps
+        let of_gc = self.gc.as_ref().map_or(0, |plan| plan.rows.len());
+        self.rows.len() + self.yield_points.len() + of_maps + of_gc
     }
 }
 
@@ -335,6 +336,12 @@ impl fmt::Display for ProbePlan {
         }
         for row in &self.maps.crashes {
             explain(f, &row.function, row.address, &row.site)?;
+        }
+        for row in self.gc.iter().flat_map(|plan| &plan.rows) {
+            explain(f, &row.function, row.address, &row.site)?;
+        }
+        for skipped in self.gc.iter().flat_map(|plan| &plan.skipped) {
+            writeln!(f, "collector: no probe sees {skipped}")?;
         }
         for skipped in &self.maps.skipped {
             writeln!(f, "maps: no probe sees {skipped}")?;

@@ -84,35 +84,27 @@ fn other_pauses_are_kept_apart_whoever_notes_them() {
     let with_reasons = totals(true, &noted);
     assert_eq!(with_reasons.other_pauses.total_ns, 30);
     assert_eq!(with_reasons.pauses[0].reason, Some(7));
-    // Two that are not noted, and a cycle between them.
-    let of_cycle = [
-        event(PAUSE_START, 1000, [99, 0, 0, 0]),
-        event(CYCLE_START, 1010, [0, 0, 0, 0]),
-        event(RESTART, 1045, [0; 4]),
-        event(PAUSE_END, 1051, [0, 50, 0, 0]),
-        event(PAUSE_START, 3000, [99, 0, 0, 0]),
-        event(MARKED, 3030, [0, 4096, 0, 0]),
-        event(RESTART, 3065, [0; 4]),
-        event(PAUSE_END, 3071, [0, 70, 0, 0]),
-    ];
-    let other = |start| {
-        [
-            event(PAUSE_START, start, [99, 0, 0, 0]),
-            event(RESTART, start + 20, [0; 4]),
-        ]
+    // A runtime that notes nothing: a cycle between two others.
+    let pause = |start, inside: &[Vec<u8>], end| {
+        let start = event(PAUSE_START, start, [99, 0, 0, 0]);
+        [&[start][..], inside, &[event(RESTART, end, [0; 4])]].concat()
     };
-    let totals = totals(false, &[&other(100)[..], &of_cycle, &other(5000)].concat());
+    let records = [
+        pause(100, &[], 120),
+        pause(1000, &[event(CYCLE_START, 1010, [0; 4])], 1050),
+        pause(3000, &[event(MARKED, 3030, [0, 4096, 0, 0])], 3070),
+        pause(5000, &[], 5020),
+    ];
+    let totals = totals(false, &records.concat());
+    let of = |sums: PauseSums| (sums.total_ns, sums.count);
     assert_eq!(
-        (totals.gc_pauses.total_ns, totals.gc_pauses.count),
-        (120, 2)
-    );
-    assert_eq!(
-        (totals.other_pauses.total_ns, totals.other_pauses.count),
-        (40, 2)
+        (of(totals.gc_pauses), of(totals.other_pauses)),
+        ((120, 2), (40, 2))
     );
     let reasons: Vec<_> = totals.pauses.iter().map(|pause| pause.reason).collect();
     assert_eq!(reasons, [None, Some(2), Some(1), None]);
     assert_eq!(totals.cycle_count, 1);
+    assert_eq!(totals.cycles[0].stw_ns, [50, 70]);
 }
 
 #[test]
