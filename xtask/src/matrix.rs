@@ -91,7 +91,8 @@ const VARIANTS: [Variant; 10] = [
 ];
 
 /// What is built for every test run: `known` with the oldest version, the newest, two between, and in every variant
-/// that allocates differently; `maps` with each layout of maps; `pages` and `gc` with three of the collector.
+/// that allocates differently; `maps` with each layout of maps; `pages` and `gc` with the oldest version, the newest, and
+/// one between.
 const QUICK: [(&str, &str, &[&str]); 15] = [
     (KNOWN, "1.19.8", &["plain", "stripped", "cgo-pie-stripped"]),
     (KNOWN, "1.23.9", &["plain", "pie"]),

@@ -157,10 +157,10 @@ func leak() {
 // swept, if the goal has not changed since the cycle before.
 func late() {
 	kept.tree = newTree(liveDepth)
-	debug.SetGCPercent(700)
+	debug.SetGCPercent(500)
 	collect()
 	collect()
-	const blocks = 160 << 20 / blockSize
+	const blocks = 96 << 20 / blockSize
 	for i := 0; i < blocks; i++ {
 		leakBlock()
 		if i%16 == 0 {
