@@ -4,15 +4,17 @@
 
 mod agent;
 mod build;
-mod known;
+mod measured;
 mod program;
+mod sites;
 
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
 pub use build::{
     Build, builds_of, compile_command, for_each_build, go_versions, newest_go, program_path,
 };
-pub use known::trace_known;
+pub use measured::{trace_lingering, trace_measured};
 pub use program::Program;
+pub use sites::{assert_close, marked_line, rules_found, sites_in, sum};
 
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -28,6 +30,16 @@ pub fn number(json: &Value, path: &str) -> u64 {
     json.pointer(path)
         .and_then(Value::as_u64)
         .unwrap_or_else(|| panic!("no number at {path} in {json}"))
+}
+
+/// A list of a JSON document.
+///
+/// # Panics
+/// There is none: the document is not what the test expects.
+pub fn list<'a>(json: &'a Value, field: &str) -> &'a Vec<Value> {
+    json[field]
+        .as_array()
+        .unwrap_or_else(|| panic!("no list {field} in {json}"))
 }
 
 /// Sum of all causes of loss in a capture.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use tracer::kernel;
-use tracer::plan::{self, MapProbes};
+use tracer::plan::{self, Extras, MapProbes};
 use tracer::target::Process;
 use tracer_tests::{Program, newest_go, wait_for_earlier_detaches};
 
@@ -12,7 +12,11 @@ fn probes_that_do_nothing_are_at_every_place_and_let_the_target_run() -> Result<
     churn.wait_for("ready");
     wait_for_earlier_detaches();
     let process = Process::open(churn.pid().try_into()?)?;
-    let plan = plan::exact(&process.binary()?, MapProbes::Writes)?;
+    let extras = Extras {
+        maps: MapProbes::Writes,
+        ..Extras::NONE
+    };
+    let plan = plan::exact(&process.binary()?, extras)?;
     let probes = kernel::attach_empty(&process, &plan)?;
     assert_eq!(probes.count, plan.probes());
     // What it said before is no news.

@@ -1,7 +1,9 @@
 //! Counts and bytes equal what the target's own runtime says, site by site.
 
 use serde_json::Value;
-use tracer_tests::{Build, Program, assert_accounted, for_each_build, lost, number, trace_known};
+use tracer_tests::{
+    Build, Program, assert_accounted, for_each_build, lost, number, trace_measured,
+};
 
 /// Sites whose allocating statement is in a library: the site is there, the statement in the stack.
 const THROUGH_LIBRARIES: [&str; 3] = [
@@ -12,7 +14,7 @@ const THROUGH_LIBRARIES: [&str; 3] = [
 
 /// Traces `known` with these arguments, the agent with these options.
 fn traced(build: &Build, args: &[&str], options: &[&str]) -> (Value, Value) {
-    trace_known(Program::start_at(&build.path(), args), options)
+    trace_measured(Program::start_at(&build.path(), args), options)
 }
 
 /// Allocations, bytes, and bytes asked for, of all stacks through a line of a function.

@@ -239,7 +239,7 @@ fn goroutines_that_go_on_are_accounted_for() {
     // Goroutines change their P in the middle of an allocation where a garbage collection has them assist.
     let args = ["-goroutines", "4", "-gc"];
     let program = Program::start(&newest_go(), "known", &args);
-    let (capture, _) = tracer_tests::trace_known(program, &[]);
+    let (capture, _) = tracer_tests::trace_measured(program, &[]);
     assert_accounted(&capture);
     let resumes = number(&capture, "/completeness/families/resumes/hits");
     assert!(resumes > 0, "{}", capture["completeness"]);

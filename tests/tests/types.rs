@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tracer_tests::{
-    Agent, Program, assert_accounted, go_versions, newest_go, number, trace_known, tracer,
+    Agent, Program, assert_accounted, go_versions, list, newest_go, number, trace_measured, tracer,
 };
 
 /// What the functions of `known` allocate at their marked line, as its source says.
@@ -41,15 +41,9 @@ const SCANNED: [(&str, u64); 6] = [
 /// Traces `known` with a Go version.
 fn traced(version: &str) -> (Value, Value) {
     let (capture, expected) =
-        trace_known(Program::start(version, "known", &["-calls", "300"]), &[]);
+        trace_measured(Program::start(version, "known", &["-calls", "300"]), &[]);
     assert_accounted(&capture);
     (capture, expected)
-}
-
-fn list<'a>(json: &'a Value, field: &str) -> &'a Vec<Value> {
-    json[field]
-        .as_array()
-        .unwrap_or_else(|| panic!("no list {field} in {json}"))
 }
 
 /// Allocations, bytes asked for and bytes with pointers by type, of all sites at a line of a function.

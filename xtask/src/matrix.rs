@@ -25,6 +25,11 @@ const KNOWN: &str = "known";
 const MAPS: &str = "maps";
 const MAPS_VARIANTS: [&str; 5] = ["plain", "race", "pgo", "noswissmap", "stripped"];
 
+/// The programs that make page faults and that keep the collector busy, and their variants.
+const PAGES: &str = "pages";
+const GC: &str = "gc";
+const PAGES_AND_GC_VARIANTS: [&str; 2] = ["plain", "stripped"];
+
 /// A way to build.
 #[derive(Debug)]
 pub(crate) struct Variant {
@@ -86,8 +91,9 @@ const VARIANTS: [Variant; 10] = [
 ];
 
 /// What is built for every test run: `known` with the oldest version, the newest, two between, and in every variant
-/// that allocates differently; `maps` with each layout of maps.
-const QUICK: [(&str, &str, &[&str]); 9] = [
+/// that allocates differently; `maps` with each layout of maps; `pages` and `gc` with the oldest version, the newest, and
+/// one between.
+const QUICK: [(&str, &str, &[&str]); 15] = [
     (KNOWN, "1.19.8", &["plain", "stripped", "cgo-pie-stripped"]),
     (KNOWN, "1.23.9", &["plain", "pie"]),
     (KNOWN, "1.25.5", &["plain", "cgo"]),
@@ -107,6 +113,12 @@ const QUICK: [(&str, &str, &[&str]); 9] = [
     (MAPS, "1.23.9", &["plain"]),
     (MAPS, "1.24.11", &["plain", "noswissmap"]),
     (MAPS, go::NEWEST, &["plain", "stripped", "pgo"]),
+    (PAGES, "1.19.8", &["plain"]),
+    (PAGES, "1.23.9", &["plain"]),
+    (PAGES, go::NEWEST, &["plain", "stripped"]),
+    (GC, "1.19.8", &["plain"]),
+    (GC, "1.23.9", &["plain"]),
+    (GC, go::NEWEST, &["plain", "stripped"]),
 ];
 
 /// One program, built with one version in one way.
@@ -181,6 +193,7 @@ fn is_measured(build: &Build<'_>) -> bool {
     match build.name {
         KNOWN => true,
         MAPS => MAPS_VARIANTS.contains(&build.variant.name),
+        PAGES | GC => PAGES_AND_GC_VARIANTS.contains(&build.variant.name),
         _ => false,
     }
 }
@@ -219,10 +232,13 @@ mod tests {
         };
         let all = VARIANTS.iter().map(versions);
         assert_eq!(built(KNOWN, true).len(), all.sum::<usize>());
-        let maps = VARIANTS
-            .iter()
-            .filter(|it| MAPS_VARIANTS.contains(&it.name));
-        assert_eq!(built(MAPS, true).len(), maps.map(versions).sum::<usize>());
+        let of = |names: &[&str]| {
+            let variants = VARIANTS.iter().filter(|it| names.contains(&it.name));
+            variants.map(versions).sum::<usize>()
+        };
+        assert_eq!(built(MAPS, true).len(), of(&MAPS_VARIANTS));
+        assert_eq!(built(PAGES, true).len(), of(&PAGES_AND_GC_VARIANTS));
+        assert_eq!(built(GC, true).len(), of(&PAGES_AND_GC_VARIANTS));
     }
 
     #[test]

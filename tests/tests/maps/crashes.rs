@@ -1,11 +1,12 @@
 //! Programs that die of what they do to a map: the writer is found, and the report is written although the target is
 //! gone.
 
-use crate::truth::list;
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use tracer_tests::{Agent, Build, Program, assert_accounted, builds_of, for_each_build, tracer};
+use tracer_tests::{
+    Agent, Build, Program, assert_accounted, builds_of, for_each_build, list, tracer,
+};
 
 /// How a program dies.
 struct Death {

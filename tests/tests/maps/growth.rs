@@ -1,8 +1,8 @@
 //! `--maps growth`, the default: how maps grow, and what that costs.
 
-use crate::truth::{Traced, list, trace, trace_all};
+use crate::truth::{Traced, trace, trace_all};
 use std::sync::LazyLock;
-use tracer_tests::{assert_accounted, builds_of, lost, number};
+use tracer_tests::{assert_accounted, builds_of, list, lost, number};
 
 /// Every build of the program, traced once for all tests here.
 static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| trace_all("growth"));

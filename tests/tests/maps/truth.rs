@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use tracer_tests::{Agent, Build, Program, builds_of};
+use tracer_tests::{Agent, Build, Program, builds_of, list};
 
 /// What one function did to maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,13 +109,6 @@ pub fn trace_all(maps: &str) -> Vec<Traced> {
         .iter()
         .map(|build| trace(build, &[], &["--maps", maps]))
         .collect()
-}
-
-/// A list of a document.
-pub fn list<'a>(json: &'a Value, field: &str) -> &'a Vec<Value> {
-    json[field]
-        .as_array()
-        .unwrap_or_else(|| panic!("no list {field} in {json}"))
 }
 
 /// Whether a row's site, or a crash, is in a function. The site of what package reflect does is its own.

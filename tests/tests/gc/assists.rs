@@ -1,0 +1,82 @@
+//! Mark assists: the time that goroutines work for the collector because they allocate, at the line that does.
+
+use crate::truth::{Traced, trace};
+use serde_json::Value;
+use std::sync::LazyLock;
+use tracer_tests::{assert_accounted, assert_close, builds_of, list, lost, number, sum};
+
+/// Every build of the program, traced once for all tests here.
+static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| {
+    let builds = builds_of("gc").into_iter();
+    builds
+        .map(|build| trace(&build, &["-scene", "assist"], &[]))
+        .collect()
+});
+
+#[test]
+fn nothing_is_lost_and_everything_accounted() {
+    for traced in TRACED.iter() {
+        assert_accounted(&traced.capture);
+        assert_eq!(lost(&traced.capture), 0, "{}", traced.build);
+    }
+}
+
+#[test]
+fn cycles_and_pauses_are_the_runtimes_at_full_speed() {
+    for traced in TRACED.iter() {
+        let gc = &traced.capture["gc"];
+        let cycles = traced.delta("num_gc");
+        assert_eq!(number(gc, "/cycles_total"), cycles, "{}", traced.build);
+        let (total, truth) = (
+            number(gc, "/pause_total_ns"),
+            traced.delta("pause_total_ns"),
+        );
+        assert_close(&traced.build.to_string(), total, truth, 0.05, 0);
+    }
+}
+
+#[test]
+fn the_line_that_allocates_pays() {
+    for traced in TRACED.iter() {
+        let all = number(&traced.capture["gc"], "/assist_ns");
+        assert!(all > 0, "{}: nobody assists", traced.build);
+        let here = traced.at("main.allocate", "// allocates here", "gc_assist_ns");
+        assert_close(&traced.build.to_string(), here, all, 0.05, 0);
+        let assists = traced.at("main.allocate", "// allocates here", "gc_assists");
+        assert!(assists > 0, "{}", traced.build);
+        let sites: Vec<&Value> = list(&traced.capture, "sites").iter().collect();
+        assert_eq!(sum(&sites, "/gc_assist_ns"), all, "{}", traced.build);
+        let count = number(&traced.capture["gc"], "/assists");
+        assert_eq!(sum(&sites, "/gc_assists"), count, "{}", traced.build);
+    }
+}
+
+/// Two figures of the runtime: what it publishes, and the pacer's own, which is read when a cycle has marked.
+#[test]
+fn assist_time_is_what_the_runtime_counts() {
+    for traced in TRACED.iter() {
+        let gc = &traced.capture["gc"];
+        let found = number(gc, "/assist_ns");
+        let cycles: Vec<&Value> = list(gc, "cycles").iter().collect();
+        let of_cycles = sum(&cycles, "/assist_ns");
+        assert_close(
+            &format!("{}: the pacer", traced.build),
+            found,
+            of_cycles,
+            0.2,
+            0,
+        );
+        let seconds = |when: &str| traced.truth[when]["assist_seconds"].as_f64();
+        let (before, after) = (seconds("before"), seconds("after"));
+        assert_eq!(after.is_some(), traced.build.minor() >= 20);
+        if let Some((before, after)) = before.zip(after) {
+            let off = found as f64 / 1e9 / (after - before) - 1.0;
+            assert!(
+                off.abs() < 0.2,
+                "{}: {found} ns, by runtime/metrics {} s",
+                traced.build,
+                after - before
+            );
+        }
+    }
+}
