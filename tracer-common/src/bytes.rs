@@ -98,10 +98,10 @@ impl GcRecord {
             stack,
             time_ns,
             arguments,
-            controller,
+            words,
         } = *self;
-        let words = [stack, time_ns].into_iter().chain(arguments);
-        record(header, words.chain(controller))
+        let first = [stack, time_ns].into_iter().chain(arguments);
+        record(header, first.chain(words))
     }
 }
 

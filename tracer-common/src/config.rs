@@ -180,6 +180,17 @@ pub enum MapArguments {
     TableTypeMap,
 }
 
+/// Which memory is sent with an event of the collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GcWords {
+    /// None.
+    None,
+    /// That at the first argument.
+    Argument,
+    /// What is on top of the stack.
+    Stack,
+}
+
 /// How a function that ends the program is told why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageArgument {
@@ -215,7 +226,7 @@ impl Cookie {
     const FRAME_SET_UP: u64 = 1 << 8;
     const TINY_ALWAYS: u64 = 1 << 9;
     const TINY_BY_TYPE: u64 = 1 << 10;
-    /// Two bits of a map's probe, one of a crash's, two of the collector's.
+    /// Two bits of a map's probe, one of a crash's, three of the collector's.
     const ARGUMENTS: u32 = 12;
 
     /// A cookie for row `row` of the plan. `frame_set_up` tells whether the probed instruction runs after the function
@@ -266,21 +277,30 @@ impl Cookie {
         }
     }
 
-    /// A cookie for row `row` of the plan's part about the collector. `controller` tells whether the first argument is the
-    /// address of `runtime.gcController`, `begins` whether a stack is asked for.
-    pub const fn of_gc(row: u8, frame_set_up: bool, controller: bool, begins: bool) -> Self {
-        let bits = controller as u64 | (begins as u64) << 1;
+    /// A cookie for row `row` of the plan's part about the collector. `stack` tells whether a walk is asked for, `words`
+    /// which memory is.
+    pub const fn of_gc(row: u8, frame_set_up: bool, stack: bool, words: GcWords) -> Self {
+        let words = match words {
+            GcWords::None => 0,
+            GcWords::Argument => 1,
+            GcWords::Stack => 2,
+        };
+        let bits = words | (stack as u64) << 2;
         Cookie(Self::new(row, frame_set_up, Tiny::Never).0 | bits << Self::ARGUMENTS)
     }
 
-    /// Whether the first argument is the address of `runtime.gcController`.
-    pub const fn has_controller(self) -> bool {
-        self.0 >> Self::ARGUMENTS & 1 != 0
+    /// Which memory of an event of the collector is asked for.
+    pub const fn words(self) -> GcWords {
+        match self.0 >> Self::ARGUMENTS & 3 {
+            1 => GcWords::Argument,
+            2 => GcWords::Stack,
+            _ => GcWords::None,
+        }
     }
 
-    /// Whether the stack of an event of the collector is asked for.
+    /// Whether a walk of an event of the collector is asked for.
     pub const fn has_stack(self) -> bool {
-        self.0 >> Self::ARGUMENTS & 2 != 0
+        self.0 >> Self::ARGUMENTS & 4 != 0
     }
 
     /// The same for a function that passes allocations on to others, and has those in `mask` ([`dispatch`]) inlined:

@@ -214,8 +214,8 @@ pub struct GcRecord {
     pub time_ns: u64,
     /// The first four integer argument registers.
     pub arguments: [u64; 4],
-    /// The first words of `runtime.gcController`, for events whose first argument is its address.
-    pub controller: [u64; CONTROLLER_WORDS],
+    /// What the row asks for: the first words of `runtime.gcController`, or of the stack.
+    pub words: [u64; CONTROLLER_WORDS],
 }
 
 /// The begin or the end of a mark assist; which one, the row tells. It runs on the system stack of one thread from begin

@@ -356,13 +356,9 @@ pub(crate) mod encoded {
         stack: u64,
         time_ns: u64,
         arguments: [u64; 4],
-        controller: Option<[u64; CONTROLLER_WORDS]>,
+        words: Option<[u64; CONTROLLER_WORDS]>,
     ) -> Vec<u8> {
-        let flags = if controller.is_none() {
-            FLAG_UNREADABLE
-        } else {
-            0
-        };
+        let flags = if words.is_none() { FLAG_UNREADABLE } else { 0 };
         let record = GcRecord {
             header: RecordHeader {
                 flags,
@@ -371,7 +367,7 @@ pub(crate) mod encoded {
             stack,
             time_ns,
             arguments,
-            controller: controller.unwrap_or([0; CONTROLLER_WORDS]),
+            words: words.unwrap_or([0; CONTROLLER_WORDS]),
         };
         record.bytes().collect()
     }

@@ -9,6 +9,7 @@ use crate::{emit, intern, settings};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
+use tracer_common::config::GcWords;
 use tracer_common::counter::Counter;
 use tracer_common::limits::CONTROLLER_WORDS;
 use tracer_common::record::{
@@ -49,10 +50,15 @@ fn record_event(ctx: &ProbeContext) {
         stack,
         time_ns: now(),
         arguments: args::four_arguments(ctx),
-        controller: [0; CONTROLLER_WORDS],
+        words: [0; CONTROLLER_WORDS],
+    };
+    let address = match cookie.words() {
+        GcWords::None => 0,
+        GcWords::Argument => regs.argument0,
+        GcWords::Stack => regs.stack_pointer,
     };
     let sent = emit::record_with(KEY, record, |record| {
-        if cookie.has_controller() && read_words(&mut record.controller, regs.argument0) {
+        if address != 0 && read_words(&mut record.words, address) {
             record.header.flags = 0;
         }
     });

@@ -151,7 +151,7 @@ impl GcTotals {
         let state = || {
             rules
                 .controller
-                .and_then(|layout| layout.state(&event.controller()?))
+                .and_then(|layout| layout.state(&event.words()?))
         };
         let [first, second, _, fourth] = event.arguments;
         match rules.events.get(usize::from(event.row)) {
@@ -165,7 +165,7 @@ impl GcTotals {
                 });
             }
             Some(GcEvent::PauseEnd) => self.pause_over(event.time_ns, Some(second)),
-            Some(GcEvent::Restart) => self.pause_over(event.time_ns, None),
+            Some(GcEvent::Restart) => self.pause_over(self.restarted(event), None),
             Some(GcEvent::Call) => {
                 self.call_count += 1;
                 if let Some(calls) = bounded(&mut self.calls, stack) {
@@ -233,6 +233,14 @@ impl GcTotals {
         let pause = self.pause.as_mut()?;
         pause.in_cycle = true;
         Some(pause.start_ns)
+    }
+
+    /// When the runtime took the world for running again: by its own clock, if that is known.
+    fn restarted(&self, event: &Gc<'_>) -> u64 {
+        let start_ns = self.pause.map_or(0, |pause| pause.start_ns);
+        let taken = event.words().map(|[first, ..]| first);
+        let taken = taken.filter(|taken| (start_ns..event.time_ns).contains(taken));
+        taken.unwrap_or(event.time_ns)
     }
 
     /// A pause is over; the runtime may say how long it took.

@@ -80,14 +80,14 @@ impl<'a> Gc<'a> {
         })
     }
 
-    /// The first words of `runtime.gcController`; `None` if they were not read.
-    pub fn controller(&self) -> Option<[u64; CONTROLLER_WORDS]> {
+    /// What the row asks for, [`crate::plan::GcEvent::words`]; `None` if that is nothing, or could not be read.
+    pub fn words(&self) -> Option<[u64; CONTROLLER_WORDS]> {
         if flags(self.bytes)? & FLAG_UNREADABLE != 0 {
             return None;
         }
         let mut words = [0; CONTROLLER_WORDS];
         for (number, to) in words.iter_mut().enumerate() {
-            *to = word(self.bytes, offset_of!(GcRecord, controller) + 8 * number)?;
+            *to = word(self.bytes, offset_of!(GcRecord, words) + 8 * number)?;
         }
         Some(words)
     }
@@ -154,9 +154,9 @@ mod tests {
             panic!("no event of the collector")
         };
         assert_eq!((gc.row, gc.stack, gc.time_ns), (2, StackId(77), 1234));
-        assert_eq!((gc.arguments, gc.controller()), ([1, 2, 3, 4], Some(words)));
+        assert_eq!((gc.arguments, gc.words()), ([1, 2, 3, 4], Some(words)));
         let without = encoded::gc(2, 77, 1234, [0; 4], None);
-        assert!(matches!(decode(&without), Ok(Record::Gc(gc)) if gc.controller().is_none()));
+        assert!(matches!(decode(&without), Ok(Record::Gc(gc)) if gc.words().is_none()));
     }
 
     #[test]

@@ -67,8 +67,8 @@ impl Probe {
             cookie: Cookie::of_gc(
                 number,
                 row.site.frame_set_up,
-                event.has_controller(),
                 event.has_stack(),
+                event.words(),
             ),
             offset: row.offset,
             function: row.function.clone(),

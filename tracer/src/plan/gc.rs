@@ -8,6 +8,7 @@ use super::site::CostClass;
 use super::{Place, Site, place};
 use crate::target::{FileOffset, Function, GoBinary, VirtualAddress};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use tracer_common::config::GcWords;
 
 /// Bytes of a function to search; the longest, `startTheWorldWithSema` with race detector, has 1,600.
 const SEARCHED_BYTES: usize = 8192;
@@ -62,7 +63,8 @@ pub enum GcEvent {
     /// `startTheWorldWithSema` calls `(*timeHistogram).record`, from Go 1.22 on: the second argument is how long the world
     /// stood, in nanoseconds, as it is added to `PauseTotalNs`.
     PauseEnd,
-    /// `startTheWorldWithSema` calls `wakep`, up to Go 1.21: the world runs, and the time has just been taken.
+    /// `startTheWorldWithSema` calls `wakep`, up to Go 1.21: the world runs. On top of the stack is still the result of
+    /// `nanotime1`, the time until which the runtime counts the pause, unless it is traced and has called others since.
     Restart,
     /// `runtime.GC` is called.
     Call,
@@ -79,9 +81,13 @@ impl GcEvent {
         matches!(self, GcEvent::AssistStart | GcEvent::AssistEnd)
     }
 
-    /// Whether the first argument is the address of `runtime.gcController`.
-    pub fn has_controller(self) -> bool {
-        matches!(self, GcEvent::CycleStart | GcEvent::Marked)
+    /// Which memory tells more.
+    pub fn words(self) -> GcWords {
+        match self {
+            GcEvent::CycleStart | GcEvent::Marked => GcWords::Argument,
+            GcEvent::Restart => GcWords::Stack,
+            _ => GcWords::None,
+        }
     }
 
     /// Whether it matters who calls.
