@@ -32,7 +32,9 @@ fn a_huge_page_is_one_fault() {
 #[test]
 fn every_fault_counts_at_full_speed() {
     for_each_build("pages", |build| {
-        let traced = trace(build, &["-scene", "touch", "-pages", "1000000"], &[]);
+        // A million, of pages that the program gives back between.
+        let scene = ["-scene", "steady", "-rate", "1000000", "-for", "1s"];
+        let traced = trace(build, &scene, &[]);
         let Traced { truth, capture, .. } = &traced;
         assert_accounted(capture);
         assert_eq!(lost(capture), 0, "{build}");
@@ -50,7 +52,7 @@ fn faults_of_another_process_do_not_count() {
     let builds = builds_of("pages");
     let build = &builds[builds.len() - 1];
     let mut target = Program::start_at(&build.path(), &["-scene", "idle"]);
-    let mut other = Program::start_at(&build.path(), &["-scene", "touch", "-pages", "100000"]);
+    let mut other = Program::start_at(&build.path(), &["-scene", "touch", "-pages", "50000"]);
     target.wait_for("ready");
     other.wait_for("ready");
     let agent = Agent::record(target.pid(), &[]);
@@ -66,7 +68,7 @@ fn faults_of_another_process_do_not_count() {
         let truth: Value = serde_json::from_str(&program.line()).expect("figures");
         both(&truth)
     };
-    assert!(counted(&mut other) > 100_000);
+    assert!(counted(&mut other) > 50_000);
     let found = number(&capture, "/faults/minor") + number(&capture, "/faults/major");
     assert_close("the target", found, counted(&mut target), 0.01, 16);
 }
