@@ -9,6 +9,8 @@ use super::{
 };
 use crate::report::{Report, TimelinePoint};
 
+/// What the runtime says where neither `GOGC` nor `GOMEMLIMIT` is set is a little less than 2^63.
+const NO_GOAL: u64 = 1 << 60;
 /// Columns of the curve at most.
 const CURVE: usize = 60;
 
