@@ -319,7 +319,10 @@ mod tests {
         let layout = ControllerLayout::of(27);
         assert_eq!(layout.state(&[0; CONTROLLER_WORDS]), None);
         assert_eq!(layout.state(&[u64::MAX; CONTROLLER_WORDS]), None);
-        assert_eq!(layout.state(&[0x5555_5555_5555; CONTROLLER_WORDS]), None);
+        assert_eq!(
+            layout.state(&[0x5555_5555_5555_5555; CONTROLLER_WORDS]),
+            None
+        );
         let mut off = words(27);
         off[word::GC_PERCENT] = 0xffff_ffff;
         assert_eq!(layout.state(&off).map(|state| state.gc_percent), Some(-1));
