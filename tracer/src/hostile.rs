@@ -10,7 +10,7 @@ use crate::symbolize::{Lookup, NameSource, Symbolizer};
 use crate::target::elf::Elf;
 use crate::target::fixture::{BASE, END, Fixture, Image, MemoryFile, OUTER};
 use crate::target::mapped_file::MappedFile;
-use crate::target::{GoBinary, LoadBias, RuntimePc, VirtualAddress};
+use crate::target::{ArenaLayout, GoBinary, LoadBias, RuntimePc, VirtualAddress};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use std::ops::Range;
@@ -125,7 +125,13 @@ fn ask_everything(bytes: &[u8], image: &Image) {
         binary.build_info().main_module().is_some(),
         binary.first_page_if_pie(),
         binary.functions_with_prefix("").count(),
+        binary.total_alloc_counter(),
+        ArenaLayout::of(&binary),
     );
+    for pc in (OUTER - 8..END + 8).chain([0, u64::MAX]) {
+        let pc = VirtualAddress(pc);
+        let _facts = (binary.frame_size_at(pc), binary.access_at(pc));
+    }
     if let Ok(plan) = plan::exact(&binary, Extras::ALL) {
         assert!(!plan.rows.is_empty());
     }
@@ -188,6 +194,9 @@ fn image(version: &'static str) -> Image {
             "runtime.mallocgcSmallNoscan",
             "runtime.mallocgcSmallScanHeader",
             "runtime.mallocgcLarge",
+            "runtime.findObject",
+            "runtime.gcControllerCommit",
+            "runtime.gcMarkTermination",
         ],
     };
     fixture.build()

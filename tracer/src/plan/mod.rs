@@ -233,7 +233,7 @@ pub fn exact(binary: &GoBinary, extras: Extras) -> Result<ProbePlan, PlanError> 
         headers: set.headers,
         tiny: layout::tiny(version.minor),
         mcache0: layout::mcache0(binary),
-        total_alloc: layout::total_alloc(binary, version.minor),
+        total_alloc: binary.total_alloc_counter(),
         g_goid: layout::g_goid(version.minor),
         coverage,
         maps: maps::plan(binary, maps, &copies),

@@ -21,36 +21,87 @@ pub struct MemoryGroup {
     pub used_bytes: Option<u64>,
 }
 
-/// The least limit in bytes of all groups that a process is in; `None` if there is none or it cannot be read.
-pub(super) fn memory_limit(process: &Process) -> Option<u64> {
-    let groups = process.cgroups().ok()?;
-    let limits = groups.0.iter().filter_map(|group| {
+/// The files of a group, in one version of the file system.
+#[derive(Clone, Copy, Debug)]
+struct Files {
+    limit: &'static str,
+    usage: &'static str,
+    /// The line of `memory.stat` that says what the kernel can drop at once, of the groups below as well.
+    inactive_file: &'static str,
+}
+
+const VERSION_1: Files = Files {
+    limit: "memory.limit_in_bytes",
+    usage: "memory.usage_in_bytes",
+    inactive_file: "total_inactive_file",
+};
+const VERSION_2: Files = Files {
+    limit: "memory.max",
+    usage: "memory.current",
+    inactive_file: "inactive_file",
+};
+
+/// The group with the least limit of all that a process is in, else its own.
+pub(super) fn memory_group(process: &Process) -> MemoryGroup {
+    let Ok(groups) = process.cgroups() else {
+        return MemoryGroup::default();
+    };
+    let groups = groups.into_iter().filter_map(|group| {
         if group.hierarchy == 0 {
-            least(Path::new(MOUNT), &group.pathname, "memory.max", read)
+            Some(least(Path::new(MOUNT), &group.pathname, VERSION_2, read))
         } else if group.controllers.iter().any(|name| name == "memory") {
             let mount = Path::new(MOUNT).join("memory");
-            least(&mount, &group.pathname, "memory.limit_in_bytes", read)
+            Some(least(&mount, &group.pathname, VERSION_1, read))
         } else {
             None
         }
     });
-    limits.min()
+    // Where both versions are mounted, only one of them knows of memory.
+    let known = groups.filter(|group| *group != MemoryGroup::default());
+    known
+        .min_by_key(|group| group.limit_bytes.unwrap_or(u64::MAX))
+        .unwrap_or_default()
 }
 
-/// The least limit of a group and of those above it.
+/// The one with the least limit of a group and those above it, else the group itself.
 fn least(
     mount: &Path,
     group: &str,
-    file: &str,
+    files: Files,
     read: impl Fn(&Path) -> Option<String>,
-) -> Option<u64> {
-    let group = Path::new(group.trim_start_matches('/'));
-    let limits = group.ancestors().filter_map(|ancestor| {
-        let text = read(&mount.join(ancestor).join(file))?;
+) -> MemoryGroup {
+    let own = Path::new(group.trim_start_matches('/'));
+    let limits = own.ancestors().filter_map(|ancestor| {
+        let directory = mount.join(ancestor);
         // "max" is no number.
-        text.trim().parse::<u64>().ok()
+        let limit: u64 = number(&read(&directory.join(files.limit))?)?;
+        (limit < NO_LIMIT).then_some((limit, directory))
     });
-    limits.filter(|limit| *limit < NO_LIMIT).min()
+    let least = limits.min_by_key(|(limit, _)| *limit);
+    let (limit_bytes, directory) = match least {
+        Some((limit, directory)) => (Some(limit), directory),
+        None => (None, mount.join(own)),
+    };
+    MemoryGroup {
+        limit_bytes,
+        used_bytes: used(&directory, files, read),
+    }
+}
+
+/// What a group uses without what can be dropped at once.
+fn used(directory: &Path, files: Files, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
+    let usage = number(&read(&directory.join(files.usage))?)?;
+    let statistics = read(&directory.join("memory.stat"))?;
+    let inactive_file = statistics.lines().find_map(|line| {
+        let (name, value) = line.split_once(' ')?;
+        (name == files.inactive_file).then(|| number(value))?
+    })?;
+    // They are not of one moment.
+    Some(usage.saturating_sub(inactive_file))
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
 }
 
 fn read(file: &Path) -> Option<String> {
@@ -78,22 +129,65 @@ fn container_of(group: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    fn check(files: Files, contents: &[(&str, &str)], limit: Option<u64>, used: Option<u64>) {
+        let group = least(Path::new("/mnt"), "/a/b", files, |path| {
+            let mut contents = contents.iter();
+            let (_, text) = contents.find(|(name, _)| Path::new("/mnt").join(name) == path)?;
+            Some((*text).to_owned())
+        });
+        let expected = MemoryGroup {
+            limit_bytes: limit,
+            used_bytes: used,
+        };
+        assert_eq!(group, expected, "{contents:?}");
+    }
+
     #[test]
     fn the_least_limit_on_the_way_to_the_root_holds() {
-        let limit = |of_group: &'static str, of_parent: &'static str| {
-            least(Path::new("/mnt"), "/a/b", "memory.max", |path| {
-                let text = match path.to_str()? {
-                    "/mnt/a/b/memory.max" => of_group,
-                    "/mnt/a/memory.max" => of_parent,
-                    _ => return None,
-                };
-                Some(text.to_owned())
-            })
+        let limits = |own, parent| [("a/b/memory.max", own), ("a/memory.max", parent)];
+        check(VERSION_2, &limits("max\n", "max\n"), None, None);
+        check(
+            VERSION_2,
+            &limits("max\n", "1048576\n"),
+            Some(1 << 20),
+            None,
+        );
+        check(VERSION_2, &limits("4096\n", "1048576\n"), Some(4096), None);
+        check(
+            VERSION_2,
+            &limits("9223372036854771712\n", "max\n"),
+            None,
+            None,
+        );
+    }
+
+    #[test]
+    fn what_is_used_is_that_of_the_group_with_the_limit() {
+        let version_2 = |limit| {
+            [
+                ("a/memory.max", limit),
+                ("a/memory.current", "900\n"),
+                ("a/memory.stat", "anon 500\ninactive_file 100\n"),
+                ("a/b/memory.max", "max\n"),
+                ("a/b/memory.current", "70\n"),
+                (
+                    "a/b/memory.stat",
+                    "inactive_file_other 1\ninactive_file 20\n",
+                ),
+            ]
         };
-        assert_eq!(limit("max\n", "max\n"), None);
-        assert_eq!(limit("max\n", "1048576\n"), Some(1_048_576));
-        assert_eq!(limit("4096\n", "1048576\n"), Some(4096));
-        assert_eq!(limit("9223372036854771712\n", "max\n"), None);
+        check(VERSION_2, &version_2("1000\n"), Some(1000), Some(800));
+        check(VERSION_2, &version_2("max\n"), None, Some(50));
+        let version_1 = [
+            ("a/b/memory.limit_in_bytes", "1000\n"),
+            ("a/b/memory.usage_in_bytes", "900\n"),
+            (
+                "a/b/memory.stat",
+                "inactive_file 1\ntotal_inactive_file 1000\n",
+            ),
+            ("memory.limit_in_bytes", "9223372036854771712\n"),
+        ];
+        check(VERSION_1, &version_1, Some(1000), Some(0));
     }
 
     #[test]

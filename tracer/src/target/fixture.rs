@@ -151,11 +151,12 @@ impl Fixture {
 }
 
 /// Tables of values: at 1 the file, at 5 the lines 10, 20 and 11 (for `main.outer`), at 12 the index
-/// of the inlined call; each entry is a zig-zag difference and a length.
-const VALUES: [u8; 20] = [
+/// of the inlined call, at 20 the size of the frame; each entry is a zig-zag difference and a length.
+const VALUES: [u8; 27] = [
     0, 2, 0x60, 0, 0, // file 0 everywhere
     22, 8, 20, 8, 17, 0x50, 0, // lines 10, 20, 11
     0, 8, 2, 8, 1, 0x50, 0, 0, // -1, 0, -1
+    2, 7, 16, 1, 15, 0x58, 0, // 0, 8 behind `push rbp`, 0
 ];
 
 struct Writer(Vec<u8>);
@@ -213,7 +214,7 @@ impl Writer {
     fn record(&mut self, old: bool, name: u32, tree: u64) -> u64 {
         self.align(4);
         let at = self.here();
-        for word in [0, name, 0, 0, 0, 1, 5, 3, 0] {
+        for word in [0, name, 0, 0, 20, 1, 5, 3, 0] {
             self.bytes(&u32::to_le_bytes(word));
         }
         self.bytes(if old {

@@ -16,6 +16,7 @@ mod error;
 pub(crate) mod fixture;
 mod heap_counter;
 pub(crate) mod mapped_file;
+mod mappings;
 mod memory;
 mod moduledata;
 pub(crate) mod pclntab;
@@ -26,6 +27,7 @@ mod runtime_view;
 mod symbols;
 pub(crate) mod text;
 mod types;
+mod variables;
 
 use std::{collections::BTreeSet, path::Path, sync::OnceLock};
 
@@ -49,7 +51,7 @@ pub use types::{GoType, Kind, MapType, TypeReader, UnknownType};
 use elf::Elf;
 use mapped_file::MappedFile;
 use moduledata::ModuleData;
-use pclntab::Pclntab;
+use pclntab::{Pclntab, Steps};
 use symbols::{SymbolIndex, SymbolTable};
 
 /// The oldest Go whose runtime we know, as `(major, minor)`.
@@ -75,13 +77,6 @@ pub(crate) struct FirstPage {
 }
 
 impl GoBinary {
-    /// Bytes between the stack pointer and the return address of the function at `pc`; 0 where it has no frame yet, or no
-    /// more. `None` if no table knows.
-    pub fn frame_size_at(&self, pc: VirtualAddress) -> Option<u32> {
-        let _ = (self, pc);
-        None
-    }
-
     /// Opens the executable at `path`, for a process at [`Process::exe_path`].
     ///
     /// # Errors
@@ -187,6 +182,14 @@ impl GoBinary {
     #[must_use]
     pub fn function_at(&self, address: VirtualAddress) -> Option<Function<'_>> {
         self.symbols().containing(address)
+    }
+
+    /// Bytes between the stack pointer and the return address of the function at `pc`; 0 where it has no frame yet, or no
+    /// more. `None` if no table knows.
+    #[must_use]
+    pub fn frame_size_at(&self, pc: VirtualAddress) -> Option<u32> {
+        let function = self.pclntab()?.function(pc)?;
+        function.frame_size(pc.0, &mut Steps::default())
     }
 
     /// The address of a package-level variable, such as `runtime.memstats`; `None` if it is stripped.
@@ -338,6 +341,27 @@ mod tests {
             );
             assert_eq!(binary.code(malloc.address, 2), Some(&[0x49, 0x3b][..]));
             assert_eq!(binary.variable("runtime.memstats"), None);
+        }
+    }
+
+    #[test]
+    fn the_frame_and_the_instruction_at_an_address_are_known() {
+        for version in ["go1.19.8", "go1.27.3"] {
+            let fixture = Fixture {
+                version,
+                ..Fixture::default()
+            };
+            let binary = open(&fixture.build().bytes).unwrap();
+            let frame = |offset| binary.frame_size_at(VirtualAddress(MALLOC + offset));
+            let frames = [frame(0), frame(6), frame(7), frame(8)];
+            assert_eq!(frames, [Some(0), Some(0), Some(8), Some(0)], "{version}");
+            assert_eq!(binary.frame_size_at(VirtualAddress(END)), None);
+            // cmp 0x10(%r14),%rsp; jbe; push %rbp; nop
+            let access = |offset| binary.access_at(VirtualAddress(MALLOC + offset));
+            let accesses = [access(0), access(4), access(6), access(7)];
+            let expected = [Some(Access::Read), None, Some(Access::Write), None];
+            assert_eq!(accesses, expected, "{version}");
+            assert_eq!(binary.access_at(VirtualAddress(u64::MAX)), None);
         }
     }
 

@@ -23,6 +23,7 @@ const MAGIC_GO_1_18: u32 = 0xffff_fff0;
 
 /// Offsets in a function record of what is at the same place in all versions.
 const NAME_OFF: usize = 4;
+const PCSP: usize = 16;
 const PCFILE: usize = 20;
 const PCLN: usize = 24;
 const NPCDATA: usize = 28;
@@ -240,6 +241,12 @@ impl<'a> FunctionRecord<'a> {
     /// The line that the instruction at `pc` comes from.
     pub(crate) fn line(&self, pc: u64, steps: &mut Steps) -> Option<i32> {
         self.table.value(self.word(PCLN)?, self.entry, pc, steps)
+    }
+
+    /// How many bytes of the stack the function has taken at `pc`, its return address not among them.
+    pub(crate) fn frame_size(&self, pc: u64, steps: &mut Steps) -> Option<u32> {
+        let size = self.table.value(self.word(PCSP)?, self.entry, pc, steps)?;
+        u32::try_from(size).ok()
     }
 
     /// The index in the tree of the innermost inlined call that the instruction at `pc` belongs to.

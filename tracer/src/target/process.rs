@@ -17,7 +17,7 @@ use rustix::{
 
 use super::{
     GoBinary, address::LoadBias, cgroup, cgroup::MemoryGroup, error::TargetError,
-    mapped_file::FileIdentity,
+    mapped_file::FileIdentity, mappings::Mapping,
 };
 
 /// `PF_KTHREAD` of `include/linux/sched.h`, in the flags of `/proc/PID/stat`.
@@ -205,16 +205,18 @@ impl Process {
     /// The least memory limit of its control groups; `None` if there is none.
     #[must_use]
     pub fn memory_limit_bytes(&self) -> Option<u64> {
-        cgroup::memory_limit(&self.proc)
+        self.memory_group().limit_bytes
     }
 
     /// The limit of its memory by control groups, and how much of it is used.
     #[must_use]
     pub fn memory_group(&self) -> MemoryGroup {
-        MemoryGroup {
-            limit_bytes: self.memory_limit_bytes(),
-            used_bytes: None,
-        }
+        cgroup::memory_group(&self.proc)
+    }
+
+    /// Its entry in `/proc`, which never becomes another process's.
+    pub(super) fn proc(&self) -> &procfs::process::Process {
+        &self.proc
     }
 
     /// The memory that is resident, in bytes.
@@ -247,12 +249,10 @@ impl Process {
         let name = name.as_os_str().as_bytes();
         let mut mappings = maps.split(|&byte| byte == b'\n').filter_map(Mapping::parse);
         let start = mappings.find(|mapping| {
-            // On an overlay, older kernels show the inode of the file beneath.
-            let executable = mapping.inode == running.inode || mapping.name == name;
-            executable && mapping.offset == first.file_offset.0
+            mapping.shows(running.inode, name) && mapping.offset == first.file_offset.0
         });
         match start {
-            Some(start) => Ok(LoadBias(start.address.wrapping_sub(first.address.0))),
+            Some(start) => Ok(LoadBias(start.start.wrapping_sub(first.address.0))),
             None if self.is_alive() => Err(TargetError::NotMapped { pid: self.pid }),
             None => Err(TargetError::Gone { pid: self.pid }),
         }
@@ -291,32 +291,6 @@ fn failed(pid: i32, act: &'static str, error: procfs::ProcError) -> TargetError 
         other => io::Error::other(other.to_string()),
     };
     TargetError::from_io(pid, act, error)
-}
-
-/// What is needed of a line of `/proc/PID/maps`. (`procfs` panics on a mapped file named `/SYSV`.)
-#[derive(Debug, PartialEq, Eq)]
-struct Mapping<'a> {
-    address: u64,
-    offset: u64,
-    inode: u64,
-    name: &'a [u8],
-}
-
-impl<'a> Mapping<'a> {
-    fn parse(line: &'a [u8]) -> Option<Self> {
-        // Five fields of ASCII, then the name, padded with spaces: it may hold anything.
-        let mut fields = line.splitn(6, |&byte| byte == b' ');
-        let mut field = || str::from_utf8(fields.next()?).ok();
-        let hex = |text| u64::from_str_radix(text, 16).ok();
-        let (address, _permissions, offset, _device, inode) =
-            (field()?, field()?, field()?, field()?, field()?);
-        Some(Self {
-            address: hex(address.split_once('-')?.0)?,
-            offset: hex(offset)?,
-            inode: inode.parse().ok()?,
-            name: fields.next().unwrap_or_default().trim_ascii_start(),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -393,23 +367,5 @@ mod tests {
     fn a_program_that_is_not_go_is_refused_as_such() {
         let error = myself().binary().unwrap_err();
         assert_eq!(error.kind(), TargetErrorKind::NotGo, "{error}");
-    }
-
-    #[test]
-    fn lines_of_the_memory_map_are_read() {
-        let line = b"55d0c0c00000-55d0c0e00000 r-xp 00001000 fe:01 1234    /opt/a b \xff (deleted)";
-        assert_eq!(
-            Mapping::parse(line),
-            Some(Mapping {
-                address: 0x55d0_c0c0_0000,
-                offset: 0x1000,
-                inode: 1234,
-                name: b"/opt/a b \xff (deleted)",
-            })
-        );
-        let anonymous = Mapping::parse(b"7f00-7f01 rw-p 00000000 00:00 0 ").unwrap();
-        assert_eq!((anonymous.address, anonymous.name), (0x7f00, &b""[..]));
-        assert_eq!(Mapping::parse(b""), None);
-        assert_eq!(Mapping::parse(b"1-2 r-xp 0 fe:01 x"), None);
     }
 }

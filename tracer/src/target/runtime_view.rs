@@ -1,9 +1,11 @@
 //! The Go runtime's own figures of memory and garbage collection, read from outside while the target runs.
 //!
-//! Hides which variables hold them, how they are found in a stripped binary, and their layouts.
+//! Hides which variables hold them, how they are found in a stripped binary, and their layouts. Source: DWARF of binaries
+//! built with each version; `src/runtime/mstats.go`, `mheap.go`.
 
-use super::controller::ControllerState;
-use super::{GoBinary, LoadBias, Process, VirtualAddress};
+use super::controller::{ControllerLayout, ControllerState};
+use super::{GoBinary, LoadBias, Memory, Process, RuntimePc, VirtualAddress};
+use std::collections::BTreeSet;
 
 /// Where the runtime keeps its spans, so that a kernel program can tell what an address is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +21,34 @@ pub struct ArenaLayout {
 impl ArenaLayout {
     /// That of a binary; `None` if the variable cannot be found.
     pub fn of(binary: &GoBinary) -> Option<Self> {
-        let _ = binary;
-        None
+        let minor = binary.go_version().minor;
+        Some(ArenaLayout {
+            arenas: arenas(binary, minor)?,
+            // Behind the bitmap of the heap, which Go 1.20 made smaller and 1.22 moved into the spans.
+            arena_spans: match minor {
+                ..=19 => 2_097_152,
+                20 | 21 => 1_064_960,
+                _ => 0,
+            },
+            // Go 1.21 inserted `pinnerBits`, 1.22 made `nelems` smaller.
+            span_state: if minor == 21 { 107 } else { 99 },
+        })
     }
+}
+
+/// `runtime.mheap_.arenas`: the first variable that `runtime.findObject` uses, in the inlined `spanOf`; else by the
+/// symbol of `mheap_`.
+fn arenas(binary: &GoBinary, minor: u16) -> Option<VirtualAddress> {
+    let used = binary.variables_of("runtime.findObject").first().copied();
+    used.or_else(|| {
+        let offset = match minor {
+            ..=19 => 65_936,
+            20 | 21 => 65_944,
+            _ => 66_008,
+        };
+        let heap = binary.variable("runtime.mheap_")?;
+        heap.0.checked_add(offset).map(VirtualAddress)
+    })
 }
 
 /// The runtime's figures at one moment.
@@ -37,23 +64,208 @@ pub struct RuntimeFigures {
     pub pause_total_ns: Option<u64>,
     /// Bytes of spans that are goroutines' stacks: `MemStats.StackInuse`.
     pub stacks: Option<u64>,
-    /// Bytes of the runtime's own tables, work buffers and the bitmaps of the heap among them.
+    /// Bytes of the runtime's own tables, work buffers and the bitmaps of the heap among them: `MSpanSys`, `MCacheSys`,
+    /// `BuckHashSys`, `GCSys` and `OtherSys` of `MemStats`. Not all of them were ever touched.
     pub metadata: Option<u64>,
 }
 
 /// A way to read them.
 #[derive(Debug)]
-pub struct RuntimeView {}
+pub struct RuntimeView {
+    memory: Memory,
+    controller: RuntimePc,
+    controller_layout: ControllerLayout,
+    statistics: Option<Statistics>,
+}
 
 impl RuntimeView {
-    /// Opens the memory of `process`; `None` if the pacer cannot be found or read.
+    /// Opens the memory of `process`; `None` if the pacer cannot be found or read. In a process that has just started it
+    /// may show nothing yet.
     pub fn open(process: &Process, binary: &GoBinary, bias: LoadBias) -> Option<Self> {
-        let _ = (process, binary, bias);
-        None
+        let memory = Memory::open(process).ok()?;
+        let controller = bias.to_runtime(binary.controller()?);
+        memory.word(controller)?;
+        Some(RuntimeView {
+            memory,
+            controller,
+            controller_layout: ControllerLayout::of(binary.go_version().minor),
+            statistics: Statistics::of(binary, bias),
+        })
     }
 
-    /// The figures now; `None` if the process is gone.
+    /// The figures now; `None` if the process is gone, or its runtime not initialized.
     pub fn read(&self) -> Option<RuntimeFigures> {
-        None
+        let words = self.memory.words(self.controller)?;
+        let figures = RuntimeFigures {
+            controller: self.controller_layout.state(&words)?,
+            ..RuntimeFigures::default()
+        };
+        let statistics = self.statistics.as_ref();
+        Some(statistics.map_or(figures, |statistics| statistics.read(&self.memory, figures)))
+    }
+}
+
+/// The variable `runtime.memstats`.
+#[derive(Clone, Copy, Debug)]
+struct Statistics {
+    address: RuntimePc,
+    layout: StatisticsLayout,
+}
+
+/// Where a version keeps what in it.
+#[derive(Clone, Copy, Debug)]
+struct StatisticsLayout {
+    /// Size of `heapStatsDelta`, of which `heapStats`, the first field, has three.
+    delta: u64,
+    /// `stacks_sys`, the first of the counters of memory that is no heap.
+    systems: u64,
+}
+
+/// Bytes from `stacks_sys` to `last_gc_unix`.
+const LAST_GC_UNIX: u64 = 48;
+/// Bytes from `last_gc_unix` to `numgc`; `numforcedgc` is its other half.
+const NUM_GC: u64 = 4112;
+/// The variables, by their distance from `last_gc_unix`, that `gcMarkTermination` uses in all versions: `pause_total_ns`,
+/// `pause_ns`, `pause_end`, `numgc`, `last_gc_nanotime`.
+const WITNESSES: [u64; 5] = [8, 16, 2064, NUM_GC, 4128];
+/// No figure of memory is as large.
+const MAX_SIZE: u64 = 1 << 48;
+
+impl StatisticsLayout {
+    /// Go 1.25 removed `inPtrScalarBits`, the last field before the counts of objects.
+    fn of(minor: u16) -> Self {
+        let (delta, systems) = if minor <= 24 {
+            (1176, 3544)
+        } else {
+            (1168, 3520)
+        };
+        StatisticsLayout { delta, systems }
+    }
+
+    /// The address of `memstats`, by its symbol, else by the variables that `gcMarkTermination` uses: their distances are
+    /// those of no other variable.
+    fn find(&self, binary: &GoBinary) -> Option<VirtualAddress> {
+        if let Some(symbol) = binary.variable("runtime.memstats") {
+            return Some(symbol);
+        }
+        let used: BTreeSet<u64> = binary
+            .variables_of("runtime.gcMarkTermination")
+            .into_iter()
+            .map(|variable| variable.0)
+            .collect();
+        let mut bases = used.iter().filter(|base| {
+            let mut witnesses = WITNESSES.iter();
+            witnesses.all(|distance| used.contains(&base.wrapping_add(*distance)))
+        });
+        let (base, None) = (bases.next()?, bases.next()) else {
+            return None;
+        };
+        let address = base.checked_sub(self.systems + LAST_GC_UNIX)?;
+        Some(VirtualAddress(address))
+    }
+}
+
+impl Statistics {
+    fn of(binary: &GoBinary, bias: LoadBias) -> Option<Self> {
+        let layout = StatisticsLayout::of(binary.go_version().minor);
+        Some(Statistics {
+            address: bias.to_runtime(layout.find(binary)?),
+            layout,
+        })
+    }
+
+    /// Adds to `figures` what it can read.
+    fn read(&self, memory: &Memory, figures: RuntimeFigures) -> RuntimeFigures {
+        let at = |offset: u64| RuntimePc(self.address.0.wrapping_add(offset));
+        let systems = self.layout.systems;
+        let heap = self.heap(memory);
+        let [
+            _stacks,
+            spans,
+            caches,
+            profile,
+            collector,
+            other,
+            _,
+            pause_total_ns,
+        ] = match memory.words(at(systems)) {
+            Some(words) => words.map(Some),
+            None => [None; 8],
+        };
+        let counts = memory.word(at(systems + LAST_GC_UNIX + NUM_GC));
+        let half = |word: u64| u32::try_from(word & 0xffff_ffff).ok();
+        let metadata = [
+            heap.map(|heap| heap.others),
+            spans,
+            caches,
+            profile,
+            collector,
+            other,
+        ];
+        RuntimeFigures {
+            cycles: counts.and_then(half),
+            forced_cycles: counts.map(|counts| counts >> 32).and_then(half),
+            pause_total_ns,
+            stacks: heap.map(|heap| heap.stacks),
+            metadata: size_of_all(&metadata),
+            ..figures
+        }
+    }
+
+    /// What of the heap's spans holds no objects. The runtime adds to one of three deltas and moves sums from one to
+    /// another; together they are right (`unsafeRead`).
+    fn heap(&self, memory: &Memory) -> Option<HeapUse> {
+        let mut sums = [0_u64; 6];
+        for generation in 0..3 {
+            let delta = self.address.0.wrapping_add(generation * self.layout.delta);
+            let words: [u64; 6] = memory.words(RuntimePc(delta))?;
+            for (sum, word) in sums.iter_mut().zip(words) {
+                // Signed, and so may each be negative.
+                *sum = sum.wrapping_add(word);
+            }
+        }
+        let [
+            _committed,
+            _released,
+            _objects,
+            stacks,
+            work_buffers,
+            program_bits,
+        ] = sums;
+        let has_program_bits = self.layout.systems == StatisticsLayout::of(24).systems;
+        let program_bits = if has_program_bits { program_bits } else { 0 };
+        Some(HeapUse {
+            stacks: size_of_all(&[Some(stacks)])?,
+            others: size_of_all(&[Some(work_buffers), Some(program_bits)])?,
+        })
+    }
+}
+
+/// Bytes of the heap's spans that hold no objects.
+#[derive(Clone, Copy, Debug)]
+struct HeapUse {
+    /// `inStacks`.
+    stacks: u64,
+    /// `inWorkBufs`, and `inPtrScalarBits` where it exists.
+    others: u64,
+}
+
+/// The sum of sizes; `None` if one is missing or makes no sense.
+fn size_of_all(sizes: &[Option<u64>]) -> Option<u64> {
+    let mut sizes = sizes.iter();
+    sizes.try_fold(0_u64, |sum, size| {
+        size.filter(|size| *size < MAX_SIZE)?.checked_add(sum)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_make_no_sense_have_no_sum() {
+        assert_eq!(size_of_all(&[Some(1), Some(2)]), Some(3));
+        assert_eq!(size_of_all(&[Some(1), None]), None);
+        assert_eq!(size_of_all(&[Some(1), Some(u64::MAX)]), None);
     }
 }

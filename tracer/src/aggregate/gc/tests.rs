@@ -1,3 +1,5 @@
+//! The collector's events as they come: whole cycles, cut ones, and runtimes that note less.
+
 use super::*;
 use crate::aggregate::Aggregator;
 use crate::decode::{decode, encoded};
