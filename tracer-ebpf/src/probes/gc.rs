@@ -49,13 +49,12 @@ fn record_event(ctx: &ProbeContext) {
         },
         stack,
         time_ns: now(),
-        arguments: args::four_arguments(ctx),
+        arguments: args::four_arguments(ctx, cookie.second_argument()),
         words: [0; CONTROLLER_WORDS],
     };
     let address = match cookie.words() {
         GcWords::None => 0,
         GcWords::Argument => regs.argument0,
-        GcWords::Stack => regs.stack_pointer,
     };
     let sent = emit::record_with(KEY, record, |record| {
         if address != 0 && read_words(&mut record.words, address) {
