@@ -55,7 +55,7 @@ pub enum PartKind {
     Metadata,
     /// Mapped files, the executable among them.
     Files,
-    /// What the runtime does not know: C's memory, stacks of threads.
+    /// What the runtime does not know: C's memory, mappings of the program's own, stacks of threads.
     Other,
 }
 
@@ -96,7 +96,7 @@ impl PartKind {
             PartKind::Stacks => "goroutine stacks",
             PartKind::Metadata => "the runtime's own tables",
             PartKind::Files => "mapped files",
-            PartKind::Other => "memory outside Go (C, threads)",
+            PartKind::Other => "memory outside the Go runtime (C, mmap, threads)",
         }
     }
 
@@ -118,7 +118,9 @@ impl PartKind {
             }
             PartKind::Metadata => "it grows with the heap's largest size and is not returned",
             PartKind::Files => "the kernel drops clean pages of files when it needs the memory",
-            PartKind::Other => "no Go profile shows it: look at C libraries, and at threads",
+            PartKind::Other => {
+                "no Go profile shows it: look at C libraries, threads, and mappings of the program's own"
+            }
         }
     }
 }

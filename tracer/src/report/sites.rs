@@ -9,7 +9,7 @@ use super::types;
 use super::{FaultFigures, Figures, Frame, GcFigures, Site, SizeSummary, SortBy, StackFigures};
 use crate::aggregate::{SizesView, StackTotals, Totals};
 use crate::decode::StackId;
-use crate::symbolize::Symbols;
+use crate::symbolize::{self, Symbols};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
@@ -100,11 +100,31 @@ impl Ending<'_> {
     }
 }
 
+/// Packages of the instruction that calls the kernel, up to Go 1.23 and from then on.
+const SYSTEM_CALLS: [&str; 2] = ["runtime/internal/syscall", "internal/runtime/syscall"];
+/// Packages on the way to it: a page that the kernel touches for them counts for the code that asked.
+const WAY_TO_THE_KERNEL: [&str; 6] = [
+    "syscall",
+    "internal/poll",
+    "internal/syscall/unix",
+    "golang.org/x/sys/unix",
+    "os",
+    "net",
+];
+
 /// The logical frames of the site. A stack that never leaves the runtime (a background worker's) is placed at its
 /// outermost named frame, the goroutine's entry.
 pub(super) fn place(pcs: &[u64], symbols: &Symbols) -> Vec<Frame> {
+    let in_system_call = symbols
+        .stack(pcs)
+        .next()
+        .and_then(<[symbolize::Frame]>::last)
+        .is_some_and(|frame| SYSTEM_CALLS.contains(&&*frame.package));
+    let is_way = |frame: &symbolize::Frame| {
+        frame.is_runtime() || (in_system_call && WAY_TO_THE_KERNEL.contains(&&*frame.package))
+    };
     let user = symbols.stack(pcs).find_map(|logical| {
-        let inner = logical.iter().position(|frame| !frame.is_runtime())?;
+        let inner = logical.iter().position(|frame| !is_way(frame))?;
         logical.get(inner..)
     });
     let entry = || {
@@ -322,6 +342,29 @@ mod tests {
             .map(|row| (row.name.as_str(), row.allocs))
             .collect();
         assert_eq!(names, [("[]main.Node", 1), ("main.Node", 1)]);
+    }
+
+    #[test]
+    fn a_page_that_the_kernel_touches_counts_for_the_code_that_asked() {
+        let place_of = |pcs: &[u64], innermost: &str| {
+            let frames = [
+                (1, vec![Named::of("syscall.RawSyscall6", "syscall", 65)]),
+                (2, vec![Named::of("os.(*File).Read", "os", 9)]),
+                (3, vec![Named::of("main.load", "main", 7)]),
+            ];
+            let package = innermost
+                .rsplit_once('.')
+                .map_or("", |(package, _)| package);
+            let symbols = Symbols::of(frames, vec![])
+                .with_innermost(0, vec![Named::of(innermost, package, 1)]);
+            let place = place(pcs, &symbols);
+            place.first().map(|frame| frame.function.clone())
+        };
+        let pcs = [0, 1, 2, 3];
+        let in_kernel = place_of(&pcs, "internal/runtime/syscall.Syscall6");
+        assert_eq!(in_kernel.as_deref(), Some("main.load"));
+        let outside = place_of(&pcs, "runtime.memmove");
+        assert_eq!(outside.as_deref(), Some("syscall.RawSyscall6"));
     }
 
     #[test]

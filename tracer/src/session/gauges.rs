@@ -43,6 +43,7 @@ impl Gauges {
         self.resident = resident.or(self.resident);
         self.runtime = runtime.or(self.runtime);
         let cycles = runtime.and_then(|figures| figures.cycles);
+        let group = prepared.process.memory_group();
         let before = self.cycles;
         self.cycles = cycles.or(before);
         TimelinePoint {
@@ -55,7 +56,7 @@ impl Gauges {
             gc_cycles: cycles
                 .zip(before)
                 .map(|(now, before)| u64::from(now.saturating_sub(before))),
-            limit_used_bytes: prepared.process.memory_group().used_bytes,
+            limit_used_bytes: group.limit_bytes.and(group.used_bytes),
             ..TimelinePoint::default()
         }
     }

@@ -36,7 +36,7 @@ impl Frame {
             file: Some("/src/file.go".into()),
             line: Some(line),
             inlined: false,
-            runtime: package == "runtime",
+            runtime: super::is_runtime(package),
         }
     }
 }

@@ -163,6 +163,13 @@ impl Symbols {
         }
     }
 
+    /// The same, with a name for the innermost program counter of a stack.
+    #[cfg(test)]
+    pub(crate) fn with_innermost(mut self, pc: u64, frames: Vec<Frame>) -> Self {
+        self.probed.insert(pc, Ok(frames.into()));
+        self
+    }
+
     /// The same, with a map type.
     #[cfg(test)]
     pub(crate) fn with_map_type(mut self, type_pointer: u64, map_type: MapType) -> Self {

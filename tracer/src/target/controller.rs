@@ -58,6 +58,7 @@ mod word {
     pub(super) const GC_PERCENT_HEAP_GOAL: usize = 9;
     pub(super) const SWEEP_DIST_MIN_TRIGGER: usize = 10;
     pub(super) const TRIGGERED: usize = 11;
+    pub(super) const LAST_HEAP_GOAL: usize = 12;
     pub(super) const HEAP_LIVE: usize = 13;
     pub(super) const HEAP_MARKED: usize = 19;
     pub(super) const ASSIST_TIME: usize = 24;
@@ -120,9 +121,9 @@ impl ControllerLayout {
         Some(state)
     }
 
-    /// How far `totalAlloc` is from the start.
-    fn total_alloc(&self) -> u64 {
-        8 * (word::TOTAL_ALLOC + self.old_words()) as u64
+    /// Byte offset of a word that is behind the old ones.
+    fn late(&self, number: usize) -> u64 {
+        8 * (number + self.old_words()) as u64
     }
 
     fn old_words(&self) -> usize {
@@ -190,21 +191,26 @@ struct Triggers {
 }
 
 impl GoBinary {
-    /// The variable `runtime.gcController`: by its symbol, else it is the lowest one that `runtime.gcControllerCommit`
-    /// uses.
+    /// The variable `runtime.gcController`: by its symbol, else by those of its fields that `gcControllerCommit` uses in
+    /// all versions: the struct itself, `memoryLimit`, `lastHeapGoal`.
     pub(super) fn controller(&self) -> Option<VirtualAddress> {
+        let layout = ControllerLayout::of(self.go_version().minor);
+        let fields = [
+            0,
+            8 * word::MEMORY_LIMIT as u64,
+            layout.late(word::LAST_HEAP_GOAL),
+        ];
         let symbol = self.variable("runtime.gcController");
-        symbol.or_else(|| {
-            self.variables_of("runtime.gcControllerCommit")
-                .into_iter()
-                .min()
-        })
+        symbol.or_else(|| self.place_of_variables("runtime.gcControllerCommit", &fields))
     }
 
     /// The counter `runtime.gcController.totalAlloc`: bytes of all spans that were ever filled, and of large objects.
     pub(crate) fn total_alloc_counter(&self) -> Option<VirtualAddress> {
         let layout = ControllerLayout::of(self.go_version().minor);
-        let address = self.controller()?.0.checked_add(layout.total_alloc())?;
+        let address = self
+            .controller()?
+            .0
+            .checked_add(layout.late(word::TOTAL_ALLOC))?;
         Some(VirtualAddress(address))
     }
 }
@@ -313,7 +319,10 @@ mod tests {
         let layout = ControllerLayout::of(27);
         assert_eq!(layout.state(&[0; CONTROLLER_WORDS]), None);
         assert_eq!(layout.state(&[u64::MAX; CONTROLLER_WORDS]), None);
-        assert_eq!(layout.state(&[0x5555_5555_5555; CONTROLLER_WORDS]), None);
+        assert_eq!(
+            layout.state(&[0x5555_5555_5555_5555; CONTROLLER_WORDS]),
+            None
+        );
         let mut off = words(27);
         off[word::GC_PERCENT] = 0xffff_ffff;
         assert_eq!(layout.state(&off).map(|state| state.gc_percent), Some(-1));

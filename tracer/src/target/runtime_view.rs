@@ -5,7 +5,6 @@
 
 use super::controller::{ControllerLayout, ControllerState};
 use super::{GoBinary, LoadBias, Memory, Process, RuntimePc, VirtualAddress};
-use std::collections::BTreeSet;
 
 /// Where the runtime keeps its spans, so that a kernel program can tell what an address is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,9 +124,9 @@ struct StatisticsLayout {
 const LAST_GC_UNIX: u64 = 48;
 /// Bytes from `last_gc_unix` to `numgc`; `numforcedgc` is its other half.
 const NUM_GC: u64 = 4112;
-/// The variables, by their distance from `last_gc_unix`, that `gcMarkTermination` uses in all versions: `pause_total_ns`,
-/// `pause_ns`, `pause_end`, `numgc`, `last_gc_nanotime`.
-const WITNESSES: [u64; 5] = [8, 16, 2064, NUM_GC, 4128];
+/// The fields, by their distance from `last_gc_unix`, that `gcMarkTermination` uses in all versions: that one,
+/// `pause_total_ns`, `pause_ns`, `pause_end`, `numgc`, `last_gc_nanotime`.
+const WITNESSES: [u64; 6] = [0, 8, 16, 2064, NUM_GC, 4128];
 /// No figure of memory is as large.
 const MAX_SIZE: u64 = 1 << 48;
 
@@ -142,26 +141,12 @@ impl StatisticsLayout {
         StatisticsLayout { delta, systems }
     }
 
-    /// The address of `memstats`, by its symbol, else by the variables that `gcMarkTermination` uses: their distances are
-    /// those of no other variable.
+    /// The address of `memstats`, by its symbol, else by those of its fields that `gcMarkTermination` uses.
     fn find(&self, binary: &GoBinary) -> Option<VirtualAddress> {
-        if let Some(symbol) = binary.variable("runtime.memstats") {
-            return Some(symbol);
-        }
-        let used: BTreeSet<u64> = binary
-            .variables_of("runtime.gcMarkTermination")
-            .into_iter()
-            .map(|variable| variable.0)
-            .collect();
-        let mut bases = used.iter().filter(|base| {
-            let mut witnesses = WITNESSES.iter();
-            witnesses.all(|distance| used.contains(&base.wrapping_add(*distance)))
-        });
-        let (base, None) = (bases.next()?, bases.next()) else {
-            return None;
-        };
-        let address = base.checked_sub(self.systems + LAST_GC_UNIX)?;
-        Some(VirtualAddress(address))
+        binary.variable("runtime.memstats").or_else(|| {
+            let fields = WITNESSES.map(|distance| self.systems + LAST_GC_UNIX + distance);
+            binary.place_of_variables("runtime.gcMarkTermination", &fields)
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::{Arch, GoBinary, VirtualAddress};
 use iced_x86::{Decoder, DecoderOptions, Instruction};
+use std::collections::BTreeSet;
 
 /// Bytes of a function that are searched. `gcMarkTermination`, the longest that is asked for, has 5 KiB.
 const SEARCHED_BYTES: usize = 1 << 16;
@@ -24,6 +25,32 @@ impl GoBinary {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The one place from which on the function of that name uses variables at each of `distances`, the fields of a
+    /// struct for example; `None` if there is no such place, or more than one.
+    pub(crate) fn place_of_variables(
+        &self,
+        function: &str,
+        distances: &[u64],
+    ) -> Option<VirtualAddress> {
+        let used: BTreeSet<VirtualAddress> = self.variables_of(function).into_iter().collect();
+        place(&used, distances)
+    }
+}
+
+fn place(used: &BTreeSet<VirtualAddress>, distances: &[u64]) -> Option<VirtualAddress> {
+    let (first, others) = distances.split_first()?;
+    let starts = used
+        .iter()
+        .filter_map(|variable| variable.0.checked_sub(*first));
+    let mut places = starts.filter(|start| {
+        let mut others = others.iter();
+        others.all(|distance| used.contains(&VirtualAddress(start.wrapping_add(*distance))))
+    });
+    match (places.next(), places.next()) {
+        (Some(place), None) => Some(VirtualAddress(place)),
+        _ => None,
     }
 }
 
@@ -49,5 +76,18 @@ mod tests {
             found,
             [VirtualAddress(0x1008 + 0x20), VirtualAddress(0x100f + 0x40)]
         );
+    }
+
+    #[test]
+    fn a_struct_is_found_by_its_fields_if_nothing_else_looks_like_it() {
+        let check = |used: &[u64], expected: Option<u64>| {
+            let used = used.iter().copied().map(VirtualAddress).collect();
+            assert_eq!(place(&used, &[8, 16, 96]), expected.map(VirtualAddress));
+        };
+        check(&[0x1000, 0x1008, 0x1010, 0x1060, 0x2008], Some(0x1000));
+        check(&[0x1008, 0x1010], None);
+        check(&[0x1008, 0x1010, 0x1060, 0x2008, 0x2010, 0x2060], None);
+        check(&[2, u64::MAX], None);
+        check(&[], None);
     }
 }
