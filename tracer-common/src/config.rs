@@ -187,8 +187,6 @@ pub enum GcWords {
     None,
     /// That at the first argument.
     Argument,
-    /// What is on top of the stack.
-    Stack,
 }
 
 /// How a function that ends the program is told why.
@@ -226,8 +224,12 @@ impl Cookie {
     const FRAME_SET_UP: u64 = 1 << 8;
     const TINY_ALWAYS: u64 = 1 << 9;
     const TINY_BY_TYPE: u64 = 1 << 10;
-    /// Two bits of a map's probe, one of a crash's, three of the collector's.
+    /// Two bits of a map's probe, one of a crash's, two of the collector's.
     const ARGUMENTS: u32 = 12;
+    /// Four bits of the collector's probes.
+    const SECOND_ARGUMENT: u32 = 16;
+    /// Number of RBX in machine code, the register of the second argument.
+    const RBX: u8 = 3;
 
     /// A cookie for row `row` of the plan. `frame_set_up` tells whether the probed instruction runs after the function
     /// has pushed its frame pointer: the return address is then above the frame pointer, not at the stack pointer.
@@ -283,24 +285,35 @@ impl Cookie {
         let words = match words {
             GcWords::None => 0,
             GcWords::Argument => 1,
-            GcWords::Stack => 2,
         };
-        let bits = words | (stack as u64) << 2;
-        Cookie(Self::new(row, frame_set_up, Tiny::Never).0 | bits << Self::ARGUMENTS)
+        let bits = words | (stack as u64) << 1;
+        let second = (Self::RBX as u64) << Self::SECOND_ARGUMENT;
+        Cookie(Self::new(row, frame_set_up, Tiny::Never).0 | bits << Self::ARGUMENTS | second)
+    }
+
+    /// The same for a place where what would be the second argument is in another register, of this number in machine
+    /// code.
+    pub const fn with_second_argument(self, register: u8) -> Self {
+        let bits = (register as u64 & 15) << Self::SECOND_ARGUMENT;
+        Cookie(self.0 & !(15 << Self::SECOND_ARGUMENT) | bits)
+    }
+
+    /// Number in machine code of the register in which an event of the collector finds its second argument.
+    pub const fn second_argument(self) -> u8 {
+        low_byte(self.0 >> Self::SECOND_ARGUMENT & 15)
     }
 
     /// Which memory of an event of the collector is asked for.
     pub const fn words(self) -> GcWords {
-        match self.0 >> Self::ARGUMENTS & 3 {
+        match self.0 >> Self::ARGUMENTS & 1 {
             1 => GcWords::Argument,
-            2 => GcWords::Stack,
             _ => GcWords::None,
         }
     }
 
     /// Whether a walk of an event of the collector is asked for.
     pub const fn has_stack(self) -> bool {
-        self.0 >> Self::ARGUMENTS & 4 != 0
+        self.0 >> Self::ARGUMENTS & 2 != 0
     }
 
     /// The same for a function that passes allocations on to others, and has those in `mask` ([`dispatch`]) inlined:

@@ -212,9 +212,9 @@ pub struct GcRecord {
     pub stack: u64,
     /// The monotonic clock, nanoseconds: that of Go's `nanotime`.
     pub time_ns: u64,
-    /// The first four integer argument registers.
+    /// The first four integer argument registers, for the second one that which the row names.
     pub arguments: [u64; 4],
-    /// What the row asks for: the first words of `runtime.gcController`, or of the stack.
+    /// What the row asks for: the first words of `runtime.gcController`.
     pub words: [u64; CONTROLLER_WORDS],
 }
 

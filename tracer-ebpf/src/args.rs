@@ -5,8 +5,11 @@
 
 use crate::atomic::forget;
 use aya_ebpf::bindings::pt_regs;
-use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_task_pt_regs};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
+};
 use aya_ebpf::programs::{PerfEventContext, ProbeContext};
+use core::mem::size_of;
 
 /// The registers a probe needs, at the probed instruction.
 pub struct Registers {
@@ -89,10 +92,34 @@ impl Registers {
 #[cfg(bpf_target_arch = "x86_64")]
 const USER_MODE: u64 = 3;
 
-/// The first four integer arguments.
+/// Which word of `pt_regs` is the register of a number in machine code: four bits for each, RAX lowest. RSP is none of
+/// them, its bits stand for `orig_rax`.
+#[cfg(bpf_target_arch = "x86_64")]
+const WORDS_OF_REGISTERS: u64 = 0x0123_6789_ed4f_5cba;
+
+/// The general register that has this number in machine code, if it is not the stack pointer.
+///
+/// Not a choice among fields: the compiler would make one read at a variable offset of it, which the verifier refuses.
 #[cfg(bpf_target_arch = "x86_64")]
 #[inline(always)]
-pub fn four_arguments(ctx: &ProbeContext) -> [u64; 4] {
+fn register(ctx: &ProbeContext, number: u8) -> u64 {
+    let word = WORDS_OF_REGISTERS >> (4 * (number as u32 & 15)) & 15;
+    let mut value = 0u64;
+    // SAFETY: reads one of the first words of the context into `value`, which stays 0 if the helper refuses.
+    unsafe {
+        bpf_probe_read_kernel(
+            (&raw mut value).cast(),
+            size_of::<u64>() as u32,
+            (ctx.regs as u64 + 8 * word) as *const _,
+        )
+    };
+    value
+}
+
+/// The first four integer arguments, the second from the register that has this number in machine code.
+#[cfg(bpf_target_arch = "x86_64")]
+#[inline(always)]
+pub fn four_arguments(ctx: &ProbeContext, second: u8) -> [u64; 4] {
     let regs = ctx.regs;
     // SAFETY: see `Registers::read`.
     let read = |register: *const u64| unsafe { register.read_volatile() };
@@ -100,7 +127,7 @@ pub fn four_arguments(ctx: &ProbeContext) -> [u64; 4] {
     unsafe {
         [
             read(&raw const (*regs).rax),
-            read(&raw const (*regs).rbx),
+            register(ctx, second),
             read(&raw const (*regs).rcx),
             read(&raw const (*regs).rdi),
         ]

@@ -20,7 +20,7 @@ static SEEN: Array<u64> = Array::with_max_entries(SEEN_STACKS, 0);
 /// Walks the stack, makes sure that user space gets it through the ring of `key`, and gives its identity; `None` if all
 /// scratch memory of the CPU is in use.
 #[inline(always)]
-pub fn stack(ctx: &impl EbpfContext, regs: &Registers, top: Top, key: u64) -> Option<u64> {
+pub fn stack(ctx: &impl EbpfContext, regs: &Registers, top: impl Top, key: u64) -> Option<u64> {
     let slot = scratch::claim()?;
     let stack = stack::walk(regs, top, slot);
     let flags = stack::flags(slot);

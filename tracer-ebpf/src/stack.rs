@@ -27,33 +27,62 @@ struct Progress {
     depth: usize,
 }
 
-/// What is on top of the stack where a walk begins.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Top {
-    /// The function's own frame: the frame pointer leads to its return address.
-    Frame,
-    /// The return address: the frame pointer is still the caller's.
-    ReturnAddress,
-    /// Either. Only tables that user space has can tell, so that what looks like a return address is taken for one, and
-    /// marked.
-    Unknown,
+/// What is on top of the stack where a walk begins: the return address, while the frame pointer is still the caller's, or
+/// the function's own frame.
+///
+/// A type for each way to tell, not a value: the compiler would make a copy of the walk for each value, in the program of
+/// an allocation too.
+pub trait Top {
+    /// Flag of a stack whose second frame was on top.
+    const FLAG: u16;
+
+    /// Whether the return address can be on top.
+    fn can_be_return_address(&self) -> bool;
+
+    /// Whether this word on top is taken for it.
+    fn is_return_address(&self, word: u64) -> bool;
 }
 
-impl Top {
-    /// What is on top of the stack at a probe.
+/// The top at a probe: the cookie tells.
+pub struct AtProbe(pub Cookie);
+
+impl Top for AtProbe {
+    const FLAG: u16 = 0;
+
     #[inline(always)]
-    pub fn of_probe(cookie: Cookie) -> Self {
-        if cookie.frame_set_up() {
-            Top::Frame
-        } else {
-            Top::ReturnAddress
-        }
+    fn can_be_return_address(&self) -> bool {
+        !self.0.frame_set_up()
+    }
+
+    #[inline(always)]
+    fn is_return_address(&self, _word: u64) -> bool {
+        true
+    }
+}
+
+/// The top anywhere in the code, that of the Go toolchain if `in_go`. Only tables that user space has can tell what it is:
+/// what looks like a return address is taken for one, and marked.
+pub struct Anywhere {
+    pub in_go: bool,
+}
+
+impl Top for Anywhere {
+    const FLAG: u16 = FLAG_CANDIDATE;
+
+    #[inline(always)]
+    fn can_be_return_address(&self) -> bool {
+        self.in_go
+    }
+
+    #[inline(always)]
+    fn is_return_address(&self, word: u64) -> bool {
+        settings::is_text(word)
     }
 }
 
 /// Fills `slot.stack` and gives its identity.
 #[inline(always)]
-pub fn walk(regs: &Registers, top: Top, slot: &mut Slot) -> u64 {
+pub fn walk<T: Top>(regs: &Registers, top: T, slot: &mut Slot) -> u64 {
     read_chunk(slot, regs.stack_pointer);
     set_flags(slot, 0);
     slot.stack.frames[0] = regs.instruction_pointer;
@@ -62,14 +91,17 @@ pub fn walk(regs: &Registers, top: Top, slot: &mut Slot) -> u64 {
         hash: add(settings::hash_seed(), regs.instruction_pointer),
         depth: 1,
     };
-    let candidate =
-        top == Top::Unknown && chunk_bytes(slot) != 0 && settings::is_text(slot.chunk[0]);
-    let on_top = top == Top::ReturnAddress || candidate;
-    if on_top && settings::stack_depth() > 1 && chunk_bytes(slot) != 0 {
+    let mut flag = 0;
+    if top.can_be_return_address()
+        && settings::stack_depth() > 1
+        && chunk_bytes(slot) != 0
+        && top.is_return_address(slot.chunk[0])
+    {
         // The call pushed the return address and the function has pushed nothing yet.
         slot.stack.frames[1] = slot.chunk[0];
         progress.hash = add(progress.hash, slot.chunk[0]);
         progress.depth = 2;
+        flag = T::FLAG;
     }
     if chunk_bytes(slot) == CHUNK_BYTES as u64 {
         first_frames(slot, regs.stack_pointer, &mut progress);
@@ -83,8 +115,8 @@ pub fn walk(regs: &Registers, top: Top, slot: &mut Slot) -> u64 {
         other_frames(slot);
         hash = get(&raw const slot.hash);
     }
-    if candidate {
-        set_flags(slot, flags(slot) | FLAG_CANDIDATE);
+    if T::FLAG != 0 {
+        set_flags(slot, flags(slot) | flag);
     }
     let id = finish(hash, flags(slot));
     slot.stack.id = id;

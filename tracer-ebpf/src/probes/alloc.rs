@@ -6,7 +6,7 @@
 use crate::args::Registers;
 use crate::counters::{count, pass};
 use crate::probes::cookie;
-use crate::stack::Top;
+use crate::stack::AtProbe;
 use crate::{dispatch, emit, intern, sampling, settings, tiny};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
@@ -52,7 +52,7 @@ fn record(ctx: &ProbeContext) {
     if !sampling::chosen(weight) {
         return count(Counter::SampledOut);
     }
-    let Some(stack) = intern::stack(ctx, &regs, Top::of_probe(cookie), regs.goroutine) else {
+    let Some(stack) = intern::stack(ctx, &regs, AtProbe(cookie), regs.goroutine) else {
         return count(Counter::LostScratchBusy);
     };
     let (time, timed) = timestamp();

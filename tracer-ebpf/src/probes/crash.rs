@@ -7,7 +7,7 @@ use crate::args::Registers;
 use crate::counters::count;
 use crate::memory::{read, read_text};
 use crate::probes::cookie;
-use crate::stack::Top;
+use crate::stack::AtProbe;
 use crate::{emit, intern, settings};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
@@ -60,7 +60,7 @@ fn record(ctx: &ProbeContext) {
         return;
     }
     count(Counter::Crashes);
-    let Some(stack) = intern::stack(ctx, &regs, Top::of_probe(cookie), regs.goroutine) else {
+    let Some(stack) = intern::stack(ctx, &regs, AtProbe(cookie), regs.goroutine) else {
         return count(Counter::CrashesScratchBusy);
     };
     // Only now, and a second time: what the verifier learns from it would have it check the walk several times.

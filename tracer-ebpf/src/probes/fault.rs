@@ -6,7 +6,7 @@
 use crate::args::Registers;
 use crate::counters::count;
 use crate::memory::read;
-use crate::stack::Top;
+use crate::stack::Anywhere;
 use crate::{emit, intern, settings};
 use aya_ebpf::bindings::bpf_pidns_info;
 use aya_ebpf::helpers::generated::bpf_get_ns_current_pid_tgid;
@@ -73,15 +73,13 @@ fn record(ctx: &PerfEventContext, flags: u16) {
     count(Counter::Faults);
     let (mut regs, in_kernel) = Registers::of_fault(ctx);
     // Other code keeps no frame pointers.
-    let top = if settings::is_text(regs.instruction_pointer) {
-        Top::Unknown
-    } else {
+    let in_go = settings::is_text(regs.instruction_pointer);
+    if !in_go {
         regs.frame_pointer = 0;
-        Top::Frame
-    };
+    }
     // Faults need no order.
     let key = regs.stack_pointer >> 13;
-    let Some(stack) = intern::stack(ctx, &regs, top, key) else {
+    let Some(stack) = intern::stack(ctx, &regs, Anywhere { in_go }, key) else {
         return count(Counter::FaultsScratchBusy);
     };
     // SAFETY: a field of the context.

@@ -4,7 +4,7 @@ use crate::args::{self, Registers};
 use crate::counters::count;
 use crate::memory::read_words;
 use crate::probes::cookie;
-use crate::stack::Top;
+use crate::stack::AtProbe;
 use crate::{emit, intern, settings};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
@@ -33,7 +33,7 @@ fn record_event(ctx: &ProbeContext) {
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);
     let stack = if cookie.has_stack() {
-        let Some(stack) = intern::stack(ctx, &regs, Top::of_probe(cookie), KEY) else {
+        let Some(stack) = intern::stack(ctx, &regs, AtProbe(cookie), KEY) else {
             return count(Counter::GcEventsScratchBusy);
         };
         stack
@@ -49,13 +49,12 @@ fn record_event(ctx: &ProbeContext) {
         },
         stack,
         time_ns: now(),
-        arguments: args::four_arguments(ctx),
+        arguments: args::four_arguments(ctx, cookie.second_argument()),
         words: [0; CONTROLLER_WORDS],
     };
     let address = match cookie.words() {
         GcWords::None => 0,
         GcWords::Argument => regs.argument0,
-        GcWords::Stack => regs.stack_pointer,
     };
     let sent = emit::record_with(KEY, record, |record| {
         if address != 0 && read_words(&mut record.words, address) {
@@ -87,7 +86,7 @@ fn record_assist(ctx: &ProbeContext) {
     let cookie = cookie(ctx);
     let worker = regs.goroutine;
     let stack = if cookie.has_stack() {
-        let Some(stack) = intern::stack(ctx, &regs, Top::of_probe(cookie), worker) else {
+        let Some(stack) = intern::stack(ctx, &regs, AtProbe(cookie), worker) else {
             return count(Counter::AssistsScratchBusy);
         };
         stack

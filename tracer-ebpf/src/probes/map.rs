@@ -11,7 +11,7 @@ use crate::args::{self, Registers};
 use crate::counters::{count, pass_map};
 use crate::memory::read;
 use crate::probes::cookie;
-use crate::stack::Top;
+use crate::stack::AtProbe;
 use crate::{emit, intern, settings};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
@@ -42,7 +42,7 @@ fn record_write(ctx: &ProbeContext) {
     let cookie = cookie(ctx);
     pass_map(cookie.row());
     let (map_type, map) = (regs.argument0, regs.argument1);
-    let Some(stack) = intern::stack(ctx, &regs, Top::of_probe(cookie), map_type) else {
+    let Some(stack) = intern::stack(ctx, &regs, AtProbe(cookie), map_type) else {
         return count(Counter::MapWritesScratchBusy);
     };
     let (header, flags) = read_or_flag::<[u64; 3]>(map, [0; 3]);
@@ -89,7 +89,7 @@ fn record_growth(ctx: &ProbeContext) {
         MapArguments::MapType => (regs.argument1, regs.argument0, 0),
         MapArguments::TableTypeMap => (regs.argument1, args::argument2(ctx), regs.argument0),
     };
-    let Some(stack) = intern::stack(ctx, &regs, Top::of_probe(cookie), map_type) else {
+    let Some(stack) = intern::stack(ctx, &regs, AtProbe(cookie), map_type) else {
         return count(Counter::MapGrowthsScratchBusy);
     };
     let (words, of_map) = read_or_flag::<[u64; MAP_WORDS]>(map, [0; MAP_WORDS]);

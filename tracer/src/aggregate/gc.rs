@@ -160,12 +160,13 @@ impl GcTotals {
             Some(GcEvent::PauseStart) => {
                 self.pause = Some(Stopping {
                     start_ns: event.time_ns,
-                    reason: rules.reasons.then_some(first),
+                    // One byte: nobody promises the rest of the register.
+                    reason: rules.reasons.then_some(first & 0xff),
                     in_cycle: false,
                 });
             }
             Some(GcEvent::PauseEnd) => self.pause_over(event.time_ns, Some(second)),
-            Some(GcEvent::Restart) => self.pause_over(self.restarted(event), None),
+            Some(GcEvent::Restart) => self.pause_over(self.restarted(event.time_ns, first), None),
             Some(GcEvent::Call) => {
                 self.call_count += 1;
                 if let Some(calls) = bounded(&mut self.calls, stack) {
@@ -236,11 +237,13 @@ impl GcTotals {
     }
 
     /// When the runtime took the world for running again: by its own clock, if that is known.
-    fn restarted(&self, event: &Gc<'_>) -> u64 {
+    fn restarted(&self, time_ns: u64, taken_ns: u64) -> u64 {
         let start_ns = self.pause.map_or(0, |pause| pause.start_ns);
-        let taken = event.words().map(|[first, ..]| first);
-        let taken = taken.filter(|taken| (start_ns..event.time_ns).contains(taken));
-        taken.unwrap_or(event.time_ns)
+        if (start_ns..time_ns).contains(&taken_ns) {
+            taken_ns
+        } else {
+            time_ns
+        }
     }
 
     /// A pause is over; the runtime may say how long it took.
@@ -263,6 +266,8 @@ impl GcTotals {
             }) => (Some(reason), GC_REASONS.contains(&reason)),
             Some(Stopping { in_cycle: true, .. }) if marked => (Some(MARK_TERMINATION), true),
             Some(Stopping { in_cycle: true, .. }) => (Some(SWEEP_TERMINATION), true),
+            // A runtime that tells no reasons notes the collector's pauses only: all was marked but for what turned up.
+            Some(_) if noted_ns.is_some() => (Some(MARK_TERMINATION), true),
             Some(_) => (None, false),
         };
         self.add(Pause {

@@ -69,7 +69,8 @@ impl Probe {
                 row.site.frame_set_up,
                 event.has_stack(),
                 event.words(),
-            ),
+            )
+            .with_second_argument(row.second_register()),
             offset: row.offset,
             function: row.function.clone(),
         }

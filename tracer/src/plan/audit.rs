@@ -1,8 +1,10 @@
 //! Reads back from a binary's machine code what its plan takes for granted: for those who extend the version table.
 //!
 //! A plan is right if each allocation passes exactly one probe, once, while size and type are still in the registers in
-//! which Go passes them, and each operation on a map likewise. All of that shows in the code of the probed functions. No
-//! capture depends on this module.
+//! which Go passes them, each operation on a map likewise, and each pause and assist is seen to end. All of that shows in
+//! the code of the probed functions. No capture depends on this module.
+
+mod collector;
 
 use super::leaves::ALLOCATOR_PREFIX;
 use super::maps::{MapRow, Operation, registers};
@@ -88,6 +90,9 @@ pub enum Fault {
         /// What it calls.
         callee: String,
     },
+    /// The plan says itself that something has no probe.
+    #[error("no probe sees {0}")]
+    NotSeen(String),
 }
 
 /// Makes the plan for `binary` and checks it against the code.
@@ -121,6 +126,9 @@ pub fn audit(binary: &GoBinary) -> Result<Audit, PlanError> {
     }
     for row in &plan.maps.crashes {
         check(binary, &row.function, &row.site, TWO_ARGUMENTS, &mut faults);
+    }
+    if let Some(plan) = &plan.gc {
+        faults.extend(collector::faults(binary, plan));
     }
     Ok(Audit {
         plan,

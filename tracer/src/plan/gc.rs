@@ -4,27 +4,24 @@
 //! check these are calls and branches in the middle, which the kernel emulates as well. Source: `src/runtime/mgc.go`,
 //! `mgcmark.go`, `mgcpacer.go`, `proc.go`.
 
+mod pauses;
+
 use super::site::CostClass;
 use super::{Place, Site, place};
 use crate::target::{FileOffset, Function, GoBinary, VirtualAddress};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use tracer_common::config::GcWords;
 
-/// Bytes of a function to search; the longest, `startTheWorldWithSema` with race detector, has 1,600.
+/// Bytes of a function to search; the longest, `gcMarkTermination`, has 3,300.
 const SEARCHED_BYTES: usize = 8192;
 /// `gcAssistTimeSlack` of `src/runtime/mgcpacer.go`, nanoseconds, the same in every version.
 const ASSIST_TIME_SLACK: u64 = 5000;
-/// The first Go 1.N whose `startTheWorldWithSema` notes how long the world stood.
-const NOTED: u16 = 22;
 
 const START_CYCLE: &str = "runtime.(*gcControllerState).startCycle";
 const RESET_LIVE: &str = "runtime.(*gcControllerState).resetLive";
 const STOP: &str = "runtime.stopTheWorldWithSema";
-const START: &str = "runtime.startTheWorldWithSema";
 const COLLECT: &str = "runtime.GC";
 const ASSIST: &str = "runtime.gcAssistAlloc1";
-const NOTE: &str = "runtime.(*timeHistogram).record";
-const WAKE: &str = "runtime.wakep";
 
 /// Every probe on the collector.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +45,8 @@ pub struct GcRow {
     pub site: Site,
     /// What happens there.
     pub event: GcEvent,
+    /// Where the event finds its second argument.
+    pub second: Register,
 }
 
 /// What happens at a probe on the collector.
@@ -60,11 +59,11 @@ pub enum GcEvent {
     Marked,
     /// `stopTheWorldWithSema` is called. Argument: the reason, from Go 1.21 on (`stwReason`).
     PauseStart,
-    /// `startTheWorldWithSema` calls `(*timeHistogram).record`, from Go 1.22 on: the second argument is how long the world
-    /// stood, in nanoseconds, as it is added to `PauseTotalNs`.
+    /// The runtime notes how long the world stood, by `(*timeHistogram).record`: from Go 1.22 on any pause, up to 1.21 the
+    /// collector's only. The second argument is the length in nanoseconds as it is added to `PauseTotalNs`.
     PauseEnd,
-    /// `startTheWorldWithSema` calls `wakep`, up to Go 1.21: the world runs. On top of the stack is still the result of
-    /// `nanotime1`, the time until which the runtime counts the pause, unless it is traced and has called others since.
+    /// `startTheWorldWithSema` has returned to `startTheWorld`, up to Go 1.21: the end of the pauses that the runtime does
+    /// not note. The first argument, in fact its result, is the time at which the world ran.
     Restart,
     /// `runtime.GC` is called.
     Call,
@@ -73,6 +72,13 @@ pub enum GcEvent {
     /// It has done so: the branch on whether enough time has come together to be added up, which every assist passes
     /// that did something.
     AssistEnd,
+}
+
+impl GcRow {
+    /// Number in machine code of the register with the second argument.
+    pub fn second_register(&self) -> u8 {
+        u8::try_from(self.second.number()).unwrap_or(0)
+    }
 }
 
 impl GcEvent {
@@ -85,7 +91,6 @@ impl GcEvent {
     pub fn words(self) -> GcWords {
         match self {
             GcEvent::CycleStart | GcEvent::Marked => GcWords::Argument,
-            GcEvent::Restart => GcWords::Stack,
             _ => GcWords::None,
         }
     }
@@ -115,11 +120,7 @@ pub(super) fn plan(binary: &GoBinary) -> GcPlan {
     search.behind_check(START_CYCLE, GcEvent::CycleStart);
     search.behind_check(RESET_LIVE, GcEvent::Marked);
     search.behind_check(STOP, GcEvent::PauseStart);
-    if binary.go_version().at_least(1, NOTED) {
-        search.at_calls(START, NOTE, GcEvent::PauseEnd);
-    } else {
-        search.at_calls(START, WAKE, GcEvent::Restart);
-    }
+    search.pause_ends();
     // A program that never calls it does not have it.
     if binary.function(COLLECT).is_some() {
         search.behind_check(COLLECT, GcEvent::Call);
@@ -150,43 +151,12 @@ impl<'a> Search<'a> {
                 offset,
                 site,
                 event,
+                second: Register::RBX,
             }),
             Err(error) => {
                 log::debug!("{name}: {error}");
                 self.skip(&format!("{name}, which has no place for a probe"));
             }
-        }
-    }
-
-    /// Adds every call of `callee` in a function.
-    fn at_calls(&mut self, name: &str, callee: &str, event: GcEvent) {
-        let Some(function) = self.function(name) else {
-            return;
-        };
-        let binary = self.binary;
-        let calls = |instruction: &Instruction| {
-            let target = VirtualAddress(instruction.near_branch_target());
-            instruction.mnemonic() == Mnemonic::Call
-                && instruction.op0_kind() == OpKind::NearBranch64
-                && binary
-                    .function_at(target)
-                    .is_some_and(|found| found.name == callee)
-        };
-        let places: Vec<u64> = instructions(binary, &function)
-            .filter(calls)
-            .map(|call| call.ip())
-            .collect();
-        if places.is_empty() {
-            self.skip(&format!("the end of pauses: {name} does not call {callee}"));
-        }
-        for place in places {
-            self.inside(
-                &function,
-                place,
-                event,
-                "call",
-                "a call, which the kernel emulates",
-            );
         }
     }
 
@@ -199,19 +169,13 @@ impl<'a> Search<'a> {
         let mut branch = None;
         for instruction in instructions(self.binary, &function) {
             if compared && instruction.flow_control() == FlowControl::ConditionalBranch {
-                branch = Some(instruction.ip());
+                branch = Some(instruction);
                 break;
             }
             compared = compares_with_slack(&instruction);
         }
         match branch {
-            Some(place) => self.inside(
-                &function,
-                place,
-                GcEvent::AssistEnd,
-                "branch",
-                "a branch, which the kernel emulates",
-            ),
+            Some(branch) => self.inside(&function, &branch, GcEvent::AssistEnd, Register::RBX),
             None => self.skip("how long mark assists take: their end was not found"),
         }
     }
@@ -220,14 +184,20 @@ impl<'a> Search<'a> {
     fn inside(
         &mut self,
         function: &Function<'_>,
-        place: u64,
+        instruction: &Instruction,
         event: GcEvent,
-        instruction: &str,
-        reason: &'static str,
+        second: Register,
     ) {
-        let address = VirtualAddress(place);
+        let address = VirtualAddress(instruction.ip());
         let Some(offset) = self.binary.file_offset(address) else {
             return self.skip(&format!("{}, which has no code", function.name));
+        };
+        let (cost, reason) = match instruction.flow_control() {
+            FlowControl::Call => (CostClass::Emulated, "a call, which the kernel emulates"),
+            FlowControl::ConditionalBranch => {
+                (CostClass::Emulated, "a branch, which the kernel emulates")
+            }
+            _ => (CostClass::SingleStepped, "behind a call, rarely passed"),
         };
         self.plan.rows.push(GcRow {
             function: function.name.to_owned(),
@@ -235,13 +205,14 @@ impl<'a> Search<'a> {
             offset,
             site: Site {
                 address,
-                offset: place.saturating_sub(function.address.0),
-                instruction: instruction.to_owned(),
-                cost: CostClass::Emulated,
+                offset: address.0.saturating_sub(function.address.0),
+                instruction: format!("{:?}", instruction.mnemonic()).to_lowercase(),
+                cost,
                 frame_set_up: true,
                 reason,
             },
             event,
+            second,
         });
     }
 

@@ -3,7 +3,6 @@
 use super::*;
 use crate::aggregate::Aggregator;
 use crate::decode::{decode, encoded};
-use tracer_common::limits::CONTROLLER_WORDS;
 
 /// Rows of a runtime that notes every pause, and tells why.
 const EVENTS: [GcEvent; 7] = [
@@ -91,9 +90,7 @@ fn other_pauses_are_kept_apart_whoever_notes_them() {
     let pause = |start, inside: &[Vec<u8>], end| {
         let start = event(PAUSE_START, start, [99, 0, 0, 0]);
         // The clock was read a little earlier.
-        let mut words = [0; CONTROLLER_WORDS];
-        words[0] = end;
-        let restart = encoded::gc(RESTART, 0, end + 7, [0; 4], Some(words));
+        let restart = event(RESTART, end + 7, [end, 0, 0, 0]);
         [&[start][..], inside, &[restart]].concat()
     };
     let records = [
