@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_place_on_every_way_is_passed() {
         // je +1; nop; push %rbp; ret
-        assert_eq!(ends(&[0x74, 1, 0x90, 0x55, 0xc3], 3), []);
+        assert!(ends(&[0x74, 1, 0x90, 0x55, 0xc3], 3).is_empty());
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_loop_ends_and_a_jump_elsewhere_is_a_way_out() {
         // jmp -2
-        assert_eq!(ends(&[0xeb, 0xfe], 9), []);
+        assert!(ends(&[0xeb, 0xfe], 9).is_empty());
         // jmp +0x10
         assert_eq!(ends(&[0xeb, 0x10], 9), [0x12]);
     }
