@@ -229,21 +229,8 @@ enum Event<'a> {
         hits: u64,
         /// Allocations lost.
         lost: u64,
-        /// Resident memory of the target at the end of the interval, in bytes; `null` if unknown.
-        rss_bytes: Option<u64>,
-        /// Its part of no file, its part of files, and what was swapped out.
-        rss_anon_bytes: Option<u64>,
-        rss_file_bytes: Option<u64>,
-        swap_bytes: Option<u64>,
-        /// What the collector takes for live, and the size at which it should be done with the next cycle.
-        heap_live: Option<u64>,
-        heap_goal: Option<u64>,
-        /// Page faults in the interval; `null` if they were not recorded.
-        faults: Option<u64>,
-        /// Collections that ended in the interval.
-        gc_cycles: Option<u64>,
-        /// What the control group with the least memory limit uses; `null` if there is no limit.
-        limit_used_bytes: Option<u64>,
+        #[serde(flatten)]
+        shown: Box<Shown>,
         sites: Vec<PartFigures>,
         /// Only where groups were asked for.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -268,6 +255,26 @@ enum Event<'a> {
         gc: Option<Box<pages::Gc<'a>>>,
         memory: Option<pages::Memory<'a>>,
     },
+}
+
+/// What the target shows besides allocations, in bytes at the end of the interval; `null` where it is not known.
+#[derive(Serialize)]
+struct Shown {
+    /// Resident memory.
+    rss_bytes: Option<u64>,
+    /// Its part of no file, its part of files, and what was swapped out.
+    rss_anon_bytes: Option<u64>,
+    rss_file_bytes: Option<u64>,
+    swap_bytes: Option<u64>,
+    /// What the collector takes for live, and the size at which it should be done with the next cycle.
+    heap_live: Option<u64>,
+    heap_goal: Option<u64>,
+    /// Page faults in the interval.
+    faults: Option<u64>,
+    /// Collections that ended in the interval.
+    gc_cycles: Option<u64>,
+    /// What the control group with the least memory limit uses.
+    limit_used_bytes: Option<u64>,
 }
 
 /// Figures of one site or group in one interval, units as in `interval`.
@@ -330,15 +337,17 @@ impl<'a> Event<'a> {
             estimated: interval.figures.estimate.is_some(),
             hits: interval.hits,
             lost: interval.lost,
-            rss_bytes: point.rss_bytes,
-            rss_anon_bytes: point.rss_anon_bytes,
-            rss_file_bytes: point.rss_file_bytes,
-            swap_bytes: point.swap_bytes,
-            heap_live: point.heap_live,
-            heap_goal: point.heap_goal,
-            faults: interval.figures.faults,
-            gc_cycles: point.gc_cycles,
-            limit_used_bytes: point.limit_used_bytes,
+            shown: Box::new(Shown {
+                rss_bytes: point.rss_bytes,
+                rss_anon_bytes: point.rss_anon_bytes,
+                rss_file_bytes: point.rss_file_bytes,
+                swap_bytes: point.swap_bytes,
+                heap_live: point.heap_live,
+                heap_goal: point.heap_goal,
+                faults: interval.figures.faults,
+                gc_cycles: point.gc_cycles,
+                limit_used_bytes: point.limit_used_bytes,
+            }),
             sites: sites.map(|site| part(site.id, site.figures)).collect(),
             groups: interval.groups.as_ref().map(groups),
         }
