@@ -98,9 +98,9 @@ impl Stream {
             totals: schema::Totals::of(report),
             completeness: Box::new((&report.completeness).into()),
             overhead: (&report.overhead).into(),
-            faults: report.faults.map(Into::into),
+            faults: report.faults.map(|faults| Box::new(faults.into())),
             gc: report.gc.as_ref().map(|gc| Box::new(gc.into())),
-            memory: report.memory.as_ref().map(Into::into),
+            memory: report.memory.as_ref().map(|memory| Box::new(memory.into())),
         };
         write_line(&event, out)?;
         flush(out)
@@ -251,9 +251,9 @@ enum Event<'a> {
         completeness: Box<schema::Completeness<'a>>,
         overhead: schema::Overhead,
         /// `null`, like the two that follow, where it was not measured.
-        faults: Option<pages::Faults>,
+        faults: Option<Box<pages::Faults>>,
         gc: Option<Box<pages::Gc<'a>>>,
-        memory: Option<pages::Memory<'a>>,
+        memory: Option<Box<pages::Memory<'a>>>,
     },
 }
 
