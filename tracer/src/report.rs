@@ -95,6 +95,14 @@ pub struct Window {
     pub ended_by: EndedBy,
 }
 
+impl Window {
+    /// When something was recorded no longer, by the name of that step: nanoseconds since the start of recording.
+    pub fn given_up(&self, mode: &str) -> Option<u64> {
+        let step = self.mode_steps.iter().find(|step| step.mode == mode)?;
+        Some(step.at_ns)
+    }
+}
+
 /// A change of what was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModeStep {

@@ -146,7 +146,9 @@ impl Session {
         let event = self.events.next().await;
         if event == Event::Tick {
             let tally = self.collector.tally().await?;
-            self.context.mark(tally, self.context.started.elapsed());
+            let faults = lock(&self.attached).has_faults();
+            self.context
+                .mark(tally, faults, self.context.started.elapsed());
             look_at_maps(&self.collector, &self.context, Some(WATCHED_MAPS)).await?;
             if tally.unplaced_faults {
                 self.collector.set_mapped(self.context.mapped())?;
@@ -191,7 +193,8 @@ impl Session {
         let remote = collector.remote();
         end.weights.iter().for_each(|weight| remote.weigh(*weight));
         let totals = collector.finish()?;
-        context.mark(Tally::of(&totals), duration);
+        let faults = lock(&attached).has_faults();
+        context.mark(Tally::of(&totals), faults, duration);
         context.govern(end);
         let report = context.report(&totals, &counters, ended_by, duration);
         // The governor's thread, the only other owner, has ended.

@@ -104,7 +104,9 @@ fn huge(report: &Report, site: &Site) -> Option<Finding> {
 fn storm(report: &Report, site: &Site) -> Option<Finding> {
     let here = site.faults.filter(|faults| faults.all() >= STORM_FAULTS)?;
     let all = report.faults?.all();
-    let per_s = units::per_second(here.all(), report.window.duration_ns)?;
+    let window = &report.window;
+    let recorded_ns = window.given_up("no_faults").unwrap_or(window.duration_ns);
+    let per_s = units::per_second(here.all(), recorded_ns)?;
     let share = here.all() as f64 / all.max(1) as f64;
     if per_s < STORM_PER_S || share < STORM_SHARE {
         return None;

@@ -107,8 +107,8 @@ impl Context {
         process.mapped(binary).unwrap_or_default()
     }
 
-    /// Adds a point to the timeline.
-    pub(super) fn mark(&mut self, tally: Tally, since_start: Duration) {
+    /// Adds a point to the timeline. `has_faults` tells whether page faults are still recorded.
+    pub(super) fn mark(&mut self, tally: Tally, has_faults: bool, since_start: Duration) {
         let Tally {
             sums,
             windows,
@@ -138,11 +138,7 @@ impl Context {
             } else {
                 interval.known_alloc_bytes()
             },
-            faults: self
-                .prepared
-                .plan
-                .faults
-                .then_some(faults.saturating_sub(faults_before)),
+            faults: has_faults.then_some(faults.saturating_sub(faults_before)),
             ..gauges
         });
     }

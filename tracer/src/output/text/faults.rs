@@ -5,10 +5,10 @@ use super::{
     header::LABEL,
     interval::push_name,
     line::{Line, wrap},
-    style::{FAINT, PLAIN, STRONG},
+    style::{CAUTION, FAINT, PLAIN, STRONG},
     units,
 };
-use crate::report::{FaultFigures, Report, Site};
+use crate::report::{FaultFigures, Report, Site, Window};
 use std::cmp::Reverse;
 
 /// Places that are shown, whatever the limit.
@@ -23,7 +23,7 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
     let Some(faults) = report.faults.filter(|faults| faults.all() > 0) else {
         return Vec::new();
     };
-    let mut lines = head(&faults, report.window.duration_ns, options.columns());
+    let mut lines = head(&faults, &report.window, options.columns());
     let count = |site: &Site| site.figures.faults.unwrap_or(0);
     let mut sites: Vec<&Site> = report.sites.iter().filter(|site| count(site) > 0).collect();
     sites.sort_by_key(|site| (Reverse(count(site)), site.id));
@@ -38,10 +38,15 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
     lines
 }
 
-fn head(faults: &FaultFigures, duration_ns: u64, columns: usize) -> Vec<Line> {
+fn head(faults: &FaultFigures, window: &Window, columns: usize) -> Vec<Line> {
     let all = faults.all();
-    let rate = units::rate(units::per_second(all, duration_ns));
+    let given_up = window.given_up("no_faults");
+    let recorded_ns = given_up.unwrap_or(window.duration_ns);
+    let rate = units::rate(units::per_second(all, recorded_ns));
     let mut items = vec![(format!("{} at {rate}", units::exact(all)), STRONG)];
+    if let Some(at) = given_up {
+        items.push((format!("recorded for {}", units::duration(at)), CAUTION));
+    }
     if faults.major > 0 {
         items.push((format!("{} major", units::exact(faults.major)), PLAIN));
     }

@@ -39,7 +39,8 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
         lines.push(Line::starting(&format!("not seen: {skipped}"), CAUTION));
     }
     if gc.assists > 0 {
-        lines.extend(labelled("assists", assists(gc)));
+        let given_up = report.window.given_up("no_assists");
+        lines.extend(labelled("assists", assists(gc, given_up)));
         lines.extend(places(report, options, |gc| gc.assist_ns, assisting));
     }
     if gc.calls > 0 {
@@ -111,8 +112,8 @@ fn paused(gc: &Gc, sums: &PauseFigures, for_other_reasons: bool) -> Vec<Item> {
     items
 }
 
-fn assists(gc: &Gc) -> Vec<Item> {
-    vec![
+fn assists(gc: &Gc, given_up: Option<u64>) -> Vec<Item> {
+    let mut items = vec![
         (units::nanoseconds(gc.assist_ns as f64), PLAIN),
         (
             format!(
@@ -121,7 +122,11 @@ fn assists(gc: &Gc) -> Vec<Item> {
             ),
             PLAIN,
         ),
-    ]
+    ];
+    if let Some(at) = given_up {
+        items.push((format!("recorded for {}", units::duration(at)), CAUTION));
+    }
+    items
 }
 
 /// The sites that pay most.
