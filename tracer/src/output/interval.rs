@@ -3,7 +3,7 @@
 //! Rendered by [`text::write_interval`](super::text::write_interval) and by
 //! [`ndjson::Stream::interval`](super::ndjson::Stream::interval).
 
-use crate::report::{Figures, Frame, Group, GroupBy};
+use crate::report::{Figures, Frame, Group, GroupBy, TimelinePoint};
 
 /// What happened in one interval.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +18,8 @@ pub struct Interval<'a> {
     pub hits: u64,
     /// Allocations lost in the interval.
     pub lost: u64,
-    /// Resident memory of the target at the end of the interval, in bytes.
-    pub rss_bytes: Option<u64>,
+    /// What the target showed at the end of the interval, and what the runtime and the kernel counted in it.
+    pub point: TimelinePoint,
     /// Sites that allocated in the interval, in the order to show them.
     pub sites: Vec<IntervalSite<'a>>,
     /// Groups that allocated in the interval, if groups were asked for.

@@ -12,10 +12,10 @@ use serde::Serialize;
 use super::{
     OutputError,
     interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite},
-    json::{maps, schema, write_line},
+    json::{maps, pages, schema, write_line},
 };
 use crate::findings::{self, Finding};
-use crate::report::{Figures, Frame, Group, GroupBy, Grouped, Report, Target};
+use crate::report::{Figures, Frame, Group, GroupBy, Grouped, Report, Target, TimelinePoint};
 
 /// The schema of the stream.
 pub const SCHEMA: &str = "tracer.stream/1";
@@ -98,6 +98,9 @@ impl Stream {
             totals: schema::Totals::of(report),
             completeness: Box::new((&report.completeness).into()),
             overhead: (&report.overhead).into(),
+            faults: report.faults.map(Into::into),
+            gc: report.gc.as_ref().map(|gc| Box::new(gc.into())),
+            memory: report.memory.as_ref().map(Into::into),
         };
         write_line(&event, out)?;
         flush(out)
@@ -129,11 +132,7 @@ fn whole<'a>(report: &'a Report, groups: Option<&'a Grouped>) -> Interval<'a> {
         figures: report.totals,
         hits: report.completeness.hits,
         lost: report.completeness.lost_total(),
-        rss_bytes: report
-            .timeline
-            .iter()
-            .rev()
-            .find_map(|point| point.rss_bytes),
+        point: whole_course(report),
         sites: report
             .sites
             .iter()
@@ -156,6 +155,23 @@ fn whole<'a>(report: &'a Report, groups: Option<&'a Grouped>) -> Interval<'a> {
                 })
                 .collect(),
         }),
+    }
+}
+
+/// What the target showed last, and everything that was counted.
+fn whole_course(report: &Report) -> TimelinePoint {
+    let points = || report.timeline.iter().rev();
+    let last = |of: fn(&TimelinePoint) -> Option<u64>| points().find_map(of);
+    TimelinePoint {
+        rss_bytes: last(|point| point.rss_bytes),
+        rss_anon_bytes: last(|point| point.rss_anon_bytes),
+        rss_file_bytes: last(|point| point.rss_file_bytes),
+        swap_bytes: last(|point| point.swap_bytes),
+        heap_live: last(|point| point.heap_live),
+        heap_goal: last(|point| point.heap_goal),
+        limit_used_bytes: last(|point| point.limit_used_bytes),
+        gc_cycles: report.gc.as_ref().map(|gc| gc.cycles_total),
+        ..TimelinePoint::default()
     }
 }
 
@@ -215,6 +231,19 @@ enum Event<'a> {
         lost: u64,
         /// Resident memory of the target at the end of the interval, in bytes; `null` if unknown.
         rss_bytes: Option<u64>,
+        /// Its part of no file, its part of files, and what was swapped out.
+        rss_anon_bytes: Option<u64>,
+        rss_file_bytes: Option<u64>,
+        swap_bytes: Option<u64>,
+        /// What the collector takes for live, and the size at which it should be done with the next cycle.
+        heap_live: Option<u64>,
+        heap_goal: Option<u64>,
+        /// Page faults in the interval; `null` if they were not recorded.
+        faults: Option<u64>,
+        /// Collections that ended in the interval.
+        gc_cycles: Option<u64>,
+        /// What the control group with the least memory limit uses; `null` if there is no limit.
+        limit_used_bytes: Option<u64>,
         sites: Vec<PartFigures>,
         /// Only where groups were asked for.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,6 +263,10 @@ enum Event<'a> {
         totals: schema::Totals,
         completeness: Box<schema::Completeness<'a>>,
         overhead: schema::Overhead,
+        /// `null`, like the two that follow, where it was not measured.
+        faults: Option<pages::Faults>,
+        gc: Option<Box<pages::Gc<'a>>>,
+        memory: Option<pages::Memory<'a>>,
     },
 }
 
@@ -244,6 +277,9 @@ struct PartFigures {
     allocs: u64,
     alloc_bytes: Option<u64>,
     requested_bytes: u64,
+    /// Page faults; left out if they were not recorded, or have nothing to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    faults: Option<u64>,
     /// Whether some allocations were not recorded, so that the figures are estimates; left out if not.
     #[serde(skip_serializing_if = "is_false")]
     estimated: bool,
@@ -276,9 +312,11 @@ impl<'a> Event<'a> {
             allocs: figures.allocs,
             alloc_bytes: figures.alloc_bytes,
             requested_bytes: figures.requested_bytes,
+            faults: figures.faults,
             estimated: figures.estimate.is_some(),
         };
         let sites = interval.sites.iter();
+        let point = &interval.point;
         let groups = |groups: &IntervalGroups<'_>| {
             let groups = groups.groups.iter();
             groups.map(|group| part(group.id, group.figures)).collect()
@@ -292,7 +330,15 @@ impl<'a> Event<'a> {
             estimated: interval.figures.estimate.is_some(),
             hits: interval.hits,
             lost: interval.lost,
-            rss_bytes: interval.rss_bytes,
+            rss_bytes: point.rss_bytes,
+            rss_anon_bytes: point.rss_anon_bytes,
+            rss_file_bytes: point.rss_file_bytes,
+            swap_bytes: point.swap_bytes,
+            heap_live: point.heap_live,
+            heap_goal: point.heap_goal,
+            faults: interval.figures.faults,
+            gc_cycles: point.gc_cycles,
+            limit_used_bytes: point.limit_used_bytes,
             sites: sites.map(|site| part(site.id, site.figures)).collect(),
             groups: interval.groups.as_ref().map(groups),
         }
@@ -344,6 +390,8 @@ mod tests {
             json!({"event": "interval", "t_ns": 10_000_000_000_u64, "duration_ns": 10_000_000_000_u64,
                    "allocs": 6_434_607, "alloc_bytes": 1_187_416_448, "requested_bytes": 1_091_634_600,
                    "hits": 6_434_607, "lost": 0, "rss_bytes": 408_944_640,
+                   "rss_anon_bytes": null, "rss_file_bytes": null, "swap_bytes": null, "heap_live": null,
+                   "heap_goal": null, "faults": null, "gc_cycles": null, "limit_used_bytes": null,
                    "sites": [
                        {"id": 1, "allocs": 5_200_000, "alloc_bytes": 871_366_656, "requested_bytes": 790_400_000},
                        {"id": 2, "allocs": 1_234_567, "alloc_bytes": 316_049_152, "requested_bytes": 301_234_000},
@@ -356,6 +404,24 @@ mod tests {
         );
         assert_eq!(lines[5]["overhead"]["agent_rss_bytes"], 45_088_768);
         assert_eq!(lines[5]["window"]["ended_by"], "duration");
+    }
+
+    #[test]
+    fn faults_are_told_by_site_and_the_end_has_what_they_are() {
+        let mut out = Vec::new();
+        write(&sample::with_pages(), None, &mut out).unwrap();
+        let lines = lines(&out);
+        let interval = lines.iter().find(|line| line["event"] == "interval");
+        let interval = interval.unwrap();
+        assert_eq!(interval["faults"], 49_612);
+        assert_eq!(
+            (&interval["sites"][0]["faults"], &interval["gc_cycles"]),
+            (&json!(48_012), &json!(100))
+        );
+        let end = lines.last().unwrap();
+        assert_eq!(end["faults"]["by_memory"]["stack"], 90);
+        assert_eq!(end["gc"]["pause_total_ns"], 5_100_000);
+        assert_eq!(end["memory"]["reason"], "free_spans");
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Ending<'_> {
     }
 }
 
-/// Packages of the instruction that calls the kernel, up to Go 1.23 and from then on.
+/// How the package of the instruction that calls the kernel begins, up to Go 1.23 and from then on.
 const SYSTEM_CALLS: [&str; 2] = ["runtime/internal/syscall", "internal/runtime/syscall"];
 /// Packages on the way to it: a page that the kernel touches for them counts for the code that asked.
 const WAY_TO_THE_KERNEL: [&str; 6] = [
@@ -119,7 +119,11 @@ pub(super) fn place(pcs: &[u64], symbols: &Symbols) -> Vec<Frame> {
         .stack(pcs)
         .next()
         .and_then(<[symbolize::Frame]>::last)
-        .is_some_and(|frame| SYSTEM_CALLS.contains(&&*frame.package));
+        .is_some_and(|frame| {
+            SYSTEM_CALLS
+                .iter()
+                .any(|call| frame.package.starts_with(call))
+        });
     let is_way = |frame: &symbolize::Frame| {
         frame.is_runtime() || (in_system_call && WAY_TO_THE_KERNEL.contains(&&*frame.package))
     };
@@ -361,7 +365,7 @@ mod tests {
             place.first().map(|frame| frame.function.clone())
         };
         let pcs = [0, 1, 2, 3];
-        let in_kernel = place_of(&pcs, "internal/runtime/syscall.Syscall6");
+        let in_kernel = place_of(&pcs, "internal/runtime/syscall/linux.Syscall6");
         assert_eq!(in_kernel.as_deref(), Some("main.load"));
         let outside = place_of(&pcs, "runtime.memmove");
         assert_eq!(outside.as_deref(), Some("syscall.RawSyscall6"));

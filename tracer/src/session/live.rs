@@ -80,7 +80,7 @@ impl LiveView {
             figures: since(&report.totals, &self.totals),
             hits: report.completeness.hits.saturating_sub(self.hits),
             lost: lost.saturating_sub(self.lost),
-            rss_bytes: report.timeline.last().and_then(|point| point.rss_bytes),
+            point: report.timeline.last().cloned().unwrap_or_default(),
             sites,
             groups,
         };

@@ -86,13 +86,32 @@ fn head(interval: &Interval<'_>, measure: Measure) -> Line {
     if measure == Measure::Requested {
         line.push(" · bytes as requested", CAUTION);
     }
-    if let Some(rss) = interval.rss_bytes {
+    if let Some(rss) = interval.point.rss_bytes {
         line.push(&format!(" · RSS {}", units::bytes(rss)), PLAIN);
     }
     line.push(" · ", FAINT);
     let lost = format!("lost {}", units::exact(interval.lost));
     line.push(&lost, if interval.lost == 0 { GOOD } else { BAD });
+    for (text, style) in shown(interval) {
+        line.push(" · ", FAINT);
+        line.push(&text, style);
+    }
     line
+}
+
+/// What the target showed besides, where it did.
+fn shown(interval: &Interval<'_>) -> Vec<(String, Style)> {
+    let per_s = |total: u64| units::rate(units::per_second(total, interval.duration_ns));
+    let point = &interval.point;
+    let heap = point
+        .heap_live
+        .map(|live| format!("heap {}", units::bytes(live)));
+    let faults = interval.figures.faults.filter(|faults| *faults > 0);
+    let faults = faults.map(|faults| format!("faults {}", per_s(faults)));
+    let cycles = point.gc_cycles.filter(|cycles| *cycles > 0);
+    let cycles = cycles.map(|cycles| format!("GC {cycles}"));
+    let items = [heap, faults, cycles].into_iter().flatten();
+    items.map(|item| (item, PLAIN)).collect()
 }
 
 fn row_line(row: &Row<'_>, interval: &Interval<'_>, measure: Measure, columns: usize) -> Line {

@@ -64,7 +64,7 @@ fn live_by(report: &Report, grouped: Option<&Grouped>, options: &TextOptions) ->
         figures: report.totals,
         hits: report.completeness.hits,
         lost: report.completeness.lost[0].1,
-        rss_bytes: report.timeline.first().and_then(|point| point.rss_bytes),
+        point: report.timeline.first().cloned().unwrap_or_default(),
         sites: sites.collect(),
         groups: grouped.map(|grouped| IntervalGroups {
             by: grouped.by,
