@@ -19,6 +19,8 @@ const ASSIST_TIME_SLACK: u64 = 5000;
 
 const START_CYCLE: &str = "runtime.(*gcControllerState).startCycle";
 const RESET_LIVE: &str = "runtime.(*gcControllerState).resetLive";
+/// What calls it.
+const MARK: &str = "runtime.gcMark";
 const STOP: &str = "runtime.stopTheWorldWithSema";
 const COLLECT: &str = "runtime.GC";
 const ASSIST: &str = "runtime.gcAssistAlloc1";
@@ -55,7 +57,7 @@ pub enum GcEvent {
     /// `(*gcControllerState).startCycle`: a cycle starts, the world is stopped. Arguments: `gcController`, the time, the
     /// number of processors, the kind of the trigger (0 the heap's size, 1 the time, 2 a call of `runtime.GC`).
     CycleStart,
-    /// `(*gcControllerState).resetLive`: all is marked, the world is stopped. Arguments: `gcController`, bytes marked.
+    /// `(*gcControllerState).resetLive` is called: all is marked, the world is stopped. Arguments: `gcController`, bytes marked.
     Marked,
     /// `stopTheWorldWithSema` is called. Argument: the reason, from Go 1.21 on (`stwReason`).
     PauseStart,
@@ -118,7 +120,7 @@ pub(super) fn plan(binary: &GoBinary) -> GcPlan {
         plan: GcPlan::default(),
     };
     search.behind_check(START_CYCLE, GcEvent::CycleStart);
-    search.behind_check(RESET_LIVE, GcEvent::Marked);
+    search.marked();
     search.behind_check(STOP, GcEvent::PauseStart);
     search.pause_ends();
     // A program that never calls it does not have it.
@@ -157,6 +159,25 @@ impl<'a> Search<'a> {
                 log::debug!("{name}: {error}");
                 self.skip(&format!("{name}, which has no place for a probe"));
             }
+        }
+    }
+
+    /// Adds the end of the mark: before `resetLive` has changed anything, so its call where Go 1.19 has no cheap place in it
+    /// that early.
+    fn marked(&mut self) {
+        let binary = self.binary;
+        let early = binary.function(RESET_LIVE).is_some_and(|function| {
+            let place = place(binary, &function, GcEvent::Marked.registers());
+            place.is_ok_and(|place| !place.site.frame_set_up)
+        });
+        let caller = binary.function(MARK).filter(|_| !early);
+        let call = caller.and_then(|caller| {
+            let mut code = instructions(binary, &caller);
+            Some((caller, code.find(|code| self.calls(code, RESET_LIVE))?))
+        });
+        match call {
+            Some((caller, call)) => self.inside(&caller, &call, GcEvent::Marked, Register::RBX),
+            None => self.behind_check(RESET_LIVE, GcEvent::Marked),
         }
     }
 

@@ -30,6 +30,10 @@ pub(super) fn faults(binary: &GoBinary, plan: &GcPlan) -> Vec<Fault> {
                     faults.extend(passed_by(binary, plan, row));
                 }
             }
+            // A call of the function, or its own code, too late.
+            GcEvent::Marked if row.site.frame_set_up => {
+                faults.extend(passed_by(binary, plan, row));
+            }
             _ => drop(check(
                 binary,
                 &row.function,

@@ -74,7 +74,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether an instruction calls the function `name`.
-    fn calls(&self, instruction: &Instruction, name: &str) -> bool {
+    pub(super) fn calls(&self, instruction: &Instruction, name: &str) -> bool {
         let target = VirtualAddress(instruction.near_branch_target());
         let callee = || self.binary.function_at(target);
         instruction.mnemonic() == Mnemonic::Call
