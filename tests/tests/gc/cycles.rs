@@ -88,8 +88,12 @@ fn the_goal_is_the_runtimes() {
         assert_eq!(number(last, "/heap_goal"), goal, "{}", traced.build);
         let live = number(&traced.truth, "/after/heap_alloc");
         let found = number(last, "/heap_live");
-        // The pacer counts whole spans that processors allocate from.
-        assert_close(&traced.build.to_string(), found, live, 0.1, 512 << 10);
+        // The pacer counts whole spans that processors allocate from, and no garbage that was not swept.
+        assert!(
+            found > 0 && found <= live + live / 10 + (512 << 10),
+            "{}: {found}, heap of {live}",
+            traced.build
+        );
     }
 }
 
