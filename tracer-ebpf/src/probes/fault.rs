@@ -1,7 +1,10 @@
 //! Page faults of the target: one fault, one record.
 //!
 //! Attached to the software events that the kernel raises where it counts a completed fault of a process, which are those
-//! of the whole host: what other processes pay is the way to the first `return`. A fault can be at any instruction.
+//! of the whole host: what other processes pay is perf's own way to the program, and that to the first `return`. Measured
+//! on kernel 6.18 in a virtual machine, for a first touch that takes 1.56 us: 0.29 us more in another process, 1.42 us in
+//! the target. A period of 1 is never throttled: a million faults in five seconds are a million records
+//! (`perf_swevent_overflow` in `kernel/events/core.c`). A fault can be at any instruction.
 
 use crate::args::Registers;
 use crate::counters::count;
