@@ -83,7 +83,8 @@ impl Folded {
     ) -> Option<(StackId, Box<[u64]>)> {
         let count = self.into.len();
         let mut pcs = self.frames_of(definition);
-        pcs.truncate(INNER_FRAMES);
+        // A page fault can be deep within the runtime.
+        pcs.truncate(INNER_FRAMES.max(up_to_site(&pcs, &*self.code)));
         let Entry::Vacant(entry) = self.into.entry(definition.id) else {
             return None;
         };
@@ -106,7 +107,7 @@ impl Folded {
     }
 }
 
-/// Frames up to the innermost one outside the runtime. The first is the probed allocation function.
+/// Frames up to the innermost one outside the runtime.
 fn up_to_site(pcs: &[u64], code: &dyn CodeFacts) -> usize {
     let site = pcs.iter().position(|pc| !code.is_runtime(*pc));
     site.map_or(pcs.len(), |site| site + 1)
@@ -136,6 +137,32 @@ impl CodeFacts for LowIsRuntime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::{Record, decode, encoded};
+    use tracer_common::record::FLAG_CANDIDATE;
+
+    #[test]
+    fn a_fold_reaches_its_site_and_has_no_frame_that_is_none() {
+        let fold = |pcs: &[u64], flags: u16| {
+            let mut bytes = encoded::stack(7, pcs);
+            bytes[2..4].copy_from_slice(&flags.to_ne_bytes());
+            let Ok(Record::Stack(definition)) = decode(&bytes) else {
+                panic!("no stack")
+            };
+            let mut folded = Folded::new(Box::new(LowIsRuntime));
+            folded.fold(&definition).map(|(_, pcs)| pcs)
+        };
+        let deep: Vec<u64> = (1..=20).chain([200, 300]).collect();
+        assert_eq!(fold(&deep, 0).as_deref(), deep.get(..21));
+        // Below the first frame there is one, if its function has none there.
+        assert_eq!(
+            fold(&[1, 200, 300], FLAG_CANDIDATE).as_deref(),
+            Some(&[1, 300][..])
+        );
+        assert_eq!(
+            fold(&[2, 200, 300], FLAG_CANDIDATE).as_deref(),
+            Some(&[2, 200, 300][..])
+        );
+    }
 
     #[test]
     fn the_site_is_the_innermost_frame_outside_the_runtime() {
