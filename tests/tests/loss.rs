@@ -9,7 +9,16 @@ use tracer_tests::{
 /// As small as a ring can be: 85 events.
 const SMALL_RING: [&str; 4] = ["--mode", "exact", "--ring-size", "4KiB"];
 /// So large that it holds all that a test makes.
-const LARGE_RING: [&str; 4] = ["--mode", "exact", "--ring-size", "128MiB"];
+const LARGE_RING: [&str; 8] = [
+    "--mode",
+    "exact",
+    "--ring-size",
+    "128MiB",
+    "--faults",
+    "off",
+    "--gc",
+    "off",
+];
 
 /// Stacks that user space is told of once, because the kernel half remembers them: its table has as many places.
 const REMEMBERED: u64 = 1 << 16;
@@ -232,6 +241,21 @@ fn beyond_the_bound_on_stacks_a_site_stays_exact() {
     assert_eq!(number(site, "/requested_bytes"), 32 * leaves);
     let text = as_text(&capture);
     assert!(says(&text, "folded", folded), "{text}");
+}
+
+#[test]
+fn page_faults_that_find_the_ring_full_are_counted_one_by_one() {
+    let program = Program::start(&newest_go(), "pages", &["-scene", "touch"]);
+    let (capture, truth) = tracer_tests::trace_measured(program, &SMALL_RING);
+    assert_accounted(&capture);
+    let family = &capture["completeness"]["families"]["faults"];
+    let lost = number(family, "/lost/faults_ring_full");
+    assert!(lost > 0, "{family}");
+    // What was lost is in no figure, and what the program counts is what the kernel half has seen.
+    let found = number(&capture, "/totals/faults_minor") + number(&capture, "/totals/faults_major");
+    assert_eq!(found + lost, number(family, "/hits"));
+    let counted = number(&truth, "/minor") + number(&truth, "/major");
+    tracer_tests::assert_close("pages", found + lost, counted, 0.01, 0);
 }
 
 #[test]

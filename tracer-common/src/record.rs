@@ -50,7 +50,8 @@ pub const FLAG_IN_KERNEL: u16 = 1 << 1;
 pub const MEMORY_ELSEWHERE: u8 = 0;
 /// [`RecordHeader::row`] of a fault: in a span of the runtime's arenas that holds, or will hold, objects.
 pub const MEMORY_HEAP: u8 = 1;
-/// [`RecordHeader::row`] of a fault: in a span that the runtime manages by hand, a goroutine's stack.
+/// [`RecordHeader::row`] of a fault: in a span that the runtime manages by hand: a goroutine's stack, or a work buffer of
+/// the collector.
 pub const MEMORY_STACK: u8 = 2;
 
 /// [`RecordHeader::flags`] of an allocation: five bits from here are the logarithm of its weight, that is how many

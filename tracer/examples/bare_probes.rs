@@ -49,7 +49,7 @@ fn record(process: &Process, binary: &GoBinary, plan: &ProbePlan) -> Result<()> 
         ring_bytes: None,
         rings: None,
         verbose: false,
-        anchors: Anchors::of(process, binary, bias, plan)?,
+        anchors: Anchors::of(process, binary, bias, plan),
     };
     let (mut attached, mut source) = kernel::attach(process, plan, &settings)?;
     attached.start()?;

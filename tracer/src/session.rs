@@ -146,9 +146,10 @@ impl Session {
         let event = self.events.next().await;
         if event == Event::Tick {
             let tally = self.collector.tally().await?;
-            let faults = lock(&self.attached).has_faults();
-            self.context
-                .mark(tally, faults, self.context.started.elapsed());
+            let has_faults = lock(&self.attached).has_faults();
+            let since_start = self.context.started.elapsed();
+            let gauges = self.context.read_gauges();
+            self.context.mark(tally, has_faults, since_start, gauges);
             look_at_maps(&self.collector, &self.context, Some(WATCHED_MAPS)).await?;
             if tally.unplaced_faults {
                 self.collector.set_mapped(self.context.mapped())?;
@@ -184,8 +185,10 @@ impl Session {
             ..
         } = self;
         let governed = governor.map(Governor::finish).transpose()?.flatten();
+        let has_faults = lock(&attached).has_faults();
         lock(&attached).stop()?;
         let duration = context.started.elapsed();
+        let gauges = context.read_gauges();
         let counters = settle(&attached, &collector).await?;
         look_at_maps(&collector, &context, None).await?;
         collector.set_mapped(context.mapped())?;
@@ -193,8 +196,7 @@ impl Session {
         let remote = collector.remote();
         end.weights.iter().for_each(|weight| remote.weigh(*weight));
         let totals = collector.finish()?;
-        let faults = lock(&attached).has_faults();
-        context.mark(Tally::of(&totals), faults, duration);
+        context.mark(Tally::of(&totals), has_faults, duration, gauges);
         context.govern(end);
         let report = context.report(&totals, &counters, ended_by, duration);
         // The governor's thread, the only other owner, has ended.

@@ -18,7 +18,7 @@ const MAX_WAITING: usize = 1 << 16;
 pub enum MemoryUse {
     /// Objects of the Go heap.
     Heap,
-    /// Stacks of goroutines.
+    /// Stacks of goroutines, and work buffers of the collector.
     Stack,
     /// The executable: code, constants, variables.
     Binary,

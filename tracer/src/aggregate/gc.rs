@@ -13,6 +13,8 @@ use std::collections::HashMap;
 const MAX_KEPT: usize = 10_000;
 /// Most distinct stacks that assist or call the collector.
 const MAX_GC_STACKS: usize = 100_000;
+/// Most pauses of one cycle: it has two, and one more for each time that marking was not over after all.
+const MAX_PAUSES: usize = 64;
 /// Most assists under way: one for each thread.
 const MAX_OPEN: usize = 1 << 16;
 
@@ -184,7 +186,10 @@ impl GcTotals {
         self.assist_records += 1;
         match rules.events.get(usize::from(assist.row)) {
             // One whose end was not passed had nothing to do.
-            Some(GcEvent::AssistStart) if self.open_assists.len() < MAX_OPEN => {
+            Some(GcEvent::AssistStart)
+                if self.open_assists.len() < MAX_OPEN
+                    || self.open_assists.contains_key(&assist.worker) =>
+            {
                 self.open_assists
                     .insert(assist.worker, (stack, assist.time_ns));
             }
@@ -214,7 +219,7 @@ impl GcTotals {
                 _ => None,
             },
             heap_before: state.map(|state| state.heap_live),
-            heap_goal: state.map(|state| state.heap_goal),
+            heap_goal: state.and_then(|state| state.goal()),
             ..Cycle::default()
         });
     }
@@ -280,7 +285,9 @@ impl GcTotals {
             return;
         }
         if let Some(cycle) = &mut self.cycle {
-            cycle.stw_ns.push(duration_ns);
+            if cycle.stw_ns.len() < MAX_PAUSES {
+                cycle.stw_ns.push(duration_ns);
+            }
         }
         if marked && let Some(mut cycle) = self.cycle.take() {
             cycle.end_ns = time_ns;

@@ -1,7 +1,7 @@
 //! Whether the collector takes too much.
 
 use super::{Finding, Rule, Severity};
-use crate::report::{Gc, Memory, Report};
+use crate::report::{Gc, GcCycle, Memory, Report};
 use crate::units;
 
 /// Least cycles, and least a second, of which it can be said that they are too many.
@@ -92,39 +92,41 @@ impl Load {
 
 /// What GOGC or GOMEMLIMIT would change.
 fn advice(gc: &Gc, memory: Option<&Memory>) -> String {
+    let called = |cycle: &&GcCycle| cycle.trigger.as_deref() == Some("call");
+    if gc.cycles.iter().filter(called).count() > gc.cycles.len() / 2 {
+        return "The program asks for most cycles itself: do without its calls of runtime.GC."
+            .to_owned();
+    }
     let last = gc.cycles.last();
     let live = last.and_then(|cycle| cycle.heap_after);
     let goal = last.and_then(|cycle| cycle.heap_goal);
     let percent = memory.and_then(|memory| memory.gc_percent);
     let limit = memory.and_then(|memory| memory.go_limit_bytes);
-    let (Some(live), Some(goal), Some(percent)) = (live, goal, percent) else {
-        return "A larger GOGC collects less often, for a larger heap; so does allocating less."
-            .to_owned();
-    };
-    let by_percent = u64::try_from(percent).map_or(u64::MAX, |percent| {
-        live.saturating_add((live / 100).saturating_mul(percent))
-    });
-    match limit {
-        Some(limit) if by_percent as f64 > goal as f64 * SQUEEZED => format!(
+    let percent = percent.and_then(|percent| u64::try_from(percent).ok());
+    let by_percent = percent
+        .zip(live)
+        .map(|(percent, live)| live.saturating_add((live / 100).saturating_mul(percent)));
+    if let (Some(limit), Some(live), Some(goal)) = (limit, live, goal)
+        && by_percent.is_none_or(|by_percent| by_percent as f64 > goal as f64 * SQUEEZED)
+    {
+        return format!(
             "GOMEMLIMIT={} is what makes it run: {} are live, and the heap may grow to {} only. Raise the limit, or keep less.",
             units::bytes(limit),
             units::bytes(live),
             units::bytes(goal)
-        ),
-        _ => {
-            let double = 2 * percent.max(1);
-            format!(
-                "GOGC={double} instead of {percent} would halve the cycles; with {} live the heap would grow to about {} instead of {}. Allocating less does both.",
-                units::bytes(live),
-                units::bytes(
-                    live.saturating_add(
-                        (live / 100).saturating_mul(u64::from(double.unsigned_abs()))
-                    )
-                ),
-                units::bytes(goal)
-            )
-        }
+        );
     }
+    let (Some(live), Some(goal), Some(percent @ 1..)) = (live, goal, percent) else {
+        return "A larger GOGC collects less often, for a larger heap; so does allocating less."
+            .to_owned();
+    };
+    let double = percent.saturating_mul(2);
+    format!(
+        "GOGC={double} instead of {percent} would halve the cycles; with {} live the heap would grow to about {} instead of {}. Allocating less does both.",
+        units::bytes(live),
+        units::bytes(live.saturating_add((live / 100).saturating_mul(double))),
+        units::bytes(goal)
+    )
 }
 
 #[cfg(test)]
@@ -168,6 +170,26 @@ mod tests {
         }
         let finding = find(&report).unwrap();
         assert!(finding.evidence.contains("31.7 %"), "{}", finding.evidence);
+    }
+
+    #[test]
+    fn cycles_that_the_program_asks_for_are_its_own() {
+        let mut report = thrashing(60);
+        for cycle in &mut report.gc.as_mut().unwrap().cycles {
+            cycle.trigger = Some("call".to_owned());
+        }
+        let finding = find(&report).unwrap();
+        assert!(finding.advice.contains("runtime.GC"), "{}", finding.advice);
+    }
+
+    #[test]
+    fn no_gogc_is_no_advice_to_double_it() {
+        for percent in [-1, 0, i32::MAX] {
+            let mut report = thrashing(60);
+            report.memory.as_mut().unwrap().gc_percent = Some(percent);
+            let finding = find(&report).unwrap();
+            assert_eq!(finding.advice.starts_with("GOGC="), percent > 0);
+        }
     }
 
     #[test]

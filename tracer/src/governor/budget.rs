@@ -34,8 +34,9 @@ pub(super) struct Observation {
 impl Observation {
     /// CPU time that the probes have taken, in nanoseconds.
     pub(super) fn cost_ns(&self, cost: HitCost) -> f64 {
-        let recorded = self.recorded + self.others;
-        recorded as f64 * cost.recorded_ns + self.silent as f64 * cost.silent_ns
+        let recorded = self.recorded as f64 * cost.recorded_ns;
+        let others = cost.of_others(self.others, &self.extras);
+        recorded + others + self.silent as f64 * cost.silent_ns
     }
 
     /// What happened since `earlier`.

@@ -205,18 +205,19 @@ impl Policy {
     /// sample of it would not tell what each did.
     fn give_up(&mut self, rates: &Observation) -> Option<Decision> {
         let cost = self.budget.cost();
-        let hits: u64 = rates.extras.iter().sum();
-        let ratio = hits as f64 * cost.recorded_ns / rates.own_ns(cost);
+        let of = |extra: &Extra| rates.extras.get(*extra as usize).copied().unwrap_or(0);
+        // What was given up may still have a hit or two.
+        let ns = |extra: &Extra| of(extra) as f64 * cost.of_extra(*extra);
+        let ratio = self.extras.iter().map(ns).sum::<f64>() / rates.own_ns(cost);
         let much = ratio > self.budget.ratio() * EXTRAS;
         if self.budget.balance_ns() >= 0.0 || !much {
             return None;
         }
-        let of = |extra: &Extra| rates.extras.get(*extra as usize).copied().unwrap_or(0);
-        let dearest = *self.extras.iter().max_by_key(|extra| of(extra))?;
+        let dearest = *self.extras.iter().max_by(|a, b| ns(a).total_cmp(&ns(b)))?;
         self.extras.retain(|extra| *extra != dearest);
         self.changed();
         let of_dearest = of(&dearest);
-        let ratio = of_dearest as f64 * cost.recorded_ns / rates.own_ns(cost);
+        let ratio = ns(&dearest) / rates.own_ns(cost);
         Some(Decision {
             actions: vec![Action::GiveUp(dearest)],
             reason: Some(Reason {

@@ -64,9 +64,14 @@ impl Target {
         self.attached().stop()
     }
 
-    /// Takes the probes of all rows out.
+    /// Takes the probes of all rows out, and of what can be given up.
     pub(super) fn take_all_out(&mut self) {
         (0..=u8::MAX).for_each(|row| self.take_out(row));
+        for extra in Extra::ALL {
+            if let Err(error) = self.give_up(extra) {
+                log::debug!("{extra:?}: {error}");
+            }
+        }
     }
 
     fn attached(&self) -> MutexGuard<'_, Attached> {

@@ -62,7 +62,7 @@ impl Row {
     }
 }
 
-/// A probe that is no longer recording. Dropping it takes it out of the target: at once if no other is on its way out,
+/// A probe that is no longer recording. Dropping it takes it out of the target, or away from the host: at once if no other is on its way out,
 /// but the call returns only after about 0.1 s, when no program runs any more that it started.
 #[derive(Debug)]
 #[must_use = "dropping it waits for the kernel"]
@@ -249,7 +249,7 @@ impl Attached {
                 None => self.others += 1,
             }
         }
-        if plan.faults {
+        if plan.faults && settings.anchors.knows_process() {
             match FaultEvents::attach(&mut self.ebpf) {
                 Ok(events) => self.faults = events,
                 Err(error) => log::warn!(
@@ -287,12 +287,15 @@ impl Attached {
         self.switches.set_recording(config::RECORDING_ON)
     }
 
-    /// Switches recording off: from now on a hit costs the bare trap.
+    /// Switches recording off: from now on a hit costs the bare trap. Events of page faults, which other processes pay for,
+    /// go at once.
     ///
     /// # Errors
     /// The kernel refuses to write the map.
     pub fn stop(&mut self) -> Result<(), KernelError> {
-        self.switches.set_recording(config::RECORDING_OFF)
+        let stopped = self.switches.set_recording(config::RECORDING_OFF);
+        drop(self.faults.take(&mut self.ebpf));
+        stopped
     }
 
     /// Says what a row of the plan records from now on.

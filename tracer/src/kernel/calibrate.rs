@@ -4,6 +4,7 @@
 
 use super::attach::{Place, Switches};
 use super::probe::Probe;
+use super::{Extra, ExtraHits};
 use crate::stream::{RingSource, Source as _};
 use crate::target::FileOffset;
 use aya::Ebpf;
@@ -22,6 +23,29 @@ pub struct HitCost {
     pub recorded_ns: f64,
     /// That is only counted.
     pub silent_ns: f64,
+}
+
+/// What recording a page fault takes beyond what recording a hit takes beyond the trap, nanoseconds: the event, the look at
+/// whose it is, and at the span. Measured on `tests/programs/pages`, see the section `pages` of the bench.
+const FAULT_NS: f64 = 500.0;
+
+impl HitCost {
+    /// What a record of something besides allocations takes, nanoseconds. A page fault has no trap of its own.
+    pub fn of_extra(&self, extra: Extra) -> f64 {
+        match extra {
+            Extra::Faults => self.recorded_ns - self.silent_ns + FAULT_NS,
+            Extra::MapWrites | Extra::MapGrowths | Extra::Assists => self.recorded_ns,
+        }
+    }
+
+    /// What so many records besides allocations take, `extras` of them of a kind that can be given up, nanoseconds.
+    pub fn of_others(&self, others: u64, extras: &ExtraHits) -> f64 {
+        let given: u64 = extras.iter().sum();
+        let rest = others.saturating_sub(given) as f64 * self.recorded_ns;
+        let of_kinds = Extra::ALL.iter().zip(extras);
+        let of_kinds = of_kinds.map(|(extra, hits)| *hits as f64 * self.of_extra(*extra));
+        rest + of_kinds.sum::<f64>()
+    }
 }
 
 /// Row that no plan uses, for the records of the measurement.

@@ -61,13 +61,23 @@ pub(super) struct FaultEvents(Vec<(&'static str, PerfEventLinkId)>);
 impl FaultEvents {
     /// Attaches the programs. An event of a process would be that of one thread of it, so that these are those of the host,
     /// and the programs look who it is. A CPU that comes online later has none.
+    ///
+    /// What was attached before an error is detached again.
     pub(super) fn attach(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        let mut events = FaultEvents::default();
+        let attached = events.attach_all(ebpf);
+        if attached.is_err() {
+            drop(events.take(ebpf));
+        }
+        attached.map(|()| events)
+    }
+
+    fn attach_all(&mut self, ebpf: &mut Ebpf) -> Result<(), KernelError> {
         let kinds = [
             (config::PROGRAM_FAULT_MINOR, SoftwareEvent::PageFaultsMin),
             (config::PROGRAM_FAULT_MAJOR, SoftwareEvent::PageFaultsMaj),
         ];
         let cpus = online_cpus().map_err(|(_, source)| KernelError::Cpus(source))?;
-        let mut events = FaultEvents::default();
         for (name, event) in kinds {
             for &cpu in &cpus {
                 let attached = perf_event(ebpf, name)?.attach(
@@ -77,10 +87,10 @@ impl FaultEvents {
                     false,
                 );
                 let link = attached.map_err(|source| KernelError::Faults(Box::new(source)))?;
-                events.0.push((name, link));
+                self.0.push((name, link));
             }
         }
-        Ok(events)
+        Ok(())
     }
 
     /// Gives them out, to be taken away by dropping them.

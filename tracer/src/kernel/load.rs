@@ -3,9 +3,7 @@
 use super::rings::Rings;
 use super::{KernelError, object};
 use crate::plan::{ProbePlan, TinyLayout};
-use crate::target::{
-    ArenaLayout, GoBinary, LoadBias, NamespaceIds, Process, RuntimePc, TargetError,
-};
+use crate::target::{ArenaLayout, GoBinary, LoadBias, NamespaceIds, Process, RuntimePc};
 use aya::programs::{PerfEvent, Program, ProgramError, ProgramInfo, UProbe};
 use aya::{Ebpf, EbpfLoader};
 use std::hash::{BuildHasher as _, RandomState};
@@ -38,8 +36,8 @@ pub struct Anchors {
     mcache0: Option<RuntimePc>,
     /// The number of a goroutine in its `g`.
     g_goid: u64,
-    /// The process as its own pid namespace knows it: page faults are told by it.
-    ids: NamespaceIds,
+    /// The process as its own pid namespace knows it: page faults are told by it. `None` if that cannot be read.
+    ids: Option<NamespaceIds>,
     /// Start and end of the code that the Go toolchain compiled.
     text: (RuntimePc, RuntimePc),
     /// Where spans are, and the address of `runtime.mheap_.arenas`.
@@ -48,25 +46,26 @@ pub struct Anchors {
 
 impl Anchors {
     /// Those of `process`, which runs `binary`, moved by `bias`.
-    ///
-    /// # Errors
-    /// The process is gone or may not be looked at.
-    pub fn of(
-        process: &Process,
-        binary: &GoBinary,
-        bias: LoadBias,
-        plan: &ProbePlan,
-    ) -> Result<Self, TargetError> {
+    pub fn of(process: &Process, binary: &GoBinary, bias: LoadBias, plan: &ProbePlan) -> Self {
         let at = |address| bias.to_runtime(address);
         let text = binary.text().map(|(start, end)| (at(start), at(end)));
-        Ok(Anchors {
+        let ids = process.namespace_ids();
+        if let Err(error) = &ids {
+            log::warn!("page faults are not recorded: {error}");
+        }
+        Anchors {
             tiny: plan.tiny,
             mcache0: plan.mcache0.map(at),
             g_goid: plan.g_goid,
-            ids: process.namespace_ids()?,
+            ids: ids.ok(),
             text: text.unwrap_or((RuntimePc(0), RuntimePc(0))),
             arenas: plan.arenas.map(|layout| (layout, at(layout.arenas))),
-        })
+        }
+    }
+
+    /// Whether page faults of the process can be told from those of others.
+    pub(super) fn knows_process(&self) -> bool {
+        self.ids.is_some()
     }
 }
 
@@ -102,13 +101,14 @@ pub(super) fn load(settings: &Settings, rings: &Rings) -> Result<Ebpf, KernelErr
     let (arenas, arena_spans, span_state) = arenas.map_or((0, 0, 0), |(layout, arenas)| {
         (arenas.0, layout.arena_spans, layout.span_state)
     });
-    let NamespaceIds { pid, device, inode } = ids;
+    // No process has the id 0: without ids no fault is the target's.
+    let (pid, device, inode) = ids.map_or((0, 0, 0), |ids| (ids.pid, ids.device, ids.inode));
     let mut loader = EbpfLoader::new();
     for (map, bytes) in config::MAP_EVENTS.into_iter().zip(rings.sizes()) {
         loader.map_max_entries(map, bytes);
     }
     loader
-        // The programs read no kernel structure; parsing the kernel's BTF would take 60 ms.
+        // The programs read no kernel structure by its BTF, which would take 60 ms to parse.
         .btf(None)
         .override_global(config::GLOBAL_HASH_SEED, &seed, true)
         .override_global(config::GLOBAL_MIN_SIZE, &settings.min_size.max(1), true)

@@ -170,6 +170,7 @@ fn whole_course(report: &Report) -> TimelinePoint {
         heap_live: last(|point| point.heap_live),
         heap_goal: last(|point| point.heap_goal),
         limit_used_bytes: last(|point| point.limit_used_bytes),
+        faults: report.totals.faults,
         gc_cycles: report.gc.as_ref().map(|gc| gc.cycles_total),
         ..TimelinePoint::default()
     }
@@ -344,7 +345,7 @@ impl<'a> Event<'a> {
                 swap_bytes: point.swap_bytes,
                 heap_live: point.heap_live,
                 heap_goal: point.heap_goal,
-                faults: interval.figures.faults,
+                faults: point.faults,
                 gc_cycles: point.gc_cycles,
                 limit_used_bytes: point.limit_used_bytes,
             }),

@@ -14,6 +14,8 @@ use tracer_common::config::GcWords;
 
 /// Bytes of a function to search; the longest, `gcMarkTermination`, has 3,300.
 const SEARCHED_BYTES: usize = 8192;
+/// Most probes; a runtime has a dozen.
+const MAX_ROWS: usize = 64;
 /// `gcAssistTimeSlack` of `src/runtime/mgcpacer.go`, nanoseconds, the same in every version.
 const ASSIST_TIME_SLACK: u64 = 5000;
 
@@ -209,6 +211,9 @@ impl<'a> Search<'a> {
         event: GcEvent,
         second: Register,
     ) {
+        if self.plan.rows.len() >= MAX_ROWS {
+            return self.skip("some places: there are too many");
+        }
         let address = VirtualAddress(instruction.ip());
         let Some(offset) = self.binary.file_offset(address) else {
             return self.skip(&format!("{}, which has no code", function.name));

@@ -340,6 +340,12 @@ impl fmt::Display for ProbePlan {
         for row in self.gc.iter().flat_map(|plan| &plan.rows) {
             explain(f, &row.function, row.address, &row.site)?;
         }
+        if self.faults {
+            writeln!(
+                f,
+                "page faults: the software events page-faults-min and page-faults-maj of perf, on each CPU"
+            )?;
+        }
         for skipped in self.gc.iter().flat_map(|plan| &plan.skipped) {
             writeln!(f, "collector: no probe sees {skipped}")?;
         }

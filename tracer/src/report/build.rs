@@ -109,12 +109,14 @@ pub fn build(capture: Capture<'_>) -> Report {
 fn all_faults(totals: &Totals, symbols: &Symbols) -> FaultFigures {
     let mut by_instruction = FaultFigures::default();
     for (id, sums) in &totals.faults.stacks {
-        let pcs = totals.frames.get(id).map_or(&[][..], |frames| &frames.pcs);
-        by_instruction.merge(&FaultFigures::of_stack(sums, pcs, symbols));
+        if let Some(frames) = totals.frames.get(id) {
+            by_instruction.merge(&FaultFigures::of_stack(sums, &frames.pcs, symbols));
+        }
     }
     let all = FaultFigures::of_stack(&totals.faults.sums, &[], symbols);
     let FaultFigures { reads, writes, .. } = by_instruction;
     FaultFigures {
+        at_no_site: all.all().saturating_sub(by_instruction.all()),
         reads,
         writes,
         unknown_access: all.all().saturating_sub(reads + writes),

@@ -20,6 +20,8 @@ pub struct FaultFigures {
     pub unknown_access: u64,
     /// By what the memory is used for.
     pub by_memory: FaultsByMemory,
+    /// Those whose stack never arrived or is beyond a bound: of the whole capture, at no site.
+    pub at_no_site: u64,
 }
 
 /// Page faults by what the memory is used for.
@@ -27,7 +29,7 @@ pub struct FaultFigures {
 pub struct FaultsByMemory {
     /// Objects of the Go heap.
     pub heap: u64,
-    /// Stacks of goroutines.
+    /// Stacks of goroutines, and work buffers of the collector.
     pub stack: u64,
     /// The executable: code, constants, variables.
     pub binary: u64,
@@ -79,6 +81,7 @@ impl FaultFigures {
             writes,
             unknown_access: sums.all() - reads - writes,
             by_memory: by_memory(sums),
+            at_no_site: 0,
         }
     }
 
@@ -91,7 +94,9 @@ impl FaultFigures {
             writes,
             unknown_access,
             by_memory,
+            at_no_site,
         } = *other;
+        self.at_no_site += at_no_site;
         self.minor += minor;
         self.major += major;
         self.reads += reads;

@@ -21,6 +21,8 @@ pub struct Gc {
     pub assist_ns: u64,
     /// Calls of `runtime.GC`.
     pub calls: u64,
+    /// Assists and calls beyond the bound on stacks: at no site.
+    pub overflowed: u64,
     /// What the probes do not see, each in words.
     pub skipped: Vec<String>,
 }
@@ -136,6 +138,7 @@ impl Gc {
             assists: totals.assist_sums.count,
             assist_ns: totals.assist_sums.ns,
             calls: totals.call_count,
+            overflowed: totals.overflowed,
             skipped: skipped.to_vec(),
         }
     }

@@ -21,7 +21,7 @@ pub struct Memory {
     pub swap_bytes: u64,
     /// What it is used for, largest first; empty if the runtime's figures cannot be read.
     pub parts: Vec<MemoryPart>,
-    /// What the runtime counts among the parts and has never touched, or was swapped out.
+    /// What the runtime counts among the parts and is not resident: never touched, or swapped out.
     pub untouched_bytes: Option<u64>,
     /// `GOGC`, in percent; negative if it is off. `None`, like the next, if the runtime's figures cannot be read.
     pub gc_percent: Option<i32>,

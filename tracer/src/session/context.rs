@@ -107,8 +107,20 @@ impl Context {
         process.mapped(binary).unwrap_or_default()
     }
 
-    /// Adds a point to the timeline. `has_faults` tells whether page faults are still recorded.
-    pub(super) fn mark(&mut self, tally: Tally, has_faults: bool, since_start: Duration) {
+    /// A point of the timeline with what the target shows of its memory now, and nothing else.
+    pub(super) fn read_gauges(&mut self) -> TimelinePoint {
+        self.gauges.point(&self.prepared)
+    }
+
+    /// Adds a point to the timeline, from what the target showed then. `has_faults` tells whether page faults are still
+    /// recorded.
+    pub(super) fn mark(
+        &mut self,
+        tally: Tally,
+        has_faults: bool,
+        since_start: Duration,
+        gauges: TimelinePoint,
+    ) {
         let Tally {
             sums,
             windows,
@@ -127,7 +139,6 @@ impl Context {
             cpu.used();
         }
         let faults_before = std::mem::replace(&mut self.faults_at_last_tick, faults);
-        let gauges = self.gauges.point(&self.prepared);
         self.timeline.push(TimelinePoint {
             t_ns: nanos(since_start),
             allocs: (!windows).then_some(interval.allocs),
@@ -194,9 +205,9 @@ impl Context {
             (!whole.is_zero()).then(|| 100.0 * part.as_secs_f64() / whole.as_secs_f64())
         };
         let in_probes = self.hit_cost.map(|cost| {
-            let recorded = counters.expected() + counters.other_hits();
-            let counted =
-                recorded as f64 * cost.recorded_ns + counters.silent() as f64 * cost.silent_ns;
+            let recorded = counters.expected() as f64 * cost.recorded_ns;
+            let others = cost.of_others(counters.other_hits(), &counters.extra_hits());
+            let counted = recorded + others + counters.silent() as f64 * cost.silent_ns;
             Duration::from_secs_f64(counted / 1e9) + self.governed.uncounted
         });
         let of_target = self.cpu.as_mut().map(Cpu::used);

@@ -52,7 +52,7 @@ impl Gauges {
             rss_file_bytes: resident.map(|resident| resident.file.saturating_add(resident.shmem)),
             swap_bytes: resident.map(|resident| resident.swap),
             heap_live: runtime.map(|figures| figures.controller.heap_live),
-            heap_goal: runtime.map(|figures| figures.controller.heap_goal),
+            heap_goal: runtime.and_then(|figures| figures.controller.goal()),
             gc_cycles: cycles
                 .zip(before)
                 .map(|(now, before)| u64::from(now.saturating_sub(before))),

@@ -84,7 +84,7 @@ impl Prepared {
             ring_bytes: request.ring_bytes,
             rings: request.rings,
             verbose: request.verbose,
-            anchors: Anchors::of(&self.process, &self.binary, self.bias, &self.plan)?,
+            anchors: Anchors::of(&self.process, &self.binary, self.bias, &self.plan),
         };
         let (mut attached, source) = kernel::attach(&self.process, &self.plan, &settings)?;
         self.plan.faults &= attached.has_faults();

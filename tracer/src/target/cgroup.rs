@@ -4,7 +4,7 @@
 
 use procfs::process::Process;
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// Where control groups are mounted, in every distribution.
 const MOUNT: &str = "/sys/fs/cgroup";
@@ -71,6 +71,10 @@ fn least(
     read: impl Fn(&Path) -> Option<String>,
 ) -> MemoryGroup {
     let own = Path::new(group.trim_start_matches('/'));
+    // A group outside our own namespace of groups, of which our mount shows nothing: its root is that of our own group.
+    if own.components().any(|part| part == Component::ParentDir) {
+        return MemoryGroup::default();
+    }
     let limits = own.ancestors().filter_map(|ancestor| {
         let directory = mount.join(ancestor);
         // "max" is no number.
@@ -159,6 +163,13 @@ mod tests {
             None,
             None,
         );
+    }
+
+    #[test]
+    fn a_group_outside_our_namespace_has_no_limit_that_we_see() {
+        let ours = |path: &Path| path.ends_with("memory.max").then(|| "4096\n".to_owned());
+        let group = least(Path::new("/mnt"), "/../other", VERSION_2, ours);
+        assert_eq!(group, MemoryGroup::default());
     }
 
     #[test]

@@ -40,6 +40,16 @@ pub struct ControllerState {
     pub mapped_ready: u64,
 }
 
+/// Where neither `GOGC` nor `GOMEMLIMIT` is set, the goal is a little less than 2^63.
+const NO_GOAL: u64 = 1 << 60;
+
+impl ControllerState {
+    /// The size at which the next cycle should be done; `None` if no size starts one.
+    pub fn goal(&self) -> Option<u64> {
+        Some(self.heap_goal).filter(|goal| *goal < NO_GOAL)
+    }
+}
+
 /// Where Go 1.N keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControllerLayout {

@@ -16,6 +16,9 @@ pub(in crate::output) struct Faults {
     /// Taken in a system call, or by an instruction that does both or is not known.
     unknown_access: u64,
     by_memory: ByMemory,
+    /// Of the whole capture: those whose stack is not known.
+    #[serde(default)]
+    at_no_site: u64,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -49,6 +52,7 @@ impl From<report::FaultFigures> for Faults {
                 file,
                 other,
             },
+            at_no_site: figures.at_no_site,
         }
     }
 }
@@ -75,6 +79,7 @@ impl From<Faults> for report::FaultFigures {
                 file,
                 other,
             },
+            at_no_site: faults.at_no_site,
         }
     }
 }
@@ -100,6 +105,9 @@ pub(in crate::output) struct Gc<'a> {
     assist_ns: u64,
     /// Of `runtime.GC`.
     calls: u64,
+    /// Assists and calls at no site.
+    #[serde(default)]
+    overflowed: u64,
     /// What no probe sees.
     skipped: Vec<Cow<'a, str>>,
 }
@@ -146,6 +154,7 @@ impl<'a> From<&'a report::Gc> for Gc<'a> {
             assists: gc.assists,
             assist_ns: gc.assist_ns,
             calls: gc.calls,
+            overflowed: gc.overflowed,
             skipped: gc.skipped.iter().map(|text| text.as_str().into()).collect(),
         }
     }
@@ -170,6 +179,7 @@ impl From<Gc<'_>> for report::Gc {
             assists: gc.assists,
             assist_ns: gc.assist_ns,
             calls: gc.calls,
+            overflowed: gc.overflowed,
             skipped: gc.skipped.into_iter().map(Cow::into_owned).collect(),
         }
     }

@@ -65,6 +65,7 @@ fn faults(minor: u64, major: u64) -> FaultFigures {
             file: 0,
             other: 10,
         },
+        at_no_site: 0,
     }
 }
 
@@ -108,6 +109,7 @@ fn gc() -> Gc {
         assists: 480,
         assist_ns: 182 * MS,
         calls: 3,
+        overflowed: 0,
         skipped: vec![],
     }
 }
@@ -155,6 +157,7 @@ pub(super) fn make_nasty(report: &mut Report) {
             file: u64::MAX,
             other: u64::MAX,
         },
+        at_no_site: u64::MAX,
     };
     let mut gc = gc();
     gc.assist_ns = u64::MAX;

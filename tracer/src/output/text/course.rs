@@ -9,8 +9,6 @@ use super::{
 };
 use crate::report::{Report, TimelinePoint};
 
-/// What the runtime says where neither `GOGC` nor `GOMEMLIMIT` is set is a little less than 2^63.
-const NO_GOAL: u64 = 1 << 60;
 /// Columns of the curve at most.
 const CURVE: usize = 60;
 
@@ -97,12 +95,11 @@ fn rss_line(timeline: &[TimelinePoint]) -> Option<Line> {
 /// What the collector takes for live, and the size at which the next cycle is due.
 fn heap_line(timeline: &[TimelinePoint]) -> Option<Line> {
     let change = change(timeline, |point| point.heap_live)?;
-    let goal = timeline.iter().rev().find_map(|point| point.heap_goal)?;
-    let next = match goal {
-        NO_GOAL.. => "no collection by size".to_owned(),
-        goal => format!("next collection at {}", units::bytes(goal)),
-    };
-    Some(labelled("heap", &format!("{change}, {next}")))
+    let goal = timeline.iter().rev().find_map(|point| point.heap_goal);
+    let next = goal.map_or_else(String::new, |goal| {
+        format!(", next collection at {}", units::bytes(goal))
+    });
+    Some(labelled("heap", &format!("{change}{next}")))
 }
 
 /// The memory limit, and how much of it is used.

@@ -31,6 +31,13 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
     for site in sites.iter().take(shown) {
         lines.push(place(site, count(site), faults.all(), options.columns()));
     }
+    if faults.at_no_site > 0 {
+        let text = format!(
+            "{} at no place: their stack is not known",
+            units::exact(faults.at_no_site)
+        );
+        lines.push(Line::starting(&text, CAUTION));
+    }
     if let Some(rest) = sites.len().checked_sub(shown).filter(|rest| *rest > 0) {
         let text = format!("… and {} more", units::plural(rest as u64, "place"));
         lines.push(Line::starting(&text, FAINT));

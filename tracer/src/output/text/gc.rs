@@ -35,6 +35,13 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
             lines.extend(labelled(label, paused(gc, &sums, label == "also")));
         }
     }
+    if gc.overflowed > 0 {
+        let text = format!(
+            "{} assists and calls at no place",
+            units::exact(gc.overflowed)
+        );
+        lines.push(Line::starting(&text, CAUTION));
+    }
     for skipped in &gc.skipped {
         lines.push(Line::starting(&format!("not seen: {skipped}"), CAUTION));
     }

@@ -106,7 +106,7 @@ fn shown(interval: &Interval<'_>) -> Vec<(String, Style)> {
     let heap = point
         .heap_live
         .map(|live| format!("heap {}", units::bytes(live)));
-    let faults = interval.figures.faults.filter(|faults| *faults > 0);
+    let faults = point.faults.filter(|faults| *faults > 0);
     let faults = faults.map(|faults| format!("faults {}", per_s(faults)));
     let cycles = point.gc_cycles.filter(|cycles| *cycles > 0);
     let cycles = cycles.map(|cycles| format!("GC {cycles}"));

@@ -64,6 +64,9 @@ fn untouched(memory: &Memory) -> Option<Line> {
     let mut line = Line::default();
     line.push_right(&units::bytes(bytes), BYTES_END, PLAIN);
     line.pad_to(NAME);
-    line.push("of these were never touched, and are not resident", FAINT);
+    line.push(
+        "of these are not resident: never touched, or swapped out",
+        FAINT,
+    );
     Some(line)
 }

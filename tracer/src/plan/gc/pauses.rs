@@ -20,6 +20,8 @@ const COLLECTOR: [&str; 3] = [
 ];
 /// The function that ends other pauses up to Go 1.21, in a closure of its own.
 const START_OTHERS: &str = "runtime.startTheWorld.func";
+/// Most functions and closures of these names that are searched; a runtime has a dozen.
+const MAX_HOSTS: usize = 64;
 /// `timeHistNumSubBuckets` of Go 1.19.
 const SUB_BUCKETS: u64 = 16;
 
@@ -34,9 +36,9 @@ impl<'a> Search<'a> {
         let hosts = COLLECTOR
             .iter()
             .flat_map(|name| binary.functions_with_prefix(name));
-        self.notes(hosts.collect());
+        self.notes(hosts.take(MAX_HOSTS).collect());
         let mut found = false;
-        for host in binary.functions_with_prefix(START_OTHERS) {
+        for host in binary.functions_with_prefix(START_OTHERS).take(MAX_HOSTS) {
             let code: Vec<Instruction> = instructions(binary, &host).collect();
             for pair in code.windows(2) {
                 if let [call, behind] = pair
