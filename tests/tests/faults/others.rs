@@ -91,3 +91,24 @@ fn without_faults_they_are_null() {
         }
     }
 }
+
+#[test]
+fn faults_are_given_up_when_they_are_too_much_and_the_rest_is_not_shown_as_none() {
+    let builds = builds_of("pages");
+    let newest = &builds[builds.len() - 1];
+    let scene = ["-scene", "steady", "-rate", "300000", "-for", "3s"];
+    let Traced { truth, capture, .. } = trace(newest, &scene, &["--mode", "auto"]);
+    assert_accounted(&capture);
+    let mut steps = list(&capture["window"], "mode_steps").iter();
+    assert!(
+        steps.any(|step| step["mode"] == "no_faults"),
+        "{}",
+        capture["window"]
+    );
+    let recorded = number(&capture, "/faults/minor") + number(&capture, "/faults/major");
+    assert!(recorded > 0 && recorded < both(&truth) / 2, "{recorded}");
+    let last = list(&capture, "timeline").last().expect("a point");
+    assert!(last["faults"].is_null(), "{last}");
+    let share = capture["overhead"]["target_share_pct"].as_f64();
+    assert!(share.is_some_and(|share| share < 7.0), "{share:?}");
+}

@@ -49,9 +49,18 @@ fn the_line_that_allocates_pays() {
         let assists = traced.at("main.allocate", "// allocates here", "gc_assists");
         assert!(assists > 0, "{}", traced.build);
         let sites: Vec<&Value> = list(&traced.capture, "sites").iter().collect();
-        assert_eq!(sum(&sites, "/gc_assist_ns"), all, "{}", traced.build);
+        // On a busy machine the ring can be too full for the stack of one that comes once.
+        let at_sites = sum(&sites, "/gc_assist_ns");
+        assert_close(&format!("{}: sites", traced.build), at_sites, all, 0.01, 0);
         let count = number(&traced.capture["gc"], "/assists");
-        assert_eq!(sum(&sites, "/gc_assists"), count, "{}", traced.build);
+        let at_sites = sum(&sites, "/gc_assists");
+        assert_close(
+            &format!("{}: assists", traced.build),
+            at_sites,
+            count,
+            0.01,
+            2,
+        );
     }
 }
 

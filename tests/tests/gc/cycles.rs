@@ -64,7 +64,8 @@ fn every_cycle_has_its_time_and_what_it_does_to_the_heap() {
             before = end;
             let at = |figure: &str| number(cycle, &format!("/heap_{figure}"));
             assert!(at("before") <= at("peak"), "{context}");
-            assert!(at("after") <= at("peak"), "{context}");
+            // What is marked is counted anew, by objects: what is live by the other count is an estimate.
+            assert!(at("after") <= at("peak") + (64 << 10), "{context}");
             assert!(at("after") > 0 && at("goal") > 0, "{context}");
             assert!(
                 number(cycle, "/worker_ns")

@@ -54,7 +54,7 @@ pub(super) const EXACT: Row = Row {
     observer: Observer::Agent(&[]),
 };
 
-pub(super) const ROWS: [Row; 10] = [
+pub(super) const ROWS: [Row; 11] = [
     NOTHING,
     Row {
         id: "default_profile",
@@ -83,6 +83,12 @@ pub(super) const ROWS: [Row; 10] = [
     },
     EXACT,
     Row {
+        id: "allocations_only",
+        label: "the same without page faults and the collector (--faults off --gc off)",
+        target: &[],
+        observer: Observer::Agent(&["--faults", "off", "--gc", "off"]),
+    },
+    Row {
         id: "auto",
         label: "tracer, within its budget of 5 % (--mode auto)",
         target: &[],
@@ -102,7 +108,7 @@ pub(super) const ROWS: [Row; 10] = [
     },
 ];
 
-pub(super) const RATIOS: [Ratio; 3] = [
+pub(super) const RATIOS: [Ratio; 4] = [
     Ratio {
         what: "a recorded allocation over a probe that does nothing",
         figure: Figure::AddedTime,
@@ -114,6 +120,12 @@ pub(super) const RATIOS: [Ratio; 3] = [
         figure: Figure::SlowDown,
         of: ("exact", "exact_profile"),
         limit: Limit::AtMost(0.8),
+    },
+    Ratio {
+        what: "slow-down: page faults and the collector too, over allocations only",
+        figure: Figure::SlowDown,
+        of: ("exact", "allocations_only"),
+        limit: Limit::AtMost(1.01),
     },
     // Where single-stepping an instruction is as dear as in a virtual machine; 2 × is the least anywhere.
     Ratio {
