@@ -284,10 +284,10 @@ impl GcTotals {
         if !gc {
             return;
         }
-        if let Some(cycle) = &mut self.cycle {
-            if cycle.stw_ns.len() < MAX_PAUSES {
-                cycle.stw_ns.push(duration_ns);
-            }
+        if let Some(cycle) = &mut self.cycle
+            && cycle.stw_ns.len() < MAX_PAUSES
+        {
+            cycle.stw_ns.push(duration_ns);
         }
         if marked && let Some(mut cycle) = self.cycle.take() {
             cycle.end_ns = time_ns;
