@@ -31,12 +31,17 @@ type node struct {
 	values      [4]uint64
 }
 
-// newTree has 2^depth-1 nodes.
+// newTree has 2^depth-1 nodes. It does not call itself: a call for each branch
+// would make half a million different stacks, more than a capture keeps.
 func newTree(depth int) *node {
-	if depth == 0 {
-		return nil
+	nodes := make([]*node, 1<<depth)
+	for i := len(nodes) - 1; i > 0; i-- {
+		nodes[i] = &node{}
+		if 2*i < len(nodes) {
+			nodes[i].left, nodes[i].right = nodes[2*i], nodes[2*i+1]
+		}
 	}
-	return &node{left: newTree(depth - 1), right: newTree(depth - 1)}
+	return nodes[1]
 }
 
 // liveDepth makes a live heap of 25 MB, which takes long enough to mark that
