@@ -23,7 +23,7 @@ const MAX_OPEN: usize = 1 << 16;
 pub struct GcRules {
     /// What happens at each row.
     pub events: Vec<GcEvent>,
-    /// Where the pacer keeps what; `None` if the collector is not probed.
+    /// Where the pacer keeps what; `None` if that is not asked for.
     pub controller: Option<ControllerLayout>,
     /// Whether the runtime says why it stops the world: from Go 1.21 on.
     pub reasons: bool,

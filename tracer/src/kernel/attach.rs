@@ -334,9 +334,11 @@ impl Attached {
             return Ok(self.faults.take(&mut self.ebpf));
         }
         let counters = self.counters()?;
+        // Of others it is not known; they have two probes at most.
         let passes = |row: &Row| {
             let row = usize::from(row.probe.cookie.row());
-            counters.map_passes().get(row).copied()
+            let passes = counters.map_passes().get(row).copied();
+            passes.filter(|_| extra == Extra::MapWrites)
         };
         let rows = self.extras.iter_mut().filter(|(of, _)| *of == extra);
         let mut rows: Vec<&mut Row> = rows.map(|(_, row)| row).collect();

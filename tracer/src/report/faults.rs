@@ -8,7 +8,7 @@ use crate::target::Access;
 /// each is of one kind of memory, when the capture is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultFigures {
-    /// Those that needed no device: `ru_minflt`.
+    /// Those that needed no device: `ru_minflt`, but for pages that the kernel makes present by itself (`MAP_POPULATE`).
     pub minor: u64,
     /// Those that did: `ru_majflt`.
     pub major: u64,
