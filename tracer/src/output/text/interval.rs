@@ -65,13 +65,17 @@ fn rows<'a>(interval: &Interval<'a>) -> Vec<Row<'a>> {
         total: part.group.figures,
         name: Name::Group(by, part.group),
     };
-    match &interval.groups {
+    let rows: Vec<Row<'_>> = match &interval.groups {
         None => interval.sites.iter().map(of_site).collect(),
         Some(groups) => {
             let parts = groups.groups.iter();
             parts.map(|part| of_group(groups.by, part)).collect()
         }
-    }
+    };
+    // There is no column for those that only touch pages.
+    rows.into_iter()
+        .filter(|row| row.figures.allocs > 0)
+        .collect()
 }
 
 fn head(interval: &Interval<'_>, measure: Measure) -> Line {

@@ -14,21 +14,24 @@ use crate::report::{Frame, Report, Site, Stack, TypeFigures};
 const TYPES: usize = 3;
 
 pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
-    if report.sites.is_empty() {
+    // Those that only touch pages or pay for the collector are in sections of their own.
+    let allocating = report.sites.iter().filter(|site| site.figures.allocs > 0);
+    let sites: Vec<&Site> = allocating.collect();
+    if sites.is_empty() {
         let text = match report.totals.allocs {
             0 => "no allocations in the window",
             _ => "no allocation is at a site: see what is missing above",
         };
         return vec![Line::starting(text, STRONG)];
     }
-    let rows = report.sites.iter().map(|site| Row {
+    let rows = sites.iter().map(|site| Row {
         id: site.id,
         figures: site.figures,
         more: More::Sizes(&site.size),
     });
     let rows: Vec<Row<'_>> = rows.collect();
     listing(report, ("site", "sites"), &rows, options, |row, room| {
-        let site = report.sites.get(row);
+        let site = sites.get(row);
         site.map_or_else(Vec::new, |site| details(report, site, room, options))
     })
 }
