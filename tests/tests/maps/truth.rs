@@ -107,7 +107,14 @@ pub fn trace(build: &Build, program: &[&str], agent: &[&str]) -> Traced {
 pub fn trace_all(maps: &str) -> Vec<Traced> {
     builds_of("maps")
         .iter()
-        .map(|build| trace(build, &[], &["--maps", maps]))
+        // Probes of other things take the kernel time to take out, and there are many builds.
+        .map(|build| {
+            trace(
+                build,
+                &[],
+                &["--maps", maps, "--faults", "off", "--gc", "off"],
+            )
+        })
         .collect()
 }
 

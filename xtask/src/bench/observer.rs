@@ -154,7 +154,15 @@ fn bpftrace(bench: &Bench, pid: u32, program: &Path, duration: Duration) -> Resu
 /// The allocation functions that the agent would probe.
 fn probed_functions(bench: &Bench, pid: u32) -> Result<Vec<String>> {
     let mut explain = bench.agent("record", pid);
-    explain.args(["--explain", "--maps", "off"]);
+    explain.args([
+        "--explain",
+        "--maps",
+        "off",
+        "--faults",
+        "off",
+        "--gc",
+        "off",
+    ]);
     let plan = crate::command::output(&mut explain)?;
     Ok(functions_of(&plan))
 }
