@@ -184,8 +184,9 @@ impl Session {
             collector,
             ..
         } = self;
-        let governed = governor.map(Governor::finish).transpose()?.flatten();
+        // The governor, too, stops recording when it ends.
         let has_faults = lock(&attached).has_faults();
+        let governed = governor.map(Governor::finish).transpose()?.flatten();
         lock(&attached).stop()?;
         let duration = context.started.elapsed();
         let gauges = context.read_gauges();

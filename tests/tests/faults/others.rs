@@ -112,3 +112,15 @@ fn faults_are_given_up_when_they_are_too_much_and_the_rest_is_not_shown_as_none(
     let share = capture["overhead"]["target_share_pct"].as_f64();
     assert!(share.is_some_and(|share| share < 7.0), "{share:?}");
 }
+
+#[test]
+fn in_mode_auto_the_timeline_has_all_faults_up_to_its_end() {
+    let builds = builds_of("pages");
+    let newest = &builds[builds.len() - 1];
+    let scene = ["-scene", "steady", "-rate", "1000", "-for", "1s"];
+    let Traced { capture, .. } = trace(newest, &scene, &["--mode", "auto"]);
+    let points = list(&capture, "timeline").iter();
+    let seen: u64 = points.map(|point| number(point, "/faults")).sum();
+    let found = number(&capture, "/faults/minor") + number(&capture, "/faults/major");
+    assert_eq!(seen, found, "{}", capture["window"]);
+}

@@ -62,8 +62,8 @@ impl Row {
     }
 }
 
-/// A probe that is no longer recording. Dropping it takes it out of the target, or away from the host: at once if no other is on its way out,
-/// but the call returns only after about 0.1 s, when no program runs any more that it started.
+/// A probe that is no longer recording. Dropping it takes it out of the target, or away from the host: at once if no
+/// other is on its way out, but the call returns only after about 0.1 s, when no program runs any more that it started.
 #[derive(Debug)]
 #[must_use = "dropping it waits for the kernel"]
 #[expect(missing_docs, reason = "what kind it is matters to nobody")]
