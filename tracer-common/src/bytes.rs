@@ -3,8 +3,8 @@
 //! Hides how a record becomes bytes: fields in the order of [`crate::record`], which has no padding.
 
 use crate::record::{
-    AllocRecord, AssistRecord, CrashRecord, FaultRecord, GcRecord, GrowthRecord, MapRecord,
-    RecordHeader, ResumeRecord, StackRecord,
+    AllocRecord, AssistRecord, CrashRecord, FaultRecord, GcRecord, GrowthRecord, HeapFreeRecord,
+    HeapSampleRecord, LabelsRecord, MapRecord, RecordHeader, ResumeRecord, StackRecord,
 };
 
 impl AllocRecord {
@@ -33,7 +33,46 @@ impl StackRecord {
     pub fn bytes(&self) -> impl Iterator<Item = u8> {
         let depth = usize::try_from(self.depth).unwrap_or(usize::MAX);
         let frames = self.frames.into_iter().take(depth);
-        record(self.header, [self.id, self.depth].into_iter().chain(frames))
+        let words = [self.id, self.depth, self.creator, self.labels];
+        record(self.header, words.into_iter().chain(frames))
+    }
+}
+
+impl HeapSampleRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let HeapSampleRecord {
+            header,
+            stack,
+            address,
+            size,
+            objects,
+            time_ns,
+            goroutine_id,
+        } = *self;
+        record(
+            header,
+            [stack, address, size, objects, time_ns, goroutine_id],
+        )
+    }
+}
+
+impl HeapFreeRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        record(self.header, [self.address, self.time_ns])
+    }
+}
+
+impl LabelsRecord {
+    /// The record on the wire.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let labels = self.labels.into_iter().flat_map(|label| {
+            let lengths = [label.key_bytes, label.value_bytes];
+            let lengths = lengths.into_iter().flat_map(u32::to_ne_bytes);
+            lengths.chain(label.key).chain(label.value)
+        });
+        record(self.header, [self.id, self.count]).chain(labels)
     }
 }
 

@@ -33,6 +33,18 @@ pub const PROGRAM_GC: &str = "gc";
 /// Program that records the begin or the end of a mark assist.
 pub const PROGRAM_ASSIST: &str = "assist";
 
+/// Program that records what the runtime's heap profiler samples: `setprofilebucket(address, bucket)`.
+pub const PROGRAM_HEAP_SAMPLE: &str = "heap_sample";
+
+/// Program that records that a sampled object is freed: `freeSpecial(special, address, size)`.
+pub const PROGRAM_HEAP_FREE: &str = "heap_free";
+
+/// Program that records what a span was filled with when it is given back: `(*mcache).refill(mcache, class)`.
+pub const PROGRAM_SPAN_REFILL: &str = "span_refill";
+
+/// Program that records a large object: `(*mcache).allocLarge(mcache, size, noscan)`.
+pub const PROGRAM_SPAN_LARGE: &str = "span_large";
+
 /// Program that does nothing, to measure what the probes cost without it.
 pub const PROGRAM_EMPTY: &str = "empty";
 
@@ -47,7 +59,7 @@ pub const MAP_COUNTERS: &str = "COUNTERS";
 pub const MAP_SWITCHES: &str = ".data.switches";
 
 /// Number of switches.
-pub const SWITCHES: usize = SWITCH_ASSISTS + 1;
+pub const SWITCHES: usize = SWITCH_LIVE + 1;
 /// Switch that every program tests first: [`RECORDING_ON`] or [`RECORDING_OFF`].
 pub const SWITCH_RECORDING: usize = 0;
 /// First of the switches with the [`RowState`] of each row of the plan.
@@ -61,6 +73,9 @@ pub const SWITCH_MAP_GROWTHS: usize = SWITCH_MAP_WRITES + 1;
 pub const SWITCH_FAULTS: usize = SWITCH_MAP_GROWTHS + 1;
 /// Switch of [`PROGRAM_ASSIST`], likewise.
 pub const SWITCH_ASSISTS: usize = SWITCH_FAULTS + 1;
+
+/// Switch of [`PROGRAM_HEAP_SAMPLE`] and [`PROGRAM_HEAP_FREE`], likewise.
+pub const SWITCH_LIVE: usize = SWITCH_ASSISTS + 1;
 
 /// Programs record.
 pub const RECORDING_ON: u64 = 1;
@@ -107,6 +122,33 @@ pub const GLOBAL_ARENAS: &str = "ARENAS";
 pub const GLOBAL_ARENA_SPANS: &str = "ARENA_SPANS";
 /// Global `u64`: byte offset of `mspan.state`.
 pub const GLOBAL_SPAN_STATE: &str = "SPAN_STATE";
+
+/// Globals `u64`: byte offsets on the way to who allocates when the heap profiler samples, on the system stack: `m.curg`.
+pub const GLOBAL_M_CURG: &str = "M_CURG";
+/// `g.gopc`.
+pub const GLOBAL_G_GOPC: &str = "G_GOPC";
+/// `g.labels`.
+pub const GLOBAL_G_LABELS: &str = "G_LABELS";
+/// Global `u64`: what `g.labels` points to: [`LABELS_UNKNOWN`], [`LABELS_MAP`] or [`LABELS_LIST`].
+pub const GLOBAL_LABELS_FORM: &str = "LABELS_FORM";
+/// Labels are not read.
+pub const LABELS_UNKNOWN: u64 = 0;
+/// A `map[string]string`, up to Go 1.23 (`runtime.hmap`).
+pub const LABELS_MAP: u64 = 1;
+/// A slice of keys and values, from Go 1.24.
+pub const LABELS_LIST: u64 = 2;
+/// Globals `u64`: byte offset of `special.kind`.
+pub const GLOBAL_SPECIAL_KIND: &str = "SPECIAL_KIND";
+/// Its value for a special of the heap profiler.
+pub const GLOBAL_SPECIAL_PROFILE: &str = "SPECIAL_PROFILE";
+/// Globals `u64`: byte offset of `mcache.alloc`.
+pub const GLOBAL_MCACHE_ALLOC: &str = "MCACHE_ALLOC";
+/// `mspan.allocCount`, a `u16`.
+pub const GLOBAL_SPAN_ALLOC_COUNT: &str = "SPAN_ALLOC_COUNT";
+/// `mspan.allocCountBeforeCache`, a `u16`.
+pub const GLOBAL_SPAN_COUNT_BEFORE: &str = "SPAN_COUNT_BEFORE";
+/// `mspan.elemsize`.
+pub const GLOBAL_SPAN_ELEMSIZE: &str = "SPAN_ELEMSIZE";
 
 /// Whether a row of the plan records now, and which of its allocations. The initial state is off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -73,10 +73,26 @@ pub enum Counter {
     AssistsScratchBusy = 31,
     /// Those seen while they are not recorded.
     AssistsPaused = 32,
+    /// Samples of the runtime's heap profiler, or spans that were filled, that a probe saw.
+    HeapSamples = 33,
+    /// Those not sent because the ring was full.
+    HeapSamplesRingFull = 34,
+    /// Those not sent because all scratch memory of the CPU was in use by preempted programs, or what is sampled could not be read.
+    HeapSamplesScratchBusy = 35,
+    /// Sampled objects that a probe saw freed.
+    HeapFrees = 36,
+    /// Those not sent because the ring was full.
+    HeapFreesRingFull = 37,
+    /// Samples and frees seen while they are not recorded.
+    LivePaused = 38,
+    /// Definitions of goroutine labels to be sent.
+    LabelSets = 39,
+    /// Those not sent because the ring was full; they are sent again with the next event that has them.
+    LabelSetsRingFull = 40,
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 33;
+pub const COUNTERS: usize = 41;
 /// First of [`MAX_ROWS`] slots that count how often each row of the plan was passed: its hits, and what was filtered or
 /// paused.
 pub const PASSES: usize = COUNTERS;
@@ -99,6 +115,13 @@ pub const FAULT_LOSSES: [Counter; 2] = [Counter::FaultsRingFull, Counter::Faults
 pub const GC_LOSSES: [Counter; 2] = [Counter::GcEventsRingFull, Counter::GcEventsScratchBusy];
 /// Every way to lose a record of a [`Counter::Assists`].
 pub const ASSIST_LOSSES: [Counter; 2] = [Counter::AssistsRingFull, Counter::AssistsScratchBusy];
+/// Every way to lose a record of a [`Counter::HeapSamples`].
+pub const HEAP_SAMPLE_LOSSES: [Counter; 2] = [
+    Counter::HeapSamplesRingFull,
+    Counter::HeapSamplesScratchBusy,
+];
+/// Every way to lose a record of a [`Counter::HeapFrees`].
+pub const HEAP_FREE_LOSSES: [Counter; 1] = [Counter::HeapFreesRingFull];
 
 impl Counter {
     /// All counters, in slot order.
@@ -136,6 +159,14 @@ impl Counter {
         Counter::AssistsRingFull,
         Counter::AssistsScratchBusy,
         Counter::AssistsPaused,
+        Counter::HeapSamples,
+        Counter::HeapSamplesRingFull,
+        Counter::HeapSamplesScratchBusy,
+        Counter::HeapFrees,
+        Counter::HeapFreesRingFull,
+        Counter::LivePaused,
+        Counter::LabelSets,
+        Counter::LabelSetsRingFull,
     ];
 
     /// Position in the counter array.
@@ -184,6 +215,14 @@ impl Counter {
             Counter::AssistsRingFull => "assists_ring_full",
             Counter::AssistsScratchBusy => "assists_scratch_busy",
             Counter::AssistsPaused => "assists_paused",
+            Counter::HeapSamples => "heap_samples",
+            Counter::HeapSamplesRingFull => "heap_samples_ring_full",
+            Counter::HeapSamplesScratchBusy => "heap_samples_scratch_busy",
+            Counter::HeapFrees => "heap_frees",
+            Counter::HeapFreesRingFull => "heap_frees_ring_full",
+            Counter::LivePaused => "live_paused",
+            Counter::LabelSets => "label_sets",
+            Counter::LabelSetsRingFull => "label_sets_ring_full",
         }
     }
 }

@@ -32,3 +32,15 @@ pub const MESSAGE_BYTES: usize = 128;
 /// Words of `runtime.gcController` that are sent with events of the collector: up to `mappedReady`, the last one that is
 /// read, which no supported version has later.
 pub const CONTROLLER_WORDS: usize = 48;
+
+/// Labels of a goroutine that are kept. Most programs set one to three.
+pub const MAX_LABELS: usize = 8;
+
+/// Bytes of a label's key that are kept.
+pub const LABEL_KEY_BYTES: usize = 32;
+
+/// Bytes of a label's value that are kept: a UUID has 36, a path of an HTTP route is seldom longer.
+pub const LABEL_VALUE_BYTES: usize = 64;
+
+/// Entries of the direct-mapped table of label sets that user space already has; see [`SEEN_STACKS`].
+pub const SEEN_LABELS: u32 = 1 << 12;

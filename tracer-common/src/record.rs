@@ -2,7 +2,10 @@
 //!
 //! Records start with a [`RecordHeader`]; integers are in native byte order, because both ends run on one machine.
 
-use crate::limits::{CONTROLLER_WORDS, MAP_WORDS, MAX_FRAMES, MESSAGE_BYTES};
+use crate::limits::{
+    CONTROLLER_WORDS, LABEL_KEY_BYTES, LABEL_VALUE_BYTES, MAP_WORDS, MAX_FRAMES, MAX_LABELS,
+    MESSAGE_BYTES,
+};
 use core::mem::{offset_of, size_of};
 
 /// [`RecordHeader::kind`] of an [`AllocRecord`].
@@ -23,6 +26,12 @@ pub const KIND_FAULT: u8 = 7;
 pub const KIND_GC: u8 = 8;
 /// [`RecordHeader::kind`] of an [`AssistRecord`].
 pub const KIND_ASSIST: u8 = 9;
+/// [`RecordHeader::kind`] of a [`HeapSampleRecord`].
+pub const KIND_HEAP_SAMPLE: u8 = 10;
+/// [`RecordHeader::kind`] of a [`HeapFreeRecord`].
+pub const KIND_HEAP_FREE: u8 = 11;
+/// [`RecordHeader::kind`] of a [`LabelsRecord`].
+pub const KIND_LABELS: u8 = 12;
 
 /// [`RecordHeader::flags`]: [`RecordHeader::time`] was measured.
 pub const FLAG_TIMED: u16 = 1 << 0;
@@ -36,6 +45,9 @@ pub const FLAG_UNREADABLE: u16 = 1 << 2;
 /// [`RecordHeader::flags`] of a stack: its second frame was on top of the stack, which is the return address only if the
 /// instruction of the first frame runs before its function has a frame. Who knows the code drops it otherwise.
 pub const FLAG_CANDIDATE: u16 = 1 << 3;
+/// [`RecordHeader::flags`] of a stack: it is one of the runtime's heap profile, which has a program counter for each
+/// logical frame: those of functions that are inlined, too.
+pub const FLAG_LOGICAL: u16 = 1 << 4;
 /// [`RecordHeader::flags`] of an allocation: a tiny object that takes a new block of 16 bytes.
 pub const FLAG_TINY_NEW: u16 = 1 << 3;
 /// [`RecordHeader::flags`] of an allocation: a tiny object that fits into the current block.
@@ -105,10 +117,15 @@ pub struct AllocRecord {
 pub struct StackRecord {
     /// Kind and flags.
     pub header: RecordHeader,
-    /// Seeded hash of the frames.
+    /// Seeded hash of the frames, and of what follows.
     pub id: u64,
     /// Number of frames.
     pub depth: u64,
+    /// Program counter behind the `go` statement that made the goroutine, `g.gopc`; 0 if it was not asked for or could not
+    /// be read.
+    pub creator: u64,
+    /// Identity of the goroutine's profiler labels, defined by a [`LabelsRecord`]; 0 for none.
+    pub labels: u64,
     /// Program counters in the target, innermost first: the probed instruction, then return addresses.
     pub frames: [u64; MAX_FRAMES],
 }
@@ -234,6 +251,66 @@ pub struct AssistRecord {
     pub time_ns: u64,
 }
 
+/// What the runtime's heap profiler samples, or the objects that a span was filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct HeapSampleRecord {
+    /// Kind, row, flags.
+    pub header: RecordHeader,
+    /// Identity of the stack.
+    pub stack: u64,
+    /// Address of the object; 0 if it stands for all of a span.
+    pub address: u64,
+    /// Bytes of one object, rounded to its size class.
+    pub size: u64,
+    /// How many of them: 1 for an object.
+    pub objects: u64,
+    /// The monotonic clock, nanoseconds.
+    pub time_ns: u64,
+    /// Number of the goroutine that allocates, `goid`; 0 if it could not be read.
+    pub goroutine_id: u64,
+}
+
+/// The runtime frees an object that its heap profiler had sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct HeapFreeRecord {
+    /// Kind, row, flags.
+    pub header: RecordHeader,
+    /// Address of the object.
+    pub address: u64,
+    /// The monotonic clock, nanoseconds.
+    pub time_ns: u64,
+}
+
+/// A label of a goroutine, as `runtime/pprof.Do` sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Label {
+    /// Bytes of the key, of which the first [`LABEL_KEY_BYTES`] follow.
+    pub key_bytes: u32,
+    /// Bytes of the value, of which the first [`LABEL_VALUE_BYTES`] follow.
+    pub value_bytes: u32,
+    /// The key.
+    pub key: [u8; LABEL_KEY_BYTES],
+    /// The value.
+    pub value: [u8; LABEL_VALUE_BYTES],
+}
+
+/// The labels of a goroutine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct LabelsRecord {
+    /// Kind; [`FLAG_TRUNCATED`] if there are more labels, [`FLAG_UNREADABLE`] if some could not be read.
+    pub header: RecordHeader,
+    /// Seeded hash of what follows.
+    pub id: u64,
+    /// Number of labels that follow.
+    pub count: u64,
+    /// The labels.
+    pub labels: [Label; MAX_LABELS],
+}
+
 /// Bytes of a [`StackRecord`] before its frames.
 pub const STACK_HEADER_BYTES: usize = offset_of!(StackRecord, frames);
 
@@ -253,5 +330,8 @@ const _: () = assert!(size_of::<CrashRecord>() == 48 + MESSAGE_BYTES);
 const _: () = assert!(size_of::<FaultRecord>() == 24);
 const _: () = assert!(size_of::<GcRecord>() == 56 + 8 * CONTROLLER_WORDS);
 const _: () = assert!(size_of::<AssistRecord>() == 32);
-const _: () = assert!(STACK_HEADER_BYTES == 24);
+const _: () = assert!(size_of::<HeapSampleRecord>() == 56);
+const _: () = assert!(size_of::<HeapFreeRecord>() == 24);
+const _: () = assert!(size_of::<LabelsRecord>() == 24 + MAX_LABELS * size_of::<Label>());
+const _: () = assert!(STACK_HEADER_BYTES == 40);
 const _: () = assert!(size_of::<StackRecord>() == STACK_HEADER_BYTES + 8 * MAX_FRAMES);

@@ -3,18 +3,21 @@
 //! Hides the byte layout; everything after it sees typed records only.
 
 mod events;
+mod heap;
 mod maps;
 
 pub use events::{Assist, Fault, Gc, SpanUse};
+pub use heap::{HeapFree, HeapSample, LabelSet, LabelsId};
 pub use maps::{Crash, Growth, MapHeader, MapOperation};
 
 use std::mem::{offset_of, size_of};
 use tracer_common::limits::MAX_FRAMES;
 use tracer_common::record::{
-    AllocRecord, FLAG_CANDIDATE, FLAG_TIMED, FLAG_TINY_NEW, FLAG_TINY_SHARED, FLAG_TRUNCATED,
-    FLAG_UNREADABLE, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, KIND_ASSIST, KIND_CRASH,
-    KIND_FAULT, KIND_GC, KIND_GROWTH, KIND_MAP, KIND_RESUME, KIND_STACK, MAX_DISTANCE_LOG2,
-    MAX_WINDOW, RecordHeader, ResumeRecord, STACK_HEADER_BYTES, StackRecord,
+    AllocRecord, FLAG_CANDIDATE, FLAG_LOGICAL, FLAG_TIMED, FLAG_TINY_NEW, FLAG_TINY_SHARED,
+    FLAG_TRUNCATED, FLAG_UNREADABLE, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, KIND_ASSIST,
+    KIND_CRASH, KIND_FAULT, KIND_GC, KIND_GROWTH, KIND_HEAP_FREE, KIND_HEAP_SAMPLE, KIND_LABELS,
+    KIND_MAP, KIND_RESUME, KIND_STACK, MAX_DISTANCE_LOG2, MAX_WINDOW, RecordHeader, ResumeRecord,
+    STACK_HEADER_BYTES, StackRecord,
 };
 
 /// Identity of a stack within one capture.
@@ -42,6 +45,12 @@ pub enum Record<'a> {
     Gc(Gc<'a>),
     /// The begin or the end of a mark assist.
     Assist(Assist),
+    /// A sample of the heap.
+    HeapSample(HeapSample),
+    /// A sampled object is freed.
+    HeapFree(HeapFree),
+    /// The definition of a goroutine's labels.
+    Labels(LabelSet<'a>),
 }
 
 /// A heap allocation.
@@ -106,6 +115,12 @@ pub struct StackDefinition<'a> {
     pub unreadable: bool,
     /// Whether the second frame is one only if the function of the first has no frame yet where it is.
     pub candidate: bool,
+    /// Whether each logical frame has a program counter: those of functions that are inlined, too.
+    pub logical: bool,
+    /// Behind the `go` statement that made the goroutine; 0 if that is not known.
+    pub creator: u64,
+    /// The goroutine's labels.
+    pub labels: LabelsId,
     frames: &'a [u8],
 }
 
@@ -154,6 +169,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         KIND_FAULT => Fault::of(bytes).map(Record::Fault),
         KIND_GC => Gc::of(bytes).map(Record::Gc),
         KIND_ASSIST => Assist::of(bytes).map(Record::Assist),
+        KIND_HEAP_SAMPLE => HeapSample::of(bytes).map(Record::HeapSample),
+        KIND_HEAP_FREE => HeapFree::of(bytes).map(Record::HeapFree),
+        KIND_LABELS => LabelSet::of(bytes).map(Record::Labels),
         _ => return Err(DecodeError::UnknownKind(kind)),
     };
     record.ok_or(DecodeError::Length {
@@ -198,6 +216,9 @@ fn stack(bytes: &[u8]) -> Option<StackDefinition<'_>> {
         truncated: flags & FLAG_TRUNCATED != 0,
         unreadable: flags & FLAG_UNREADABLE != 0,
         candidate: flags & FLAG_CANDIDATE != 0,
+        logical: flags & FLAG_LOGICAL != 0,
+        creator: word(header, offset_of!(StackRecord, creator))?,
+        labels: LabelsId(word(header, offset_of!(StackRecord, labels))?),
         frames,
     })
 }
@@ -242,9 +263,12 @@ fn flags(bytes: &[u8]) -> Option<u16> {
 #[cfg(test)]
 pub(crate) mod encoded {
     use super::*;
-    use tracer_common::limits::{CONTROLLER_WORDS, MAP_WORDS, MESSAGE_BYTES};
+    use tracer_common::limits::{
+        CONTROLLER_WORDS, LABEL_KEY_BYTES, LABEL_VALUE_BYTES, MAP_WORDS, MAX_LABELS, MESSAGE_BYTES,
+    };
     use tracer_common::record::{
-        AssistRecord, CrashRecord, FaultRecord, GcRecord, GrowthRecord, MapRecord,
+        AssistRecord, CrashRecord, FaultRecord, GcRecord, GrowthRecord, HeapFreeRecord,
+        HeapSampleRecord, Label, LabelsRecord, MapRecord,
     };
 
     fn header(kind: u8, row: u8) -> RecordHeader {
@@ -274,9 +298,75 @@ pub(crate) mod encoded {
             header: header(KIND_STACK, 0),
             id,
             depth: frames.len() as u64,
+            creator: 0,
+            labels: 0,
             frames: [0; MAX_FRAMES],
         };
         record.frames[..frames.len()].copy_from_slice(frames);
+        record.bytes().collect()
+    }
+
+    /// The same of the runtime's heap profile: by a goroutine with these labels, made there.
+    pub(crate) fn logical_stack(id: u64, frames: &[u64], creator: u64, labels: u64) -> Vec<u8> {
+        let mut bytes = stack(id, frames);
+        bytes[offset_of!(RecordHeader, flags)] = FLAG_LOGICAL as u8;
+        let mut set = |at: usize, word: u64| bytes[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+        set(offset_of!(StackRecord, creator), creator);
+        set(offset_of!(StackRecord, labels), labels);
+        bytes
+    }
+
+    /// A sample: `objects` of a size, by goroutine 9.
+    pub(crate) fn heap_sample(
+        row: u8,
+        stack: u64,
+        address: u64,
+        (size, objects): (u64, u64),
+        time_ns: u64,
+    ) -> Vec<u8> {
+        let record = HeapSampleRecord {
+            header: header(KIND_HEAP_SAMPLE, row),
+            stack,
+            address,
+            size,
+            objects,
+            time_ns,
+            goroutine_id: 9,
+        };
+        record.bytes().collect()
+    }
+
+    /// A sampled object is freed.
+    pub(crate) fn heap_free(address: u64, time_ns: u64) -> Vec<u8> {
+        let record = HeapFreeRecord {
+            header: header(KIND_HEAP_FREE, 0),
+            address,
+            time_ns,
+        };
+        record.bytes().collect()
+    }
+
+    /// Labels of a goroutine.
+    pub(crate) fn labels(id: u64, labels: &[(&str, &str)]) -> Vec<u8> {
+        let mut record = LabelsRecord {
+            header: header(KIND_LABELS, 0),
+            id,
+            count: labels.len() as u64,
+            labels: [Label {
+                key_bytes: 0,
+                value_bytes: 0,
+                key: [0; LABEL_KEY_BYTES],
+                value: [0; LABEL_VALUE_BYTES],
+            }; MAX_LABELS],
+        };
+        for (to, (key, value)) in record.labels.iter_mut().zip(labels) {
+            to.key_bytes = key.len() as u32;
+            to.value_bytes = value.len() as u32;
+            let cut = |text: &str, most: usize| text.as_bytes()[..text.len().min(most)].to_vec();
+            let (key, value) = (cut(key, LABEL_KEY_BYTES), cut(value, LABEL_VALUE_BYTES));
+            to.key[..key.len()].copy_from_slice(&key);
+            to.value[..value.len()].copy_from_slice(&value);
+        }
         record.bytes().collect()
     }
 

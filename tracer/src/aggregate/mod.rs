@@ -7,6 +7,7 @@ mod estimate;
 mod faults;
 mod fold;
 mod gc;
+mod heap;
 mod maps;
 mod resume;
 mod rounding;
@@ -21,6 +22,7 @@ pub use faults::{FaultSums, FaultTotals, MemoryUse};
 pub use fold::CodeFacts;
 use fold::Folded;
 pub use gc::{AssistSums, Cycle, GcRules, GcTotals, Pause, PauseSums, Trigger};
+pub use heap::{HeapStack, HeapTotals, Labels, Moments};
 pub use maps::{
     CrashTotals, Instance, InstanceId, Instances, Look, MapCounts, MapRowTotals, MapRules,
     MapTotals, Watched,
@@ -134,6 +136,8 @@ pub struct Totals {
     pub faults: FaultTotals,
     /// What the garbage collector did.
     pub gc: GcTotals,
+    /// Samples of the heap.
+    pub heap: HeapTotals,
 }
 
 /// Turns records into [`Totals`].
@@ -241,6 +245,12 @@ impl Aggregator {
                 let stack = self.folded.resolve(assist.stack);
                 self.totals.gc.assist(&self.gc_rules, stack, &assist);
             }
+            Ok(Record::HeapSample(sample)) => {
+                let stack = self.folded.resolve(sample.stack);
+                self.totals.heap.sample(stack, &sample);
+            }
+            Ok(Record::HeapFree(free)) => self.totals.heap.free(&free),
+            Ok(Record::Labels(set)) => self.totals.heap.define(&set),
             Err(_) => self.totals.undecodable += 1,
         }
     }

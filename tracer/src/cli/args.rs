@@ -1,7 +1,7 @@
 //! What was typed. Validates, never acts.
 
 use crate::output::Format;
-use crate::plan::{Extras, MapProbes};
+use crate::plan::{Extras, HeapProbes, MapProbes};
 use crate::report;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
@@ -189,6 +189,7 @@ impl Tracing {
             },
             faults: self.faults == Switch::On,
             gc: self.gc == Switch::On,
+            heap: HeapProbes::Off,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod gc;
+mod heap;
 mod inlined;
 mod layout;
 mod leaves;
@@ -15,6 +16,7 @@ mod yields;
 
 pub use audit::{Audit, Fault, audit};
 pub use gc::{GcEvent, GcPlan, GcRow};
+pub use heap::{HeapEvent, HeapLayout, HeapPlan, HeapProbes, HeapRow};
 pub use layout::TinyLayout;
 pub use leaves::Pointers;
 pub use maps::{CrashRow, Growing, MapLayout, MapPlan, MapProbes, MapRow, Operation};
@@ -54,6 +56,8 @@ pub struct ProbePlan {
     pub maps: MapPlan,
     /// The probes on the garbage collector; `None` if they are not asked for.
     pub gc: Option<GcPlan>,
+    /// The probes that sample the heap.
+    pub heap: HeapPlan,
     /// Whether page faults are recorded.
     pub faults: bool,
     /// Where spans are, to tell what a page is used for; `None` if that cannot be found.
@@ -69,6 +73,8 @@ pub struct Extras {
     pub faults: bool,
     /// The garbage collector's work.
     pub gc: bool,
+    /// Samples of the heap.
+    pub heap: HeapProbes,
 }
 
 /// One probe.
@@ -162,6 +168,7 @@ impl Extras {
         maps: MapProbes::Writes,
         faults: true,
         gc: true,
+        heap: HeapProbes::Profiler,
     };
 
     /// Nothing.
@@ -169,7 +176,24 @@ impl Extras {
         maps: MapProbes::Off,
         faults: false,
         gc: false,
+        heap: HeapProbes::Off,
     };
+}
+
+/// Makes the plan for sampled mode: no allocation function is probed, only what `extras` asks for.
+///
+/// # Errors
+/// The version is not supported.
+pub fn sampled(binary: &GoBinary, extras: Extras) -> Result<ProbePlan, PlanError> {
+    let (set, _) = leaf_set(binary.go_version())?;
+    let (_, copies) = inlined::find(binary, set, maps::prefixes(extras.maps));
+    let allocations = Allocations {
+        rows: Vec::new(),
+        yield_points: Vec::new(),
+        yields: Yields::AfterProbe,
+        coverage: Coverage::Complete,
+    };
+    Ok(complete(binary, set, allocations, extras, &copies))
 }
 
 /// Makes the plan for exact mode: the leaf set of the binary's Go version, and what else is asked for.
@@ -177,7 +201,7 @@ impl Extras {
 /// # Errors
 /// The version is not supported, or the binary is not laid out as that version does it.
 pub fn exact(binary: &GoBinary, extras: Extras) -> Result<ProbePlan, PlanError> {
-    let Extras { maps, faults, gc } = extras;
+    let maps = extras.maps;
     let version = binary.go_version();
     let (set, newer) = leaf_set(version)?;
     let functions: Vec<Function<'_>> = binary
@@ -226,7 +250,45 @@ pub fn exact(binary: &GoBinary, extras: Extras) -> Result<ProbePlan, PlanError> 
         (true, true) => Coverage::NewerThanTable,
         (true, false) => Coverage::Complete,
     };
-    Ok(ProbePlan {
+    let allocations = Allocations {
+        rows,
+        yield_points,
+        yields,
+        coverage,
+    };
+    Ok(complete(binary, set, allocations, extras, &copies))
+}
+
+/// The part of a plan about allocations.
+struct Allocations {
+    rows: Vec<PlanRow>,
+    yield_points: Vec<YieldPoint>,
+    yields: Yields,
+    coverage: Coverage,
+}
+
+/// Adds to a plan what `extras` asks for. `copies` are the places where functions of maps are inlined.
+fn complete(
+    binary: &GoBinary,
+    set: &LeafSet,
+    allocations: Allocations,
+    extras: Extras,
+    copies: &inlined::Copies,
+) -> ProbePlan {
+    let Allocations {
+        rows,
+        yield_points,
+        yields,
+        coverage,
+    } = allocations;
+    let Extras {
+        maps,
+        faults,
+        gc,
+        heap,
+    } = extras;
+    let version = binary.go_version();
+    ProbePlan {
         rows,
         yield_points,
         yields,
@@ -236,15 +298,16 @@ pub fn exact(binary: &GoBinary, extras: Extras) -> Result<ProbePlan, PlanError> 
         total_alloc: binary.total_alloc_counter(),
         g_goid: layout::g_goid(version.minor),
         coverage,
-        maps: maps::plan(binary, maps, &copies),
+        maps: maps::plan(binary, maps, copies),
         gc: gc.then(|| gc::plan(binary)),
+        heap: heap::plan(binary, heap),
         faults,
         arenas: if faults {
             ArenaLayout::of(binary)
         } else {
             None
         },
-    })
+    }
 }
 
 /// The rules for `version`, and whether they are those of an older one.
@@ -304,7 +367,8 @@ impl ProbePlan {
     pub fn probes(&self) -> usize {
         let of_maps = self.maps.rows.len() + self.maps.crashes.len();
         let of_gc = self.gc.as_ref().map_or(0, |plan| plan.rows.len());
-        self.rows.len() + self.yield_points.len() + of_maps + of_gc
+        let of_heap = self.heap.rows.len();
+        self.rows.len() + self.yield_points.len() + of_maps + of_gc + of_heap
     }
 }
 
@@ -339,6 +403,12 @@ impl fmt::Display for ProbePlan {
         }
         for row in self.gc.iter().flat_map(|plan| &plan.rows) {
             explain(f, &row.function, row.address, &row.site)?;
+        }
+        for row in &self.heap.rows {
+            explain(f, &row.function, row.address, &row.site)?;
+        }
+        for skipped in &self.heap.skipped {
+            writeln!(f, "heap: no probe sees {skipped}")?;
         }
         if self.faults {
             writeln!(

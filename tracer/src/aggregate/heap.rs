@@ -1,0 +1,276 @@
+//! Samples of the heap per stack, and which of the sampled objects are alive.
+//!
+//! Counts are raw: what they stand for depends on the rate of the runtime's profiler, and is the report's business. Hides
+//! the table of live objects, which has a bound.
+
+use super::StackMap;
+use crate::decode::{HeapFree, HeapSample, LabelSet, LabelsId, StackId};
+use std::collections::{BTreeMap, HashMap};
+
+/// Most live objects that are followed: at the profiler's own rate of 512 KiB, those of a heap of 512 GiB.
+pub(super) const MAX_LIVE_OBJECTS: usize = 1 << 20;
+/// Most sets of labels that are kept: a program that puts a request's number into a label has any number.
+const MAX_LABEL_SETS: usize = 10_000;
+/// Most sizes of a stack that are told apart; what is beyond counts for the largest.
+const MAX_SIZES: usize = 128;
+/// Classes of a time: class n has times below 2^n nanoseconds.
+const TIME_CLASSES: usize = 64;
+
+/// Labels of a goroutine: keys and values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// In ascending order of the keys.
+    pub pairs: Vec<(Box<str>, Box<str>)>,
+    /// Whether some are missing.
+    pub incomplete: bool,
+}
+
+/// What was sampled at one stack.
+#[derive(Clone, Debug, Default)]
+pub struct HeapStack {
+    /// By size of one object in bytes.
+    pub sizes: BTreeMap<u64, SizeCounts>,
+    /// How long objects lived that were freed.
+    pub lifetimes: Moments,
+}
+
+/// Raw counts of objects of one size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SizeCounts {
+    /// Records.
+    pub samples: u64,
+    /// Objects: as many, unless records are of spans.
+    pub objects: u64,
+    /// Sampled objects that were freed.
+    pub freed: u64,
+}
+
+/// A distribution of times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moments {
+    classes: Box<[u32; TIME_CLASSES]>,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Moments {
+            classes: Box::new([0; TIME_CLASSES]),
+        }
+    }
+}
+
+impl Moments {
+    /// Counts a time in nanoseconds.
+    pub fn add(&mut self, ns: u64) {
+        let class = (u64::BITS - ns.leading_zeros()) as usize;
+        if let Some(count) = self.classes.get_mut(class.min(TIME_CLASSES - 1)) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Adds what another one has counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in self.classes.iter_mut().zip(&*other.classes) {
+            *sum = sum.saturating_add(*count);
+        }
+    }
+
+    /// Times below which there are so many, and not below half of that, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        let classes = (0..).zip(self.classes.iter());
+        classes
+            .filter(|(_, count)| **count > 0)
+            .map(|(class, count)| {
+                let below = 1_u64.checked_shl(class).unwrap_or(u64::MAX);
+                (below, u64::from(*count))
+            })
+    }
+}
+
+/// A sampled object that is alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveObject {
+    /// Where it was allocated.
+    pub stack: StackId,
+    /// Bytes, rounded to its size class.
+    pub size: u64,
+    /// When, on the monotonic clock in nanoseconds.
+    pub since_ns: u64,
+    /// Number of the goroutine that allocated it; 0 if it is not known.
+    pub goroutine_id: u64,
+}
+
+/// Samples of the whole capture.
+#[derive(Clone, Debug, Default)]
+pub struct HeapTotals {
+    /// By stack.
+    pub stacks: StackMap<HeapStack>,
+    /// Objects that are alive, by address.
+    pub live: HashMap<u64, LiveObject>,
+    /// Labels that goroutines have.
+    pub labels: HashMap<LabelsId, Labels>,
+    /// Records of samples that arrived.
+    pub samples: u64,
+    /// Records of frees that arrived.
+    pub frees: u64,
+    /// Frees of objects that were sampled before the capture began, or are beyond the bound.
+    pub unknown_frees: u64,
+    /// Objects beyond the bound: not followed.
+    pub unfollowed: u64,
+    /// Records of labels that arrived, repeated ones included.
+    pub label_records: u64,
+}
+
+impl HeapTotals {
+    /// Takes a sample.
+    pub fn sample(&mut self, stack: StackId, sample: &HeapSample) {
+        self.samples += 1;
+        let counts = self.counts(stack, sample.size);
+        counts.samples += 1;
+        counts.objects = counts.objects.saturating_add(sample.objects);
+        if sample.address == 0 {
+            return;
+        }
+        if self.live.len() >= MAX_LIVE_OBJECTS && !self.live.contains_key(&sample.address) {
+            self.unfollowed += 1;
+            return;
+        }
+        let object = LiveObject {
+            stack,
+            size: sample.size,
+            since_ns: sample.time_ns,
+            goroutine_id: sample.goroutine_id,
+        };
+        // Its free was lost.
+        if let Some(before) = self.live.insert(sample.address, object) {
+            self.freed(&before, sample.time_ns);
+        }
+    }
+
+    /// Takes a free.
+    pub fn free(&mut self, free: &HeapFree) {
+        self.frees += 1;
+        match self.live.remove(&free.address) {
+            Some(object) => self.freed(&object, free.time_ns),
+            None => self.unknown_frees += 1,
+        }
+    }
+
+    /// Takes the labels of a goroutine.
+    pub fn define(&mut self, set: &LabelSet<'_>) {
+        self.label_records += 1;
+        if self.labels.len() >= MAX_LABEL_SETS || self.labels.contains_key(&set.id) {
+            return;
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into();
+        let pairs = set.iter().map(|(key, value)| (text(key), text(value)));
+        let mut labels = Labels {
+            pairs: pairs.collect(),
+            incomplete: set.incomplete,
+        };
+        labels.pairs.sort();
+        self.labels.insert(set.id, labels);
+    }
+
+    /// The objects of a stack that are alive.
+    pub fn live_of(&self) -> StackMap<Vec<LiveObject>> {
+        let mut stacks: StackMap<Vec<LiveObject>> = StackMap::default();
+        for object in self.live.values() {
+            stacks.entry(object.stack).or_default().push(*object);
+        }
+        stacks
+    }
+
+    fn freed(&mut self, object: &LiveObject, time_ns: u64) {
+        self.counts(object.stack, object.size).freed += 1;
+        if let Some(stack) = self.stacks.get_mut(&object.stack) {
+            let lifetime = time_ns.saturating_sub(object.since_ns);
+            stack.lifetimes.add(lifetime);
+        }
+    }
+
+    fn counts(&mut self, stack: StackId, size: u64) -> &mut SizeCounts {
+        let sizes = &mut self.stacks.entry(stack).or_default().sizes;
+        let key = match sizes.last_key_value() {
+            Some((largest, _)) if sizes.len() >= MAX_SIZES && !sizes.contains_key(&size) => {
+                *largest
+            }
+            _ => size,
+        };
+        sizes.entry(key).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::Aggregator;
+    use crate::decode::{decode, encoded};
+
+    fn totals(records: &[Vec<u8>]) -> HeapTotals {
+        let mut aggregator = Aggregator::for_tests();
+        for record in records {
+            aggregator.apply(decode(record));
+        }
+        aggregator.into_totals().heap
+    }
+
+    #[test]
+    fn a_freed_object_is_no_longer_alive_and_has_a_lifetime() {
+        let totals = totals(&[
+            encoded::heap_sample(0, 1, 0x1000, (48, 1), 100),
+            encoded::heap_sample(0, 1, 0x2000, (48, 1), 200),
+            encoded::heap_free(0x1000, 1100),
+            encoded::heap_free(0x9000, 1200),
+        ]);
+        let stack = &totals.stacks[&StackId(1)];
+        let expected = SizeCounts {
+            samples: 2,
+            objects: 2,
+            freed: 1,
+        };
+        assert_eq!(stack.sizes[&48], expected);
+        assert_eq!(stack.lifetimes.iter().collect::<Vec<_>>(), [(1024, 1)]);
+        assert_eq!(
+            (totals.live.len(), totals.frees, totals.unknown_frees),
+            (1, 2, 1)
+        );
+        assert_eq!(totals.live_of()[&StackId(1)][0].since_ns, 200);
+    }
+
+    #[test]
+    fn an_address_that_is_used_again_was_freed() {
+        let totals = totals(&[
+            encoded::heap_sample(0, 1, 0x1000, (48, 1), 100),
+            encoded::heap_sample(0, 2, 0x1000, (48, 1), 200),
+        ]);
+        assert_eq!(totals.stacks[&StackId(1)].sizes[&48].freed, 1);
+        assert_eq!(totals.live[&0x1000].stack, StackId(2));
+    }
+
+    #[test]
+    fn a_span_counts_its_objects_and_none_is_alive() {
+        let totals = totals(&[encoded::heap_sample(0, 1, 0, (48, 170), 100)]);
+        assert_eq!(totals.stacks[&StackId(1)].sizes[&48].objects, 170);
+        assert!(totals.live.is_empty());
+    }
+
+    #[test]
+    fn labels_are_kept_in_order() {
+        let totals = totals(&[encoded::labels(7, &[("b", "2"), ("a", "1")])]);
+        let labels = &totals.labels[&LabelsId(7)];
+        let pairs: Vec<_> = labels.pairs.iter().map(|(key, _)| &**key).collect();
+        assert_eq!((pairs, labels.incomplete), (vec!["a", "b"], false));
+    }
+
+    #[test]
+    fn sizes_beyond_the_bound_count_for_the_largest() {
+        let records: Vec<_> = (1..200)
+            .map(|size| encoded::heap_sample(0, 1, 0, (size, 1), 0))
+            .collect();
+        let stack = &totals(&records).stacks[&StackId(1)];
+        assert_eq!(stack.sizes.len(), MAX_SIZES);
+        let objects: u64 = stack.sizes.values().map(|counts| counts.objects).sum();
+        assert_eq!(objects, 199);
+    }
+}
