@@ -5,6 +5,7 @@
 mod agent;
 mod build;
 mod measured;
+mod profile;
 mod program;
 mod sites;
 
@@ -13,6 +14,9 @@ pub use build::{
     Build, builds_of, compile_command, for_each_build, go_versions, newest_go, program_path,
 };
 pub use measured::{trace_lingering, trace_measured};
+pub use profile::{
+    Estimate, Samples, by_function, known_bytes, profile, profile_of_scene, sites_by_function,
+};
 pub use program::Program;
 pub use sites::{assert_close, marked_line, rules_found, sites_in, sum};
 
