@@ -7,6 +7,7 @@ mod build;
 mod measured;
 mod profile;
 mod program;
+mod saved;
 mod sites;
 
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
@@ -18,6 +19,7 @@ pub use profile::{
     Estimate, Samples, by_function, known_bytes, profile, profile_of_scene, sites_by_function,
 };
 pub use program::Program;
+pub use saved::Saved;
 pub use sites::{assert_close, marked_line, rules_found, sites_in, sum};
 
 use serde_json::Value;
