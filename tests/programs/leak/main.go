@@ -73,7 +73,7 @@ func main() {
 		os.Exit(2)
 	}
 	if *rate > 0 {
-		runtime.MemProfileRate = *rate
+		setRate(*rate)
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "leak:", err)

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // maxBuckets is far above the number of stacks that this program allocates at.
@@ -26,6 +28,28 @@ type record struct {
 	Size         int64  `json:"size"`
 	AllocObjects int64  `json:"alloc_objects"`
 	FreeObjects  int64  `json:"free_objects"`
+}
+
+// setRate sets the rate of the profiler. In older releases a processor still waits
+// for the sample that it has chosen by the rate before, so that each of them gets
+// one: a goroutine on each, and none goes on before the last has started.
+func setRate(rate int) {
+	runtime.MemProfileRate = rate
+	processors := int32(runtime.GOMAXPROCS(0))
+	var started int32
+	var group sync.WaitGroup
+	for i := int32(0); i < processors; i++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			atomic.AddInt32(&started, 1)
+			for atomic.LoadInt32(&started) < processors {
+			}
+			// As good as certain to be sampled at the default rate.
+			_ = make([]byte, 16<<20+processors)
+		}()
+	}
+	group.Wait()
 }
 
 func newSnapshot() *snapshot {
