@@ -135,12 +135,24 @@ pub struct Figures {
     /// Bytes after rounding to size classes: equals the delta of `MemStats.TotalAlloc`; `None` where the rounding
     /// cannot be known.
     pub alloc_bytes: Option<u64>,
-    /// Bytes asked for.
-    pub requested_bytes: u64,
+    /// Bytes asked for; `None` where only what they are rounded to is known.
+    pub requested_bytes: Option<u64>,
     /// Page faults of both kinds; `None` if they were not recorded, or belong to something else.
     pub faults: Option<u64>,
     /// Set if some allocations were not recorded, so that these figures are estimates.
     pub estimate: Option<Estimate>,
+}
+
+impl Figures {
+    /// Bytes to compare by: those asked for where the rounding is not known.
+    pub fn bytes(&self) -> u64 {
+        self.alloc_bytes.or(self.requested_bytes).unwrap_or(0)
+    }
+
+    /// Bytes to tell shares by: those asked for, where they are known.
+    pub(crate) fn weight(&self) -> u64 {
+        self.requested_bytes.or(self.alloc_bytes).unwrap_or(0)
+    }
 }
 
 /// How good an estimate is.
@@ -318,10 +330,9 @@ impl SizeSummary {
             p90: at(90),
             p99: at(99),
             max: at(100),
-            mean: if figures.allocs > 0 {
-                figures.requested_bytes as f64 / figures.allocs as f64
-            } else {
-                0.0
+            mean: match figures.requested_bytes {
+                Some(bytes) if figures.allocs > 0 => bytes as f64 / figures.allocs as f64,
+                _ => 0.0,
             },
             unbinned: view.unbinned,
             buckets: view.buckets,
@@ -346,8 +357,8 @@ pub struct TypeFigures {
     pub allocs: u64,
     /// Bytes after rounding to size classes; `None` where the rounding cannot be known.
     pub alloc_bytes: Option<u64>,
-    /// Bytes asked for.
-    pub bytes: u64,
+    /// Bytes asked for; `None` where only what they are rounded to is known.
+    pub bytes: Option<u64>,
     /// Bytes that the garbage collector must scan for pointers; `None` if that is not known.
     pub pointer_bytes: Option<u64>,
 }
@@ -364,12 +375,17 @@ impl TypeFigures {
         }
     }
 
+    /// Bytes to compare types of one place by: those asked for, where they are known.
+    pub(crate) fn weight(&self) -> u64 {
+        self.bytes.or(self.alloc_bytes).unwrap_or(0)
+    }
+
     /// Adds what was allocated elsewhere of the same type.
     pub(crate) fn merge(&mut self, other: &Self) {
         let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.saturating_add(b));
         self.allocs = self.allocs.saturating_add(other.allocs);
         self.alloc_bytes = sum(self.alloc_bytes, other.alloc_bytes);
-        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.bytes = sum(self.bytes, other.bytes);
         self.pointer_bytes = sum(self.pointer_bytes, other.pointer_bytes);
     }
 }

@@ -168,11 +168,8 @@ fn steady_growth(curve: &[(u64, u64)], capture_ns: u64) -> Option<Steady> {
 fn grown_step_by_step(report: &Report, site: &MapSite) -> Option<Finding> {
     let growth = site.growth?;
     let steps = site.steps.checked_div(site.first_growths)?;
-    let bytes = growth.alloc_bytes.unwrap_or(growth.requested_bytes);
-    let all = report
-        .totals
-        .alloc_bytes
-        .unwrap_or(report.totals.requested_bytes);
+    let bytes = growth.bytes();
+    let all = report.totals.bytes();
     let share = bytes as f64 / all as f64;
     let worth = bytes >= MANY_STEP_BYTES || (bytes >= MIN_STEP_BYTES && share >= MIN_STEP_SHARE);
     // Room from the start does not spare it growths to the same size.

@@ -222,7 +222,7 @@ enum Event<'a> {
         /// Bytes rounded up to size classes; `null` if the rounding cannot be known.
         alloc_bytes: Option<u64>,
         /// Bytes asked for.
-        requested_bytes: u64,
+        requested_bytes: Option<u64>,
         /// Whether some allocations of the capture were not recorded, so that the figures are estimates; left out if not.
         #[serde(skip_serializing_if = "is_false")]
         estimated: bool,
@@ -284,7 +284,7 @@ struct PartFigures {
     id: u32,
     allocs: u64,
     alloc_bytes: Option<u64>,
-    requested_bytes: u64,
+    requested_bytes: Option<u64>,
     /// Page faults; left out if they were not recorded, or have nothing to do with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     faults: Option<u64>,

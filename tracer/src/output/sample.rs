@@ -27,7 +27,7 @@ fn figures(allocs: u64, alloc_bytes: u64, requested_bytes: u64) -> Figures {
     Figures {
         allocs,
         alloc_bytes: Some(alloc_bytes),
-        requested_bytes,
+        requested_bytes: Some(requested_bytes),
         faults: None,
         estimate: None,
     }
@@ -44,7 +44,7 @@ fn type_figures(
         name: name.into(),
         allocs,
         alloc_bytes,
-        bytes,
+        bytes: Some(bytes),
         pointer_bytes,
     }
 }
@@ -294,7 +294,7 @@ pub(super) fn empty() -> Report {
         totals: Figures {
             allocs: 0,
             alloc_bytes: Some(0),
-            requested_bytes: 0,
+            requested_bytes: Some(0),
             faults: None,
             estimate: None,
         },
@@ -369,7 +369,7 @@ pub(crate) fn nasty() -> Report {
     report.totals = Figures {
         allocs: u64::MAX,
         alloc_bytes: None,
-        requested_bytes: u64::MAX,
+        requested_bytes: Some(u64::MAX),
         faults: Some(u64::MAX),
         estimate: Some(Estimate {
             allocs_error: Some(u64::MAX),
@@ -411,7 +411,7 @@ pub(crate) fn nasty() -> Report {
         site.figures = Figures {
             allocs: u64::MAX,
             alloc_bytes: None,
-            requested_bytes: u64::MAX / 2,
+            requested_bytes: Some(u64::MAX / 2),
             faults: None,
             estimate: None,
         };

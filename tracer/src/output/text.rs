@@ -137,7 +137,7 @@ impl Measure {
     fn bytes(self, figures: &Figures) -> u64 {
         match self {
             Self::Allocated => figures.alloc_bytes.unwrap_or(0),
-            Self::Requested => figures.requested_bytes,
+            Self::Requested => figures.requested_bytes.unwrap_or(0),
         }
     }
 }

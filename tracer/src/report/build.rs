@@ -129,7 +129,7 @@ fn figures(sums: &Sums, estimate: Option<Estimate>) -> Figures {
     Figures {
         allocs: sums.allocs,
         alloc_bytes: sums.known_alloc_bytes(),
-        requested_bytes: sums.requested_bytes,
+        requested_bytes: Some(sums.requested_bytes),
         faults: None,
         estimate,
     }

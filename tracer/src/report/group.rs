@@ -51,7 +51,7 @@ pub enum SortBy {
 impl SortBy {
     /// A key that sorts what comes first to the front.
     pub fn rank(self, figures: &Figures) -> Reverse<(u64, u64)> {
-        let bytes = figures.alloc_bytes.unwrap_or(figures.requested_bytes);
+        let bytes = figures.bytes();
         Reverse(match self {
             SortBy::Bytes => (bytes, figures.allocs),
             SortBy::Allocs => (figures.allocs, bytes),
@@ -202,13 +202,11 @@ fn untold(site: &Site) -> Option<Figures> {
     let told = sum(site.types.iter().map(TypeFigures::figures));
     let allocs = site.figures.allocs.saturating_sub(told.allocs);
     let alloc_bytes = site.figures.alloc_bytes.zip(told.alloc_bytes);
+    let requested_bytes = site.figures.requested_bytes.zip(told.requested_bytes);
     (allocs > 0).then(|| Figures {
         allocs,
         alloc_bytes: alloc_bytes.map(|(all, told)| all.saturating_sub(told)),
-        requested_bytes: site
-            .figures
-            .requested_bytes
-            .saturating_sub(told.requested_bytes),
+        requested_bytes: requested_bytes.map(|(all, told)| all.saturating_sub(told)),
         faults: None,
         estimate: site.figures.estimate.map(|_| Estimate::default()),
     })
@@ -223,7 +221,11 @@ fn group(name: String, parts: &[(&Site, Part<'_>)], sort: SortBy) -> Group {
         }
     }
     let mut types: Vec<TypeFigures> = types.into_values().collect();
-    types.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    types.sort_by(|a, b| {
+        b.weight()
+            .cmp(&a.weight())
+            .then_with(|| a.name.cmp(&b.name))
+    });
     let mut sites: Vec<GroupSite> = parts
         .iter()
         .map(|(site, part)| GroupSite {
@@ -252,7 +254,7 @@ fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
     let nothing = Figures {
         allocs: 0,
         alloc_bytes: Some(0),
-        requested_bytes: 0,
+        requested_bytes: Some(0),
         faults: None,
         estimate: None,
     };
@@ -262,7 +264,10 @@ fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
             .alloc_bytes
             .zip(b.alloc_bytes)
             .map(|(a, b)| a.saturating_add(b)),
-        requested_bytes: a.requested_bytes.saturating_add(b.requested_bytes),
+        requested_bytes: a
+            .requested_bytes
+            .zip(b.requested_bytes)
+            .map(|(a, b)| a.saturating_add(b)),
         faults: match (a.faults, b.faults) {
             (Some(a), Some(b)) => Some(a.saturating_add(b)),
             (a, b) => a.or(b),

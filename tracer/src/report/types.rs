@@ -219,7 +219,7 @@ fn row(name: String, sums: &Sums, pointer_bytes: Option<u64>) -> TypeFigures {
         name,
         allocs: sums.allocs,
         alloc_bytes: sums.known_alloc_bytes(),
-        bytes: sums.requested_bytes,
+        bytes: Some(sums.requested_bytes),
         pointer_bytes,
     }
 }
@@ -422,7 +422,7 @@ mod tests {
         let scanned = |allocs: &[(u64, u64)]| -> Vec<(String, u64, Option<u64>)> {
             rows(&makeslice, allocs)
                 .into_iter()
-                .map(|row| (row.name, row.bytes, row.pointer_bytes))
+                .map(|row| (row.name.clone(), row.weight(), row.pointer_bytes))
                 .collect()
         };
         let expect = |name: &str, bytes, pointers| (name.to_owned(), bytes, pointers);

@@ -31,7 +31,7 @@ struct Seen {
 const NOTHING: Figures = Figures {
     allocs: 0,
     alloc_bytes: Some(0),
-    requested_bytes: 0,
+    requested_bytes: Some(0),
     faults: None,
     estimate: None,
 };
@@ -149,7 +149,10 @@ fn since(now: &Figures, earlier: &Figures) -> Figures {
             .alloc_bytes
             .zip(earlier.alloc_bytes)
             .map(|(now, earlier)| now.saturating_sub(earlier)),
-        requested_bytes: now.requested_bytes.saturating_sub(earlier.requested_bytes),
+        requested_bytes: now
+            .requested_bytes
+            .zip(earlier.requested_bytes)
+            .map(|(now, earlier)| now.saturating_sub(earlier)),
         faults: now
             .faults
             .map(|faults| faults.saturating_sub(earlier.faults.unwrap_or(0))),
@@ -169,7 +172,7 @@ mod tests {
         let figures = |allocs, bytes| Figures {
             allocs,
             alloc_bytes: Some(bytes),
-            requested_bytes: 0,
+            requested_bytes: Some(0),
             faults: None,
             estimate: None,
         };

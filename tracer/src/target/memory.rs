@@ -40,6 +40,11 @@ impl Memory {
             .ok()?;
         Some(bytes.map(u64::from_ne_bytes))
     }
+
+    /// Reads from `address` on into `bytes`: how many of them, fewer than all where the memory ends; 0 if there is none.
+    pub(super) fn read(&self, address: RuntimePc, bytes: &mut [u8]) -> usize {
+        self.0.read_at(bytes, address.0).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod heap_counter;
+mod heap_profile;
 pub(crate) mod mapped_file;
 mod mappings;
 mod memory;
@@ -40,6 +41,9 @@ pub use cpu_clock::CpuClock;
 pub use elf::Arch;
 pub use error::{BinaryError, TargetError, TargetErrorKind};
 pub use heap_counter::HeapCounter;
+pub use heap_profile::{
+    Bucket, Counts, HeapProfile, HeapProfileError, HeapSnapshot, ProfilerState,
+};
 pub use mapped_file::FileIdentity;
 pub use memory::Memory;
 pub use process::{ExeName, NamespaceIds, Process};

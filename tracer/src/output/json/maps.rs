@@ -175,7 +175,7 @@ impl<'a> From<&'a report::MapSite> for MapSite<'a> {
             max_entries: site.max_entries,
             growth_allocs: growth.map(|figures| figures.allocs),
             growth_bytes: growth.and_then(|figures| figures.alloc_bytes),
-            growth_requested_bytes: growth.map(|figures| figures.requested_bytes),
+            growth_requested_bytes: growth.and_then(|figures| figures.requested_bytes),
             growth_estimate: growth.and_then(|figures| figures.estimate).map(Into::into),
             growth_ns: None,
             amplification: site.amplification,
@@ -199,7 +199,7 @@ impl From<MapSite<'_>> for report::MapSite {
             Some(report::Figures {
                 allocs: site.growth_allocs?,
                 alloc_bytes: site.growth_bytes,
-                requested_bytes: site.growth_requested_bytes?,
+                requested_bytes: Some(site.growth_requested_bytes?),
                 faults: None,
                 estimate: site.growth_estimate.map(Into::into),
             })

@@ -105,7 +105,7 @@ pub(super) enum EndedBy {
 pub(in crate::output) struct Totals {
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
-    pub(super) requested_bytes: u64,
+    pub(super) requested_bytes: Option<u64>,
     /// `null` if each allocation was counted.
     pub(super) estimate: Option<Estimate>,
     /// Writes, deletes and clears; `null` if they were not recorded.
@@ -185,7 +185,7 @@ pub(super) struct Site<'a> {
     pub(super) frames: Vec<Frame<'a>>,
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
-    pub(super) requested_bytes: u64,
+    pub(super) requested_bytes: Option<u64>,
     /// `null` if each allocation was counted.
     pub(super) estimate: Option<Estimate>,
     pub(super) size: Size<'a>,
@@ -222,7 +222,7 @@ pub(super) struct Type<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
-    pub(super) bytes: u64,
+    pub(super) bytes: Option<u64>,
     pub(super) pointer_bytes: Option<u64>,
 }
 
@@ -231,7 +231,7 @@ pub(super) struct SiteStack {
     pub(super) id: StackId,
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
-    pub(super) requested_bytes: u64,
+    pub(super) requested_bytes: Option<u64>,
     /// Of both kinds; `null` if they were not recorded.
     pub(super) faults: Option<u64>,
     /// `null` if each allocation was counted.
@@ -247,7 +247,7 @@ pub(super) struct Group<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
-    pub(super) requested_bytes: u64,
+    pub(super) requested_bytes: Option<u64>,
     /// Page faults of both kinds; `null` if they were not recorded, or have nothing to do with it.
     pub(super) faults: Option<u64>,
     /// `null` if each allocation was counted.
@@ -264,7 +264,7 @@ pub(super) struct GroupSite {
     pub(super) id: u32,
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
-    pub(super) requested_bytes: u64,
+    pub(super) requested_bytes: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -97,7 +97,7 @@ fn growth(bytes: u64) -> Figures {
     Figures {
         allocs: 9000,
         alloc_bytes: Some(bytes),
-        requested_bytes: bytes,
+        requested_bytes: Some(bytes),
         faults: None,
         estimate: None,
     }

@@ -48,7 +48,7 @@ fn details(report: &Report, by: GroupBy, group: &Group, room: usize) -> Vec<Line
         let site = report.sites.iter().find(|site| site.id == part.id)?;
         Some(site_line(
             &site.frames,
-            share(group, part.figures.requested_bytes),
+            share(group, part.figures.weight()),
             room,
         ))
     });
@@ -56,7 +56,7 @@ fn details(report: &Report, by: GroupBy, group: &Group, room: usize) -> Vec<Line
     let rest = group.sites.get(SITES..).unwrap_or_default();
     if !rest.is_empty() {
         let bytes = rest.iter().fold(0, |sum: u64, part| {
-            sum.saturating_add(part.figures.requested_bytes)
+            sum.saturating_add(part.figures.weight())
         });
         let sites = if rest.len() == 1 { "site" } else { "sites" };
         let mut line = Line::default();
@@ -68,15 +68,15 @@ fn details(report: &Report, by: GroupBy, group: &Group, room: usize) -> Vec<Line
     lines
 }
 
-fn share(group: &Group, requested_bytes: u64) -> String {
-    units::percent(units::share(requested_bytes, group.figures.requested_bytes))
+fn share(group: &Group, bytes: u64) -> String {
+    units::percent(units::share(bytes, group.figures.weight()))
 }
 
 /// The name and, for a function or a package, its types.
 fn name_line(by: GroupBy, group: &Group, room: usize) -> Line {
     let name = name_of(by, group, room);
     let mut line = Line::starting(&name, STRONG);
-    let types = type_shares(&group.types, group.figures.requested_bytes);
+    let types = type_shares(&group.types, group.figures.weight());
     if !types.is_empty() && line.width() + GAP < room {
         line.pad_to(line.width() + GAP);
         push_types(&mut line, &types, room);

@@ -154,11 +154,14 @@ fn allocated(totals: &Figures, duration_ns: u64) -> Vec<Item> {
 }
 
 fn requested(totals: &Figures) -> Vec<Item> {
-    let bytes = (units::bytes(totals.requested_bytes), PLAIN);
+    let Some(requested) = totals.requested_bytes else {
+        return vec![("-".to_owned(), PLAIN)];
+    };
+    let bytes = (units::bytes(requested), PLAIN);
     let waste = match totals.alloc_bytes {
         Some(0) => return vec![bytes],
         Some(allocated) => {
-            let waste = units::share(allocated.saturating_sub(totals.requested_bytes), allocated);
+            let waste = units::share(allocated.saturating_sub(requested), allocated);
             (
                 format!(
                     "{} wasted by rounding to size classes",

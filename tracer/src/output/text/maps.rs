@@ -94,7 +94,7 @@ fn facts(site: &MapSite) -> Vec<String> {
         facts.push(units::plural(site.growths, "growth"));
     }
     if let Some(growth) = site.growth {
-        let bytes = growth.alloc_bytes.unwrap_or(growth.requested_bytes);
+        let bytes = growth.bytes();
         facts.push(format!("{} by growing", units::bytes(bytes)));
     }
     if let Some(operations) = site.operations {

@@ -54,7 +54,7 @@ fn function_line(site: &Site, room: usize) -> Line {
 
 /// The line of code and what types it allocates; nothing if neither is known.
 fn place_line(site: &Site, room: usize) -> Option<Line> {
-    let types = type_shares(&site.types, site.figures.requested_bytes);
+    let types = type_shares(&site.types, site.figures.weight());
     let full: usize = types
         .iter()
         .map(|(name, share)| width(name) + width(share) + 3)
@@ -88,12 +88,12 @@ pub(super) fn push_types(line: &mut Line, types: &[(&str, String)], room: usize)
 }
 
 /// Names and shares of the types with most bytes.
-pub(super) fn type_shares(types: &[TypeFigures], requested_bytes: u64) -> Vec<(&str, String)> {
-    let share = |bytes| units::percent(units::share(bytes, requested_bytes));
+pub(super) fn type_shares(types: &[TypeFigures], bytes: u64) -> Vec<(&str, String)> {
+    let share = |part| units::percent(units::share(part, bytes));
     types
         .iter()
         .take(TYPES)
-        .map(|figures| (names::type_name(&figures.name), share(figures.bytes)))
+        .map(|figures| (names::type_name(&figures.name), share(figures.weight())))
         .collect()
 }
 
@@ -106,10 +106,7 @@ fn callers_line(report: &Report, site: &Site, room: usize) -> Option<Line> {
 
     let mut line = Line::starting("via ", FAINT);
     if site.stacks.len() > 1 {
-        let share = units::share(
-            heaviest.figures.requested_bytes,
-            site.figures.requested_bytes,
-        );
+        let share = units::share(heaviest.figures.weight(), site.figures.weight());
         line.push(&format!("({}) ", units::percent(share)), FAINT);
     }
     let first = callers.next()?;

@@ -48,7 +48,7 @@ fn live_by(report: &Report, grouped: Option<&Grouped>, options: &TextOptions) ->
     let twice = |figures: Figures| Figures {
         allocs: figures.allocs.saturating_mul(2),
         alloc_bytes: figures.alloc_bytes.map(|bytes| bytes.saturating_mul(2)),
-        requested_bytes: figures.requested_bytes.saturating_mul(2),
+        requested_bytes: figures.requested_bytes.map(|bytes| bytes.saturating_mul(2)),
         faults: None,
         estimate: None,
     };
@@ -188,7 +188,10 @@ fn groups_read_like_this() {
         site.frames[0].line = Some(id);
         let (totals, figures) = (&mut report.totals, site.figures);
         totals.allocs += figures.allocs;
-        totals.requested_bytes += figures.requested_bytes;
+        totals.requested_bytes = totals
+            .requested_bytes
+            .zip(figures.requested_bytes)
+            .map(|(all, more)| all + more);
         *totals.alloc_bytes.as_mut().unwrap() += figures.alloc_bytes.unwrap();
         report.sites.push(site);
     }

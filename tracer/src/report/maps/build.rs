@@ -77,7 +77,8 @@ pub(in crate::report) fn build(
 }
 
 fn growth_bytes(site: &MapSite) -> u64 {
-    site.growth.map_or(0, |figures| figures.requested_bytes)
+    site.growth
+        .map_or(0, |figures| figures.requested_bytes.unwrap_or(0))
 }
 
 /// The places of all rows, and which row is at which; none for a row whose stack never arrived.

@@ -131,7 +131,7 @@ fn allocations_of_a_growth_belong_to_the_place_with_the_same_callers() {
         [Frame::from(&Named::of("main.fill", "main", 7))]
     );
     assert_eq!(site.type_name, "map[int]int");
-    assert_eq!(site.growth.unwrap().requested_bytes, 272);
+    assert_eq!(site.growth.unwrap().requested_bytes, Some(272));
     // 288 bytes in two groups of 136 each.
     assert!(
         site.amplification
@@ -154,7 +154,9 @@ fn allocations_of_a_growth_are_found_where_stacks_are_cut() {
         encoded::alloc(0, 2, 272, GROUP_OF_INTS),
     ];
     let maps = built(&records, MapProbes::Growth);
-    let growth = maps.sites[0].growth.map(|figures| figures.requested_bytes);
+    let growth = maps.sites[0]
+        .growth
+        .and_then(|figures| figures.requested_bytes);
     assert_eq!(growth, Some(272));
 }
 
@@ -172,7 +174,7 @@ fn two_types_at_one_place_are_told_apart_by_their_groups() {
         .sites
         .iter()
         .map(|site| {
-            let bytes = site.growth.map(|figures| figures.requested_bytes);
+            let bytes = site.growth.and_then(|figures| figures.requested_bytes);
             (site.type_name.as_str(), bytes)
         })
         .collect();
@@ -194,7 +196,7 @@ fn what_one_stack_allocates_for_maps_of_several_types_is_told_apart() {
         allocation(2, GROUP_OF_MAPS, FILL).to_vec(),
     ];
     let maps = built(&records.concat(), MapProbes::Growth);
-    let bytes = |site: &MapSite| site.growth.map(|figures| figures.requested_bytes);
+    let bytes = |site: &MapSite| site.growth.and_then(|figures| figures.requested_bytes);
     let bytes: Vec<Option<u64>> = maps.sites.iter().map(bytes).collect();
     assert_eq!(bytes, [Some(544), Some(272)]);
 }
