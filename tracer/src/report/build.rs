@@ -15,8 +15,8 @@ use crate::plan::{GcPlan, HeapProbes, MapPlan, MapProbes};
 use crate::symbolize::Symbols;
 use std::collections::BTreeMap;
 use tracer_common::counter::{
-    ASSIST_LOSSES, CRASH_LOSSES, Counter, FAULT_LOSSES, GC_LOSSES, MAP_GROWTH_LOSSES,
-    MAP_WRITE_LOSSES,
+    ASSIST_LOSSES, CRASH_LOSSES, Counter, FAULT_LOSSES, GC_LOSSES, HEAP_FREE_LOSSES,
+    HEAP_SAMPLE_LOSSES, MAP_GROWTH_LOSSES, MAP_WRITE_LOSSES,
 };
 
 /// Everything known at the end of a capture.
@@ -352,6 +352,25 @@ fn families(totals: &Totals, counters: &Counters) -> Vec<Family> {
             Counter::Assists,
             totals.gc.assist_records,
             &ASSIST_LOSSES,
+        ),
+        family(
+            "heap_samples",
+            Counter::HeapSamples,
+            totals.heap.samples,
+            &HEAP_SAMPLE_LOSSES,
+        ),
+        family(
+            "heap_frees",
+            Counter::HeapFrees,
+            totals.heap.frees,
+            &HEAP_FREE_LOSSES,
+        ),
+        // As for a definition of a stack.
+        family(
+            "label_sets",
+            Counter::LabelSets,
+            totals.heap.label_records,
+            &[Counter::LabelSetsRingFull],
         ),
     ]
 }

@@ -326,6 +326,7 @@ fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
         governor::Mode::Without(Extra::MapWrites | Extra::MapGrowths) => "operations on maps",
         governor::Mode::Without(Extra::Faults) => "page faults",
         governor::Mode::Without(Extra::Assists) => "begins and ends of mark assists",
+        governor::Mode::Without(Extra::Live) => "samples of the heap",
         _ => "allocations",
     };
     let why = format!(
@@ -363,6 +364,10 @@ fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
         governor::Mode::Without(Extra::Assists) => (
             "no_assists",
             "mark assists are not recorded from here on".to_owned(),
+        ),
+        governor::Mode::Without(Extra::Live) => (
+            "no_live",
+            "what of the heap is alive is not recorded from here on".to_owned(),
         ),
     };
     ModeStep {

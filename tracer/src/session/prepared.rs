@@ -219,7 +219,9 @@ impl Prepared {
         };
         let faults = self.plan.faults.then_some(Extra::Faults);
         let assists = self.plan.gc.as_ref().map(|_| Extra::Assists);
-        maps.iter().copied().chain(faults).chain(assists).collect()
+        let live = (!self.plan.heap.rows.is_empty()).then_some(Extra::Live);
+        let maps = maps.iter().copied();
+        maps.chain(faults).chain(assists).chain(live).collect()
     }
 
     fn gc_rules(&self) -> GcRules {
