@@ -73,6 +73,14 @@ pub fn record_with<T: 'static>(key: u64, record: T, complete: impl FnOnce(&mut T
     true
 }
 
+/// Sends a copy of a record in a map through the ring of `key`; false if that is full.
+#[inline(always)]
+pub fn copy<T: 'static>(key: u64, record: &T) -> bool {
+    ring(key)
+        .output::<T>(record, BPF_RB_NO_WAKEUP as u64)
+        .is_ok()
+}
+
 /// Sends a stack definition through the ring of `key`; false if that is full.
 #[inline(always)]
 pub fn stack(key: u64, stack: &mut StackRecord) -> bool {

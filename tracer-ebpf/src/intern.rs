@@ -5,6 +5,8 @@
 
 use crate::args::Registers;
 use crate::counters::count;
+use crate::goroutine::Goroutine;
+use crate::scratch::Slot;
 use crate::stack::Top;
 use crate::{emit, scratch, stack};
 use aya_ebpf::EbpfContext;
@@ -24,7 +26,7 @@ pub fn stack(ctx: &impl EbpfContext, regs: &Registers, top: impl Top, key: u64) 
     let slot = scratch::claim()?;
     let stack = stack::walk(regs, top, slot);
     let flags = stack::flags(slot);
-    if define_once(key, &mut slot.stack) {
+    if define_once(key, &mut slot.stack, 0, 0) {
         announce(ctx, &slot.stack);
     }
     scratch::release(slot);
@@ -32,6 +34,31 @@ pub fn stack(ctx: &impl EbpfContext, regs: &Registers, top: impl Top, key: u64) 
         count(Counter::StackUnreadable);
     }
     Some(stack)
+}
+
+/// The same for the stack in `slot`, with the identity `stack`, as one of a goroutine: that of another one, or of the same
+/// with other labels, is another stack.
+#[inline(always)]
+pub fn of_goroutine(
+    ctx: &impl EbpfContext,
+    key: u64,
+    slot: &mut Slot,
+    stack: u64,
+    goroutine: &Goroutine,
+) -> u64 {
+    let Goroutine {
+        creator, labels, ..
+    } = *goroutine;
+    let stack = stack::add(stack::add(stack, creator), labels);
+    slot.stack.id = stack;
+    let flags = stack::flags(slot);
+    if define_once(key, &mut slot.stack, creator, labels) {
+        announce(ctx, &slot.stack);
+    }
+    if flags & FLAG_UNREADABLE != 0 {
+        count(Counter::StackUnreadable);
+    }
+    stack
 }
 
 /// Logs a stack that is sent for the first time. Not inline: what it needs of the program's stack and registers would
@@ -44,9 +71,10 @@ fn announce<C: EbpfContext>(ctx: &C, stack: &StackRecord) {
     );
 }
 
-/// Sends `stack` through the ring of `key` unless user space has it; true if it was sent now.
+/// Sends `stack` through the ring of `key`, with the goroutine's creator and labels, unless user space has it; true if it
+/// was sent now.
 #[inline(always)]
-fn define_once(key: u64, stack: &mut StackRecord) -> bool {
+fn define_once(key: u64, stack: &mut StackRecord, creator: u64, labels: u64) -> bool {
     let slot = (stack.id as u32) & (SEEN_STACKS - 1);
     let Some(seen) = SEEN.get_ptr_mut(slot) else {
         return false;
@@ -57,6 +85,9 @@ fn define_once(key: u64, stack: &mut StackRecord) -> bool {
         return false;
     }
     count(Counter::StackDefinitions);
+    // Only here: the slot is used by all programs, and most stacks are sent once.
+    stack.creator = creator;
+    stack.labels = labels;
     let sent = emit::stack(key, stack);
     if sent {
         // SAFETY: as above.

@@ -14,6 +14,7 @@ mod atomic;
 mod counters;
 mod dispatch;
 mod emit;
+mod goroutine;
 mod intern;
 mod memory;
 mod probes;

@@ -36,3 +36,14 @@ pub fn read_text<const N: usize>(buffer: &mut [u8; N], address: u64, length: u64
     };
     result == 0
 }
+
+/// Reads the first `count` words at `address` into `buffer`, no more than fit; false if they cannot be read.
+#[inline(always)]
+pub fn read_first_words<const N: usize>(buffer: &mut [u64; N], address: u64, count: u64) -> bool {
+    let bytes = count.min(N as u64) as u32 * size_of::<u64>() as u32;
+    // SAFETY: `buffer` has at least `bytes` bytes; the helper checks the user address.
+    let result = unsafe {
+        generated::bpf_probe_read_user(buffer.as_mut_ptr().cast(), bytes, address as *const _)
+    };
+    result == 0
+}

@@ -5,9 +5,10 @@
 //! while a program is in the middle of its walk. Each walk therefore claims one of a few slots.
 
 use crate::atomic;
+use crate::goroutine::LabelWalk;
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 use tracer_common::limits::{CHUNK_BYTES, SCRATCH_SLOTS};
-use tracer_common::record::StackRecord;
+use tracer_common::record::{LabelsRecord, StackRecord};
 
 /// Words of the target's stack held at once.
 pub const CHUNK_WORDS: usize = CHUNK_BYTES / 8;
@@ -28,6 +29,10 @@ pub struct Slot {
     pub chunk: [u64; CHUNK_WORDS],
     /// The stack as it would be sent.
     pub stack: StackRecord,
+    /// How far labels have been read.
+    pub label_walk: LabelWalk,
+    /// A goroutine's labels as they would be sent.
+    pub labels: LabelsRecord,
 }
 
 #[map]

@@ -3,8 +3,8 @@
 use aya_ebpf::Global;
 use core::cell::UnsafeCell;
 use tracer_common::config::{
-    RECORDING_OFF, RowState, SWITCH_ASSISTS, SWITCH_FAULTS, SWITCH_MAP_GROWTHS, SWITCH_MAP_WRITES,
-    SWITCH_RECORDING, SWITCH_ROWS, SWITCHES,
+    RECORDING_OFF, RowState, SWITCH_ASSISTS, SWITCH_FAULTS, SWITCH_LIVE, SWITCH_MAP_GROWTHS,
+    SWITCH_MAP_WRITES, SWITCH_RECORDING, SWITCH_ROWS, SWITCHES,
 };
 use tracer_common::limits::MAX_FRAMES;
 
@@ -46,6 +46,26 @@ static ARENAS: Global<u64> = Global::new(0);
 static ARENA_SPANS: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
 static SPAN_STATE: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static M_CURG: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static G_GOPC: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static G_LABELS: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static LABELS_FORM: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static SPECIAL_KIND: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static SPECIAL_PROFILE: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static MCACHE_ALLOC: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static SPAN_ALLOC_COUNT: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static SPAN_COUNT_BEFORE: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static SPAN_ELEMSIZE: Global<u64> = Global::new(0);
 
 /// The memory of a map that user space writes, which a program reaches without a look-up. Its section is its name:
 /// [`tracer_common::config::MAP_SWITCHES`].
@@ -94,6 +114,12 @@ pub fn faults() -> bool {
 #[inline(always)]
 pub fn assists() -> bool {
     switch(SWITCH_ASSISTS) != RECORDING_OFF
+}
+
+/// Whether samples of the heap are recorded.
+#[inline(always)]
+pub fn live() -> bool {
+    switch(SWITCH_LIVE) != RECORDING_OFF
 }
 
 #[inline(always)]
@@ -198,5 +224,66 @@ pub fn arena_path() -> ArenaPath {
         arenas: ARENAS.load(),
         arena_spans: ARENA_SPANS.load(),
         span_state: SPAN_STATE.load(),
+    }
+}
+
+/// Byte offsets from the running `g` to the goroutine, and in that.
+pub struct GoroutinePath {
+    pub g_m: u64,
+    pub m_curg: u64,
+    pub g_gopc: u64,
+    pub g_labels: u64,
+}
+
+/// Where the target's Go version keeps what is told of a goroutine.
+#[inline(always)]
+pub fn goroutine_path() -> GoroutinePath {
+    GoroutinePath {
+        g_m: G_M.load(),
+        m_curg: M_CURG.load(),
+        g_gopc: G_GOPC.load(),
+        g_labels: G_LABELS.load(),
+    }
+}
+
+/// What `g.labels` points to.
+#[inline(always)]
+pub fn labels_form() -> u64 {
+    LABELS_FORM.load()
+}
+
+/// How a special of the heap profiler is told.
+pub struct Special {
+    /// Byte offset of `special.kind`.
+    pub kind: u64,
+    /// Its value.
+    pub profile: u64,
+}
+
+/// How the target's Go version marks specials.
+#[inline(always)]
+pub fn special() -> Special {
+    Special {
+        kind: SPECIAL_KIND.load(),
+        profile: SPECIAL_PROFILE.load(),
+    }
+}
+
+/// Byte offsets in an `mcache` and an `mspan`.
+pub struct SpanLayout {
+    pub mcache_alloc: u64,
+    pub alloc_count: u64,
+    pub count_before: u64,
+    pub elemsize: u64,
+}
+
+/// Where the target's Go version keeps what was allocated from a span.
+#[inline(always)]
+pub fn span() -> SpanLayout {
+    SpanLayout {
+        mcache_alloc: MCACHE_ALLOC.load(),
+        alloc_count: SPAN_ALLOC_COUNT.load(),
+        count_before: SPAN_COUNT_BEFORE.load(),
+        elemsize: SPAN_ELEMSIZE.load(),
     }
 }

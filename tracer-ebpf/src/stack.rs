@@ -6,13 +6,15 @@
 
 use crate::args::Registers;
 use crate::atomic::forget;
+use crate::memory::{read, read_first_words};
 use crate::scratch::{CHUNK_WORDS, Slot};
 use crate::settings;
 use aya_ebpf::helpers::generated::{bpf_loop, bpf_probe_read_user};
 use core::ffi::c_void;
+use core::mem::size_of;
 use tracer_common::config::Cookie;
 use tracer_common::limits::{CHUNK_BYTES, MAX_FRAMES};
-use tracer_common::record::{FLAG_CANDIDATE, FLAG_TRUNCATED, FLAG_UNREADABLE};
+use tracer_common::record::{FLAG_CANDIDATE, FLAG_LOGICAL, FLAG_TRUNCATED, FLAG_UNREADABLE};
 
 /// Bytes of a frame record: the caller's frame pointer, then the return address.
 const FRAME_RECORD: u64 = 16;
@@ -121,6 +123,71 @@ pub fn walk<T: Top>(regs: &Registers, top: T, slot: &mut Slot) -> u64 {
     let id = finish(hash, flags(slot));
     slot.stack.id = id;
     id
+}
+
+/// Fills `slot.stack` with frames that the runtime has already, at `address`, their number before them, and gives its
+/// identity; `None` if there are none, or they cannot be read.
+#[inline(always)]
+pub fn take(address: u64, slot: &mut Slot) -> Option<u64> {
+    let there: u64 = read(address).filter(|frames| *frames > 0)?;
+    let most = settings::stack_depth().min(MAX_FRAMES as u64);
+    let (depth, flags) = if there > most {
+        (most, FLAG_LOGICAL | FLAG_TRUNCATED)
+    } else {
+        (there, FLAG_LOGICAL)
+    };
+    if !read_first_words(
+        &mut slot.stack.frames,
+        address + size_of::<u64>() as u64,
+        depth,
+    ) {
+        return None;
+    }
+    set_flags(slot, flags);
+    set(&raw mut slot.stack.depth, depth);
+    set(&raw mut slot.hash, settings::hash_seed());
+    hash_frames(slot);
+    let id = finish(get(&raw const slot.hash), flags);
+    slot.stack.id = id;
+    Some(id)
+}
+
+/// Hashes the frames of `slot.stack`, in steps as [`other_frames`] does.
+#[inline(always)]
+fn hash_frames(slot: &mut Slot) {
+    let mut context: *mut Slot = slot;
+    let step: unsafe extern "C" fn(u32, *mut *mut Slot) -> i64 = hash_step;
+    // SAFETY: see `other_frames`.
+    unsafe {
+        bpf_loop(
+            (MAX_FRAMES / FRAMES_OF_A_STEP) as u32,
+            step as *mut c_void,
+            (&raw mut context).cast(),
+            0,
+        )
+    };
+}
+
+/// Adds the next frames to the hash.
+#[inline(never)]
+unsafe extern "C" fn hash_step(step: u32, context: *mut *mut Slot) -> i64 {
+    // SAFETY: see `step`.
+    let slot = unsafe { &mut **context };
+    let depth = depth(slot);
+    let mut hash = get(&raw const slot.hash);
+    let mut verdict = GO_ON;
+    let first = step as u64 * FRAMES_OF_A_STEP as u64;
+    for number in first..first + FRAMES_OF_A_STEP as u64 {
+        // See `step`.
+        let index = forget(number) as usize;
+        if number >= depth || index >= MAX_FRAMES {
+            verdict = OVER;
+            break;
+        }
+        hash = add(hash, slot.stack.frames[index]);
+    }
+    set(&raw mut slot.hash, hash);
+    verdict
 }
 
 /// Adds the frames that are in the first chunk, which was read at `base`, and leaves whatever is not plain (the end of
@@ -247,13 +314,13 @@ fn frame_record(slot: &mut Slot, frame_pointer: u64, depth: u64) -> Option<[u64;
 }
 
 #[inline(always)]
-fn get(word: *const u64) -> u64 {
+pub fn get(word: *const u64) -> u64 {
     // SAFETY: callers give a field of a live map value.
     unsafe { word.read_volatile() }
 }
 
 #[inline(always)]
-fn set(word: *mut u64, value: u64) {
+pub fn set(word: *mut u64, value: u64) {
     // SAFETY: callers give a field of a live map value.
     unsafe { word.write_volatile(value) };
 }
@@ -305,12 +372,12 @@ pub fn depth(slot: &Slot) -> u64 {
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[inline(always)]
-fn add(hash: u64, word: u64) -> u64 {
+pub fn add(hash: u64, word: u64) -> u64 {
     let product = (hash ^ word).wrapping_mul(FACTOR);
     product ^ product >> 32
 }
 
 #[inline(always)]
-fn finish(hash: u64, flags: u16) -> u64 {
+pub fn finish(hash: u64, flags: u16) -> u64 {
     add(add(hash, flags as u64), 0)
 }

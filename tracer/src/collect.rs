@@ -62,6 +62,12 @@ pub struct Tally {
     pub gc_events: u64,
     /// Records of begins and ends of mark assists that arrived.
     pub assists: u64,
+    /// Records of samples of the heap that arrived.
+    pub heap_samples: u64,
+    /// Records of sampled objects that were freed that arrived.
+    pub heap_frees: u64,
+    /// Definitions of labels that arrived.
+    pub label_sets: u64,
     /// Whether page faults wait to be placed by the target's mappings.
     pub unplaced_faults: bool,
     /// Whether some allocations are recorded in windows only, or have been.
@@ -82,6 +88,9 @@ impl Tally {
             faults: totals.faults.records,
             gc_events: totals.gc.events,
             assists: totals.gc.assist_records,
+            heap_samples: totals.heap.samples,
+            heap_frees: totals.heap.frees,
+            label_sets: totals.heap.label_records,
             unplaced_faults: totals.faults.has_waiting(),
             windows: totals.windows,
         }

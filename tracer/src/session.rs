@@ -3,12 +3,16 @@
 mod context;
 mod events;
 mod gauges;
+mod heap;
+mod inspect;
 mod live;
 mod prepared;
 
 pub use events::Event;
+pub use heap::HeapAsked;
+pub use inspect::Inspection;
 pub use live::LiveView;
-pub use prepared::Prepared;
+pub use prepared::{Prepared, Wanted};
 
 use crate::collect::{Collector, CollectorDied, Tally};
 use crate::governor::Governor;
@@ -22,8 +26,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracer_common::counter::{
-    ASSIST_LOSSES, CRASH_LOSSES, Counter, FAULT_LOSSES, GC_LOSSES, MAP_GROWTH_LOSSES,
-    MAP_WRITE_LOSSES,
+    ASSIST_LOSSES, CRASH_LOSSES, Counter, FAULT_LOSSES, GC_LOSSES, HEAP_FREE_LOSSES,
+    HEAP_SAMPLE_LOSSES, MAP_GROWTH_LOSSES, MAP_WRITE_LOSSES,
 };
 
 /// How long the end of a capture waits for programs that were in the middle of a hit when recording stopped.
@@ -43,6 +47,10 @@ pub enum Mode {
         /// The share.
         max_overhead: f64,
     },
+    /// What the runtime's heap profiler samples, or spans where it is off.
+    Sampled,
+    /// Nothing is recorded: the runtime's own heap profile is read.
+    Heap,
 }
 
 impl Mode {
@@ -51,6 +59,8 @@ impl Mode {
         match self {
             Mode::Exact => "exact",
             Mode::Auto { .. } => "auto",
+            Mode::Sampled => "sampled",
+            Mode::Heap => "heap",
         }
     }
 }
@@ -231,7 +241,7 @@ async fn look_at_maps(
 /// Whether every record of each kind has arrived or is counted as lost.
 fn has_everything(tally: &Tally, counters: &Counters) -> bool {
     let sum = |causes: &[Counter]| causes.iter().map(|cause| counters.get(*cause)).sum();
-    let families: [(u64, u64, u64); 9] = [
+    let families: [(u64, u64, u64); 12] = [
         (counters.expected(), tally.delivered, counters.lost()),
         (
             counters.get(Counter::Resumes),
@@ -272,6 +282,21 @@ fn has_everything(tally: &Tally, counters: &Counters) -> bool {
             counters.get(Counter::Assists),
             tally.assists,
             sum(&ASSIST_LOSSES),
+        ),
+        (
+            counters.get(Counter::HeapSamples),
+            tally.heap_samples,
+            sum(&HEAP_SAMPLE_LOSSES),
+        ),
+        (
+            counters.get(Counter::HeapFrees),
+            tally.heap_frees,
+            sum(&HEAP_FREE_LOSSES),
+        ),
+        (
+            counters.get(Counter::LabelSets),
+            tally.label_sets,
+            sum(&[Counter::LabelSetsRingFull]),
         ),
     ];
     families

@@ -8,7 +8,7 @@ use crate::counters::count;
 use crate::memory::{read, read_text};
 use crate::probes::cookie;
 use crate::stack::AtProbe;
-use crate::{emit, intern, settings};
+use crate::{emit, goroutine, intern, settings};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
@@ -86,7 +86,7 @@ fn record(ctx: &ProbeContext) {
         },
         stack,
         goroutine: regs.goroutine,
-        goroutine_id: goroutine_id(regs.goroutine),
+        goroutine_id: goroutine::id(regs.goroutine),
         // SAFETY: the helper takes no argument and cannot fail.
         time_ns: unsafe { bpf_ktime_get_ns() },
         length: text.length,
@@ -125,14 +125,5 @@ fn panic_value(regs: &Registers) -> Value {
         None => Value::Unreadable,
         Some(NIL_MAP_START) => Value::NilMap(Text { address, length }),
         Some(_) => Value::Other,
-    }
-}
-
-/// The number of a goroutine; 0 if it cannot be read.
-#[inline(always)]
-fn goroutine_id(goroutine: u64) -> u64 {
-    match settings::g_goid() {
-        0 => 0,
-        offset => read(goroutine + offset).unwrap_or(0),
     }
 }

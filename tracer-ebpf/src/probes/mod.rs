@@ -5,6 +5,7 @@ mod crash;
 mod empty;
 mod fault;
 mod gc;
+mod heap;
 mod map;
 mod resume;
 

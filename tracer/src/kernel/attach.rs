@@ -241,7 +241,8 @@ impl Attached {
             .into_iter()
             .chain(probe::of_crashes(plan))
             .chain(probe::of_maps(plan))
-            .chain(probe::of_gc(plan));
+            .chain(probe::of_gc(plan))
+            .chain(probe::of_heap(plan));
         for probe in others {
             let link = Some(self.place.attach(&mut self.ebpf, &probe)?);
             match probe.extra() {

@@ -30,12 +30,16 @@ pub struct HitCost {
 /// CPU time for each fault, where recording a hit has 0.3 beyond the trap.
 const FAULT_NS: f64 = 1100.0;
 
+/// What recording a sample of the heap takes beyond what recording a hit takes, nanoseconds.
+const SAMPLE_NS: f64 = 500.0;
+
 impl HitCost {
     /// What a record of something besides allocations takes, nanoseconds. A page fault has no trap of its own.
     pub fn of_extra(&self, extra: Extra) -> f64 {
         match extra {
             Extra::Faults => self.recorded_ns - self.silent_ns + FAULT_NS,
             Extra::MapWrites | Extra::MapGrowths | Extra::Assists => self.recorded_ns,
+            Extra::Live => self.recorded_ns + SAMPLE_NS,
         }
     }
 

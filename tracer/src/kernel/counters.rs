@@ -53,6 +53,7 @@ impl Counters {
             Counter::MapGrowthsPaused,
             Counter::FaultsPaused,
             Counter::AssistsPaused,
+            Counter::LivePaused,
         ])
     }
 
@@ -65,12 +66,14 @@ impl Counters {
             Counter::Faults,
             Counter::GcEvents,
             Counter::Assists,
+            Counter::HeapSamples,
+            Counter::HeapFrees,
         ])
     }
 
     /// The same of what can be given up, in the order of [`Extra::ALL`].
     pub fn extra_hits(&self) -> ExtraHits {
-        Extra::ALL.map(|extra| self.get(extra.counter()))
+        Extra::ALL.map(|extra| self.sum(extra.counters()))
     }
 
     fn sum(&self, counters: &[Counter]) -> u64 {

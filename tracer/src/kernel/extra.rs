@@ -22,24 +22,28 @@ pub enum Extra {
     Faults,
     /// Mark assists.
     Assists,
+    /// Samples of the heap, and the end of sampled objects.
+    Live,
 }
 
 impl Extra {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Extra; 4] = [
+    pub const ALL: [Extra; 5] = [
         Extra::MapWrites,
         Extra::MapGrowths,
         Extra::Faults,
         Extra::Assists,
+        Extra::Live,
     ];
 
     /// What counts its records, those that were lost included.
-    pub(super) fn counter(self) -> Counter {
+    pub(super) fn counters(self) -> &'static [Counter] {
         match self {
-            Extra::MapWrites => Counter::MapWrites,
-            Extra::MapGrowths => Counter::MapGrowths,
-            Extra::Faults => Counter::Faults,
-            Extra::Assists => Counter::Assists,
+            Extra::MapWrites => &[Counter::MapWrites],
+            Extra::MapGrowths => &[Counter::MapGrowths],
+            Extra::Faults => &[Counter::Faults],
+            Extra::Assists => &[Counter::Assists],
+            Extra::Live => &[Counter::HeapSamples, Counter::HeapFrees],
         }
     }
 
@@ -50,6 +54,7 @@ impl Extra {
             Extra::MapGrowths => config::SWITCH_MAP_GROWTHS,
             Extra::Faults => config::SWITCH_FAULTS,
             Extra::Assists => config::SWITCH_ASSISTS,
+            Extra::Live => config::SWITCH_LIVE,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::rings::Rings;
 use super::{KernelError, object};
-use crate::plan::{ProbePlan, TinyLayout};
+use crate::plan::{HeapLayout, ProbePlan, TinyLayout};
 use crate::target::{ArenaLayout, GoBinary, LoadBias, NamespaceIds, Process, RuntimePc};
 use aya::programs::{PerfEvent, Program, ProgramError, ProgramInfo, UProbe};
 use aya::{Ebpf, EbpfLoader};
@@ -42,6 +42,8 @@ pub struct Anchors {
     text: (RuntimePc, RuntimePc),
     /// Where spans are, and the address of `runtime.mheap_.arenas`.
     arenas: Option<(ArenaLayout, RuntimePc)>,
+    /// What samples of the heap are read from.
+    heap: HeapLayout,
 }
 
 impl Anchors {
@@ -60,6 +62,7 @@ impl Anchors {
             ids: ids.ok(),
             text: text.unwrap_or((RuntimePc(0), RuntimePc(0))),
             arenas: plan.arenas.map(|layout| (layout, at(layout.arenas))),
+            heap: plan.heap.layout,
         }
     }
 
@@ -96,6 +99,7 @@ pub(super) fn load(settings: &Settings, rings: &Rings) -> Result<Ebpf, KernelErr
         ids,
         text: (text_start, text_end),
         arenas,
+        heap,
     } = settings.anchors;
     let mcache0 = mcache0.map_or(0, |address| address.0);
     let (arenas, arena_spans, span_state) = arenas.map_or((0, 0, 0), |(layout, arenas)| {
@@ -106,6 +110,10 @@ pub(super) fn load(settings: &Settings, rings: &Rings) -> Result<Ebpf, KernelErr
     let mut loader = EbpfLoader::new();
     for (map, bytes) in config::MAP_EVENTS.into_iter().zip(rings.sizes()) {
         loader.map_max_entries(map, bytes);
+    }
+    let of_heap = heap_globals(&heap);
+    for (global, value) in &of_heap {
+        loader.override_global(global, value, true);
     }
     loader
         // The programs read no kernel structure by its BTF, which would take 60 ms to parse.
@@ -132,6 +140,22 @@ pub(super) fn load(settings: &Settings, rings: &Rings) -> Result<Ebpf, KernelErr
         .override_global(config::GLOBAL_RINGS, &ring_count, true)
         .load(object)
         .map_err(|error| KernelError::Load(Box::new(error)))
+}
+
+/// Globals of the programs that sample the heap.
+fn heap_globals(layout: &HeapLayout) -> [(&'static str, u64); 10] {
+    [
+        (config::GLOBAL_M_CURG, layout.m_curg),
+        (config::GLOBAL_G_GOPC, layout.g_gopc),
+        (config::GLOBAL_G_LABELS, layout.g_labels),
+        (config::GLOBAL_LABELS_FORM, layout.labels_form),
+        (config::GLOBAL_SPECIAL_KIND, layout.special_kind),
+        (config::GLOBAL_SPECIAL_PROFILE, layout.special_profile),
+        (config::GLOBAL_MCACHE_ALLOC, layout.mcache_alloc),
+        (config::GLOBAL_SPAN_ALLOC_COUNT, layout.span_alloc_count),
+        (config::GLOBAL_SPAN_COUNT_BEFORE, layout.span_count_before),
+        (config::GLOBAL_SPAN_ELEMSIZE, layout.span_elemsize),
+    ]
 }
 
 /// A uprobe program, loaded into the kernel when it is first asked for.

@@ -1,7 +1,9 @@
 //! What is attached where: from the rows of a plan to programs, cookies and file offsets.
 
 use super::Extra;
-use crate::plan::{CrashRow, Dispatch, GcRow, MapRow, Operation, PlanRow, Pointers, ProbePlan};
+use crate::plan::{
+    CrashRow, Dispatch, GcRow, HeapEvent, HeapRow, MapRow, Operation, PlanRow, Pointers, ProbePlan,
+};
 use crate::target::FileOffset;
 use tracer_common::config::{self, Cookie, Tiny};
 
@@ -76,12 +78,31 @@ impl Probe {
         }
     }
 
+    /// The probe of row `number` of a plan's part about the heap.
+    fn of_heap(number: u8, row: &HeapRow) -> Self {
+        Probe {
+            program: match row.event {
+                HeapEvent::Sample => config::PROGRAM_HEAP_SAMPLE,
+                HeapEvent::Free => config::PROGRAM_HEAP_FREE,
+                HeapEvent::Refill => config::PROGRAM_SPAN_REFILL,
+                HeapEvent::Large => config::PROGRAM_SPAN_LARGE,
+            },
+            cookie: Cookie::new(number, row.site.frame_set_up, Tiny::Never),
+            offset: row.offset,
+            function: row.function.clone(),
+        }
+    }
+
     /// What it records that can be given up; `None` for what cannot.
     pub(super) fn extra(&self) -> Option<Extra> {
         match self.program {
             config::PROGRAM_MAP_WRITE => Some(Extra::MapWrites),
             config::PROGRAM_MAP_GROWTH => Some(Extra::MapGrowths),
             config::PROGRAM_ASSIST => Some(Extra::Assists),
+            config::PROGRAM_HEAP_SAMPLE
+            | config::PROGRAM_HEAP_FREE
+            | config::PROGRAM_SPAN_REFILL
+            | config::PROGRAM_SPAN_LARGE => Some(Extra::Live),
             _ => None,
         }
     }
@@ -142,5 +163,13 @@ pub(super) fn of_crashes(plan: &ProbePlan) -> Vec<Probe> {
     (0..=u8::MAX)
         .zip(&plan.maps.crashes)
         .map(|(number, row)| Probe::of_crash(number, row))
+        .collect()
+}
+
+/// The probes that sample the heap, in the order of their rows.
+pub(super) fn of_heap(plan: &ProbePlan) -> Vec<Probe> {
+    (0..=u8::MAX)
+        .zip(&plan.heap.rows)
+        .map(|(number, row)| Probe::of_heap(number, row))
         .collect()
 }

@@ -6,14 +6,13 @@
 
 mod pauses;
 
+use super::code::instructions;
 use super::site::CostClass;
 use super::{Place, Site, place};
 use crate::target::{FileOffset, Function, GoBinary, VirtualAddress};
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 use tracer_common::config::GcWords;
 
-/// Bytes of a function to search; the longest, `gcMarkTermination`, has 3,300.
-const SEARCHED_BYTES: usize = 8192;
 /// Most probes; a runtime has a dozen.
 const MAX_ROWS: usize = 64;
 /// `gcAssistTimeSlack` of `src/runtime/mgcpacer.go`, nanoseconds, the same in every version.
@@ -263,16 +262,4 @@ fn compares_with_slack(instruction: &Instruction) -> bool {
             OpKind::Immediate32to64 | OpKind::Immediate32
         )
         && instruction.immediate(1) == ASSIST_TIME_SLACK
-}
-
-/// The code of a function.
-fn instructions<'a>(
-    binary: &'a GoBinary,
-    function: &Function<'_>,
-) -> impl Iterator<Item = Instruction> + 'a {
-    let len =
-        usize::try_from(function.size).map_or(SEARCHED_BYTES, |size| size.min(SEARCHED_BYTES));
-    let code = binary.code(function.address, len).unwrap_or_default();
-    let mut decoder = Decoder::with_ip(64, code, function.address.0, DecoderOptions::NONE);
-    std::iter::from_fn(move || decoder.can_decode().then(|| decoder.decode()))
 }

@@ -1,10 +1,15 @@
 //! The probes on the runtime's heap profiler, and those that stand in for it where it is off.
 //!
-//! Hides the names of the runtime's functions and the layouts that the kernel programs need. Source:
-//! `src/runtime/mprof.go`, `mheap.go`, `mcache.go`.
+//! Hides the names of the runtime's functions. Source: `src/runtime/mprof.go`, `mheap.go`, `mcache.go`.
 
-use super::Site;
+mod layout;
+
+use super::inlined::Copies;
+use super::site::TWO_ARGUMENTS;
+use super::{Place, Site, place};
 use crate::target::{FileOffset, GoBinary, VirtualAddress};
+
+pub use layout::HeapLayout;
 
 /// Where samples of the heap come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,35 +65,69 @@ pub enum HeapEvent {
     Large,
 }
 
-/// Byte offsets, and values, of one Go version; 0 where it has none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HeapLayout {
-    /// `m.curg`.
-    pub m_curg: u64,
-    /// `g.gopc`.
-    pub g_gopc: u64,
-    /// `g.labels`.
-    pub g_labels: u64,
-    /// What `g.labels` points to: one of the `LABELS_` constants of [`tracer_common::config`].
-    pub labels_form: u64,
-    /// `special.kind`.
-    pub special_kind: u64,
-    /// `_KindSpecialProfile`.
-    pub special_profile: u64,
-    /// `mcache.alloc`.
-    pub mcache_alloc: u64,
-    /// `mspan.allocCount`.
-    pub span_alloc_count: u64,
-    /// `mspan.allocCountBeforeCache`.
-    pub span_count_before: u64,
-    /// `mspan.elemsize`.
-    pub span_elemsize: u64,
+/// The function of each event, in the order of the rows.
+const PROFILER: [(&str, HeapEvent); 2] = [
+    ("runtime.setprofilebucket", HeapEvent::Sample),
+    ("runtime.freeSpecial", HeapEvent::Free),
+];
+const SPANS: [(&str, HeapEvent); 2] = [
+    ("runtime.(*mcache).refill", HeapEvent::Refill),
+    ("runtime.(*mcache).allocLarge", HeapEvent::Large),
+];
+
+impl HeapProbes {
+    fn functions(self) -> &'static [(&'static str, HeapEvent)] {
+        match self {
+            HeapProbes::Off => &[],
+            HeapProbes::Profiler => &PROFILER,
+            HeapProbes::Spans => &SPANS,
+        }
+    }
 }
 
-/// The plan for `probes`.
-pub(super) fn plan(_binary: &GoBinary, probes: HeapProbes) -> HeapPlan {
-    HeapPlan {
+/// The functions whose inlined copies [`plan`] asks for.
+pub(super) fn prefixes(probes: HeapProbes) -> impl Iterator<Item = &'static str> {
+    probes.functions().iter().map(|(name, _)| *name)
+}
+
+/// The plan for `probes`. What has no place for a probe is left out and named.
+pub(super) fn plan(binary: &GoBinary, probes: HeapProbes, copies: &Copies) -> HeapPlan {
+    let mut plan = HeapPlan {
         probes,
+        layout: HeapLayout::of(binary),
         ..HeapPlan::default()
+    };
+    for (name, event) in probes.functions() {
+        match row(binary, name, *event) {
+            Ok(row) => plan.rows.push(row),
+            Err(reason) => plan.skipped.push(reason),
+        }
+        let copies = copies.iter().filter(|(_, inlined)| inlined == name);
+        let copies = copies.map(|(host, name)| format!("{name} inlined into {host}"));
+        plan.skipped.extend(copies);
     }
+    for skipped in &plan.skipped {
+        log::warn!("no probe sees {skipped}");
+    }
+    plan
+}
+
+/// The row of an event, or in words why there is none.
+fn row(binary: &GoBinary, name: &str, event: HeapEvent) -> Result<HeapRow, String> {
+    let function = binary
+        .function(name)
+        .ok_or_else(|| format!("{name}, which the binary does not have"))?;
+    // Each program reads the first two arguments.
+    let place = place(binary, &function, TWO_ARGUMENTS);
+    let Place { offset, site } = place.map_err(|error| {
+        log::debug!("{name}: {error}");
+        format!("{name}, which has no place for a probe")
+    })?;
+    Ok(HeapRow {
+        function: name.to_owned(),
+        address: function.address,
+        offset,
+        site,
+        event,
+    })
 }

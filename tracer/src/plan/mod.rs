@@ -3,6 +3,7 @@
 //! A plan is data; `kernel` carries it out. The set of functions is `leaves`, the instruction within each is `site`.
 
 mod audit;
+mod code;
 mod gc;
 mod heap;
 mod inlined;
@@ -178,6 +179,12 @@ impl Extras {
         gc: false,
         heap: HeapProbes::Off,
     };
+
+    /// What the names of functions start with whose inlined copies matter.
+    fn prefixes(&self) -> Vec<&'static str> {
+        let of_maps = maps::prefixes(self.maps).iter().copied();
+        of_maps.chain(heap::prefixes(self.heap)).collect()
+    }
 }
 
 /// Makes the plan for sampled mode: no allocation function is probed, only what `extras` asks for.
@@ -186,7 +193,7 @@ impl Extras {
 /// The version is not supported.
 pub fn sampled(binary: &GoBinary, extras: Extras) -> Result<ProbePlan, PlanError> {
     let (set, _) = leaf_set(binary.go_version())?;
-    let (_, copies) = inlined::find(binary, set, maps::prefixes(extras.maps));
+    let (_, copies) = inlined::find(binary, set, &extras.prefixes());
     let allocations = Allocations {
         rows: Vec::new(),
         yield_points: Vec::new(),
@@ -201,14 +208,13 @@ pub fn sampled(binary: &GoBinary, extras: Extras) -> Result<ProbePlan, PlanError
 /// # Errors
 /// The version is not supported, or the binary is not laid out as that version does it.
 pub fn exact(binary: &GoBinary, extras: Extras) -> Result<ProbePlan, PlanError> {
-    let maps = extras.maps;
     let version = binary.go_version();
     let (set, newer) = leaf_set(version)?;
     let functions: Vec<Function<'_>> = binary
         .functions_with_prefix(leaves::ALLOCATOR_PREFIX)
         .filter(|f| !f.name.ends_with(".abi0"))
         .collect();
-    let (inlined, copies) = inlined::find(binary, set, maps::prefixes(maps));
+    let (inlined, copies) = inlined::find(binary, set, &extras.prefixes());
     let names = functions.iter().map(|function| function.name);
     if let Some(missing) = set.first_missing(names.chain(inlined.leaves.iter().map(String::as_str)))
     {
@@ -300,7 +306,7 @@ fn complete(
         coverage,
         maps: maps::plan(binary, maps, copies),
         gc: gc.then(|| gc::plan(binary)),
-        heap: heap::plan(binary, heap),
+        heap: heap::plan(binary, heap, copies),
         faults,
         arenas: if faults {
             ArenaLayout::of(binary)

@@ -126,6 +126,11 @@ impl Symbols {
         pcs.get(..=outside)?.iter().find_map(element)
     }
 
+    /// Name of the type that the code of a stack, innermost program counter first, asks for.
+    pub fn allocated(&self, _pcs: &[u64]) -> Option<&str> {
+        None
+    }
+
     /// What the instruction at a program counter does with memory.
     pub fn access(&self, pc: u64) -> Option<Access> {
         self.accesses.get(&pc).copied().flatten()

@@ -21,6 +21,7 @@ mod mappings;
 mod memory;
 mod moduledata;
 pub(crate) mod pclntab;
+mod physical;
 mod process;
 mod relocation;
 mod resident;

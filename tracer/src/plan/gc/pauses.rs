@@ -4,7 +4,8 @@
 //! and closures of three names, and other pauses end when `startTheWorld` goes on. Hides that 1.19 has
 //! `(*timeHistogram).record` inlined.
 
-use super::{GcEvent, Search, instructions};
+use super::{GcEvent, Search};
+use crate::plan::code::instructions;
 use crate::target::{Function, VirtualAddress};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 

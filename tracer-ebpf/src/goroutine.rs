@@ -1,0 +1,312 @@
+//! Who allocates: the number of a goroutine, the `go` statement that made it, and its profiler labels.
+//!
+//! Hides the way from the running `g` to the goroutine, and the two forms of its labels: a `map[string]string` up to Go
+//! 1.23, a slice of keys and values from 1.24 on (`src/runtime/pprof/label.go`). Sets of labels are interned as stacks
+//! are, see `intern`.
+
+use crate::atomic::forget;
+use crate::counters::count;
+use crate::memory::{read, read_text};
+use crate::scratch::Slot;
+use crate::stack::{self, get, set};
+use crate::{emit, settings};
+use aya_ebpf::helpers::generated::bpf_loop;
+use aya_ebpf::{macros::map, maps::Array};
+use core::ffi::c_void;
+use core::mem::size_of;
+use tracer_common::config::{LABELS_LIST, LABELS_MAP};
+use tracer_common::counter::Counter;
+use tracer_common::limits::{LABEL_KEY_BYTES, LABEL_VALUE_BYTES, MAX_LABELS, SEEN_LABELS};
+use tracer_common::record::{
+    FLAG_TRUNCATED, FLAG_UNREADABLE, KIND_LABELS, Label, LabelsRecord, RecordHeader,
+};
+
+#[map]
+static SEEN_LABEL_SETS: Array<u64> = Array::with_max_entries(SEEN_LABELS, 0);
+
+/// A goroutine that allocates; all 0 if there is none, or where it could not be read.
+pub struct Goroutine {
+    /// `goid`.
+    pub id: u64,
+    /// `g.gopc`.
+    pub creator: u64,
+    /// Identity of its labels.
+    pub labels: u64,
+}
+
+/// What the walk over labels decides on, in map memory: see `stack::other_frames`.
+#[repr(C)]
+pub struct LabelWalk {
+    /// Address of the first key, and bytes to the next.
+    keys: u64,
+    stride: u64,
+    /// Address of the first value.
+    values: u64,
+    /// Bit n: there is a label n.
+    used: u64,
+    /// Sum of the labels' hashes: the same set in another order is the same set, a map has no order.
+    sum: u64,
+    flags: u64,
+}
+
+/// The goroutine for which the code with this `g` in its register runs, which is that of the system stack or its own. New
+/// labels go through the ring of `key`.
+#[inline(always)]
+pub fn allocating(running: u64, key: u64, slot: &mut Slot) -> Goroutine {
+    let path = settings::goroutine_path();
+    let goroutine = user_goroutine(running, &path).unwrap_or(0);
+    if goroutine == 0 {
+        return Goroutine {
+            id: 0,
+            creator: 0,
+            labels: 0,
+        };
+    }
+    Goroutine {
+        id: id(goroutine),
+        creator: read(goroutine + path.g_gopc).unwrap_or(0),
+        labels: labels(goroutine + path.g_labels, key, slot),
+    }
+}
+
+/// The number of a goroutine; 0 if it cannot be read.
+#[inline(always)]
+pub fn id(goroutine: u64) -> u64 {
+    match settings::g_goid() {
+        0 => 0,
+        offset => read(goroutine + offset).unwrap_or(0),
+    }
+}
+
+/// `m.curg` of the thread: the goroutine, whether it runs on its own stack or waits for code on the system stack; 0 where
+/// the scheduler itself runs.
+#[inline(always)]
+fn user_goroutine(running: u64, path: &settings::GoroutinePath) -> Option<u64> {
+    let m: u64 = read(running + path.g_m)?;
+    read(m + path.m_curg)
+}
+
+/// Identity of the labels that `g.labels` at `address` points to, 0 for none, sent unless user space has them.
+#[inline(always)]
+fn labels(address: u64, key: u64, slot: &mut Slot) -> u64 {
+    let form = settings::labels_form();
+    if form != LABELS_MAP && form != LABELS_LIST {
+        return 0;
+    }
+    let start = LabelWalk {
+        keys: 0,
+        stride: 0,
+        values: 0,
+        used: 0,
+        sum: settings::hash_seed(),
+        flags: 0,
+    };
+    let found = match read::<u64>(address) {
+        Some(0) => return 0,
+        Some(labels) if form == LABELS_MAP => of_map(labels),
+        Some(labels) => of_list(labels),
+        None => None,
+    };
+    slot.label_walk = match found {
+        Some(Found {
+            used: 0, flags: 0, ..
+        }) => return 0,
+        Some(found) => LabelWalk {
+            keys: found.keys,
+            stride: found.stride,
+            values: found.values,
+            used: found.used,
+            flags: found.flags,
+            ..start
+        },
+        None => LabelWalk {
+            flags: FLAG_UNREADABLE as u64,
+            ..start
+        },
+    };
+    set(&raw mut slot.labels.count, 0);
+    read_labels(slot);
+    let flags = get(&raw const slot.label_walk.flags);
+    let count = get(&raw const slot.labels.count);
+    let sum = get(&raw const slot.label_walk.sum);
+    let id = stack::finish(stack::add(sum, count), flags as u16).max(1);
+    slot.labels.header = RecordHeader {
+        kind: KIND_LABELS,
+        row: 0,
+        flags: flags as u16,
+        time: 0,
+    };
+    slot.labels.id = id;
+    define_once(key, &slot.labels);
+    id
+}
+
+/// Where labels are.
+struct Found {
+    keys: u64,
+    stride: u64,
+    values: u64,
+    used: u64,
+    flags: u64,
+}
+
+/// Bytes of a string's header.
+const STRING: u64 = 16;
+/// Bit n for each label n that can be kept.
+const ALL: u64 = (1 << MAX_LABELS) - 1;
+
+/// `runtime.hmap`: `count`, `B`, `buckets`, `oldbuckets`; `bmap`: eight bytes that tell which entries are there, keys,
+/// values. Source: `src/runtime/map.go`.
+mod hmap {
+    pub const B: u64 = 9;
+    pub const BUCKETS: u64 = 16;
+    pub const OLD_BUCKETS: u64 = 24;
+    pub const ENTRIES: u64 = 8;
+    /// `minTopHash`: lower values are those of entries that are not there.
+    pub const MIN_TOP_HASH: u8 = 5;
+}
+
+/// Labels in a `map[string]string`: one of more than eight has more than one bucket and is not read.
+#[inline(always)]
+fn of_map(variable: u64) -> Option<Found> {
+    let mut found = Found {
+        keys: 0,
+        stride: STRING,
+        values: 0,
+        used: 0,
+        flags: 0,
+    };
+    let map: u64 = read(variable)?;
+    if map == 0 || read::<u64>(map)? == 0 {
+        return Some(found);
+    }
+    if read::<u8>(map + hmap::B)? != 0 || read::<u64>(map + hmap::OLD_BUCKETS)? != 0 {
+        found.flags = FLAG_TRUNCATED as u64;
+        return Some(found);
+    }
+    let bucket: u64 = read(map + hmap::BUCKETS)?;
+    let top: [u8; 8] = read(bucket)?;
+    for (entry, top) in top.iter().enumerate() {
+        if *top >= hmap::MIN_TOP_HASH {
+            found.used |= 1 << entry;
+        }
+    }
+    found.keys = bucket + hmap::ENTRIES;
+    found.values = found.keys + hmap::ENTRIES * STRING;
+    Some(found)
+}
+
+/// Labels in a slice of pairs of strings.
+#[inline(always)]
+fn of_list(variable: u64) -> Option<Found> {
+    let [labels, length]: [u64; 2] = read(variable)?;
+    let most = MAX_LABELS as u64;
+    Some(Found {
+        keys: labels,
+        stride: 2 * STRING,
+        values: labels + STRING,
+        used: if length >= most {
+            ALL
+        } else {
+            (1 << length) - 1
+        },
+        flags: if length > most {
+            FLAG_TRUNCATED as u64
+        } else {
+            0
+        },
+    })
+}
+
+/// Reads the labels that the walk in the slot knows of. Calls of one function by the kernel, as in `stack::other_frames`.
+#[inline(always)]
+fn read_labels(slot: &mut Slot) {
+    let mut context: *mut Slot = slot;
+    let step: unsafe extern "C" fn(u32, *mut *mut Slot) -> i64 = read_label;
+    // SAFETY: `step` has the signature that the helper calls, and the context outlives the call.
+    unsafe {
+        bpf_loop(
+            MAX_LABELS as u32,
+            step as *mut c_void,
+            (&raw mut context).cast(),
+            0,
+        )
+    };
+}
+
+/// Adds label `number`, if there is one and it can be read.
+#[inline(never)]
+unsafe extern "C" fn read_label(number: u32, context: *mut *mut Slot) -> i64 {
+    // SAFETY: the context is that of `read_labels`, whose caller has the only reference to the slot.
+    let slot = unsafe { &mut **context };
+    if get(&raw const slot.label_walk.used) >> (number & 63) & 1 == 0 {
+        return 0;
+    }
+    let count = forget(get(&raw const slot.labels.count));
+    if count >= MAX_LABELS as u64 {
+        return 0;
+    }
+    let at = get(&raw const slot.label_walk.stride) * number as u64;
+    let keys = get(&raw const slot.label_walk.keys) + at;
+    let values = get(&raw const slot.label_walk.values) + at;
+    match fill(&mut slot.labels.labels[count as usize], keys, values) {
+        Some(hash) => {
+            let sum = get(&raw const slot.label_walk.sum).wrapping_add(hash);
+            set(&raw mut slot.label_walk.sum, sum);
+            set(&raw mut slot.labels.count, count + 1);
+        }
+        None => {
+            let flags = get(&raw const slot.label_walk.flags) | FLAG_UNREADABLE as u64;
+            set(&raw mut slot.label_walk.flags, flags);
+        }
+    }
+    0
+}
+
+/// Reads a label from the headers of its two strings, and gives its hash.
+#[inline(always)]
+fn fill(label: &mut Label, key: u64, value: u64) -> Option<u64> {
+    let [key, key_bytes]: [u64; 2] = read(key)?;
+    let [value, value_bytes]: [u64; 2] = read(value)?;
+    label.key_bytes = key_bytes.min(u32::MAX as u64) as u32;
+    label.value_bytes = value_bytes.min(u32::MAX as u64) as u32;
+    // What an earlier label left here would be part of the hash.
+    label.key = [0; LABEL_KEY_BYTES];
+    label.value = [0; LABEL_VALUE_BYTES];
+    if !read_text(&mut label.key, key, key_bytes)
+        || !read_text(&mut label.value, value, value_bytes)
+    {
+        return None;
+    }
+    let words: *const [u64; size_of::<Label>() / 8] = (&raw const *label).cast();
+    // SAFETY: a label has so many bytes. It is part of a record of words, at a multiple of eight bytes: see the assertion.
+    let words = unsafe { words.read() };
+    let hash = settings::hash_seed();
+    Some(words.into_iter().fold(hash, stack::add))
+}
+
+const _: () = assert!(
+    size_of::<Label>().is_multiple_of(8)
+        && core::mem::offset_of!(LabelsRecord, labels).is_multiple_of(8)
+);
+
+/// Sends the labels through the ring of `key` unless user space has them.
+#[inline(always)]
+fn define_once(key: u64, labels: &LabelsRecord) {
+    let slot = (labels.id as u32) & (SEEN_LABELS - 1);
+    let Some(seen) = SEEN_LABEL_SETS.get_ptr_mut(slot) else {
+        return;
+    };
+    // SAFETY: `seen` is a live map value; another CPU may write it at the same time, then one of the two sets is sent
+    // again.
+    if unsafe { seen.read_volatile() } == labels.id {
+        return;
+    }
+    count(Counter::LabelSets);
+    if emit::copy(key, labels) {
+        // SAFETY: as above.
+        unsafe { seen.write_volatile(labels.id) };
+    } else {
+        count(Counter::LabelSetsRingFull);
+    }
+}
