@@ -3,8 +3,10 @@
 //! A build that is on the list and not on disk fails the test that wants it.
 
 use std::fmt;
+use std::io::Write as _;
 use std::panic::{RefUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Directory with the list and the built programs, `VERSION/VARIANT/NAME` below it.
 const PROGRAMS: &str = "TRACER_PROGRAMS";
@@ -77,7 +79,7 @@ pub fn for_each_build(name: &str, check: impl Fn(&Build) + RefUnwindSafe) {
     let builds = builds_of(name);
     let failed: Vec<String> = builds
         .iter()
-        .filter(|build| catch_unwind(|| check(build)).is_err())
+        .filter(|build| catch_unwind(|| timed(build, || check(build))).is_err())
         .map(Build::to_string)
         .collect();
     assert!(
@@ -87,6 +89,17 @@ pub fn for_each_build(name: &str, check: impl Fn(&Build) + RefUnwindSafe) {
         builds.len(),
         failed.join("\n")
     );
+}
+
+/// Does something with a build and says how long it took, also in the log of tests that succeed: what is slow in them
+/// is seen nowhere else. The test harness keeps only what `print!` and its like write.
+pub fn timed<T>(build: &Build, work: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let result = work();
+    let seconds = started.elapsed().as_secs_f64();
+    // A log that cannot be written is no reason to fail.
+    drop(writeln!(std::io::stderr(), "{seconds:6.1} s {build}"));
+    result
 }
 
 /// The Go versions that every program is built with, oldest first.

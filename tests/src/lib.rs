@@ -10,7 +10,7 @@ mod sites;
 
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
 pub use build::{
-    Build, builds_of, compile_command, for_each_build, go_versions, newest_go, program_path,
+    Build, builds_of, compile_command, for_each_build, go_versions, newest_go, program_path, timed,
 };
 pub use measured::{trace_lingering, trace_measured};
 pub use program::Program;

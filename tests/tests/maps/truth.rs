@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use tracer_tests::{Agent, Build, Program, builds_of, list};
+use tracer_tests::{Agent, Build, Program, builds_of, list, timed};
 
 /// What one function did to maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,11 +109,8 @@ pub fn trace_all(maps: &str) -> Vec<Traced> {
         .iter()
         // Probes of other things take the kernel time to take out, and there are many builds.
         .map(|build| {
-            trace(
-                build,
-                &[],
-                &["--maps", maps, "--faults", "off", "--gc", "off"],
-            )
+            let options = ["--maps", maps, "--faults", "off", "--gc", "off"];
+            timed(build, || trace(build, &[], &options))
         })
         .collect()
 }
