@@ -5,7 +5,9 @@
 mod agent;
 mod build;
 mod measured;
+mod profile;
 mod program;
+mod saved;
 mod sites;
 
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
@@ -14,7 +16,11 @@ pub use build::{
     oldest_and_newest, program_path, some_builds_of, timed,
 };
 pub use measured::{trace_lingering, trace_measured};
+pub use profile::{
+    Estimate, Samples, by_function, known_bytes, profile, profile_of_scene, sites_by_function,
+};
 pub use program::Program;
+pub use saved::Saved;
 pub use sites::{assert_close, marked_line, rules_found, sites_in, sum};
 
 use serde_json::Value;

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 use tracer_tests::{
-    Agent, Program, assert_accounted, go_versions, list, newest_go, number, trace_measured, tracer,
+    Agent, Program, Saved, assert_accounted, go_versions, list, newest_go, number, trace_measured,
 };
 
 /// What the functions of `known` allocate at their marked line, as its source says.
@@ -190,30 +189,6 @@ fn the_memory_of_a_map_names_its_key_and_element() {
             "Go {version}: {closure:?}"
         );
         assert_eq!(closure.len(), 1);
-    }
-}
-
-/// A capture in a file, removed on drop.
-struct Saved(PathBuf);
-
-impl Saved {
-    fn new(capture: &Value) -> Self {
-        let path = std::env::temp_dir().join(format!("tracer-types-{}.json", std::process::id()));
-        std::fs::write(&path, capture.to_string()).expect("a file");
-        Saved(path)
-    }
-
-    fn report(&self, args: &[&str]) -> String {
-        let output = tracer().arg("report").arg(&self.0).args(args).output();
-        let output = output.expect("the tracer runs");
-        assert!(output.status.success(), "{args:?}: {output:?}");
-        String::from_utf8(output.stdout).expect("text")
-    }
-}
-
-impl Drop for Saved {
-    fn drop(&mut self) {
-        drop(std::fs::remove_file(&self.0));
     }
 }
 
