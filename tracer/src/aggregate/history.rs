@@ -204,7 +204,7 @@ mod tests {
             complete: false,
             ..reading(2, &[])
         };
-        assert!(taken(&[whole.clone()]).complete);
+        assert!(taken(std::slice::from_ref(&whole)).complete);
         assert!(!taken(&[whole.clone(), part, whole]).complete);
     }
 }

@@ -5,7 +5,7 @@
 //! function inlined into two callers is two.
 
 use super::basis::{HeapView, Known};
-use super::{FaultFigures, Figures, Frame, GcFigures, Site, SortBy, StackFigures};
+use super::{FaultFigures, Figures, Frame, GcFigures, Growth, Site, SortBy, StackFigures};
 use crate::aggregate::Totals;
 use crate::decode::StackId;
 use crate::symbolize::{self, Symbols};
@@ -191,9 +191,7 @@ fn site(
     let alive = alive.or(recent.as_ref().map(|recent| recent.live));
     let figures = Figures {
         live_bytes: alive.map(|alive| alive.bytes),
-        growth_per_s: growth
-            .as_ref()
-            .map(|growth| growth.bytes_per_s.round() as i64),
+        growth_per_s: growth.as_ref().map(Growth::whole_bytes_per_s),
         ..figures
     };
     Site {

@@ -226,13 +226,16 @@ impl Context {
     /// Names what is known of the heap, and who made the goroutines.
     fn name_heap(&mut self, totals: &Totals) {
         let history = self.heap_watch.history();
-        let buckets = history.into_iter().flat_map(|history| history.buckets());
+        let buckets = || {
+            let buckets = history.into_iter().flat_map(|history| history.buckets());
+            buckets.map(|bucket| &*bucket.pcs)
+        };
+        let sampled = totals.heap.stacks.keys();
+        let sampled = sampled.filter_map(|id| Some(&*totals.frames.get(id)?.pcs));
         let none = std::iter::empty;
-        self.symbols.extend(
-            &mut self.symbolizer,
-            buckets.map(|bucket| &*bucket.pcs),
-            none(),
-        );
+        self.symbols.extend(&mut self.symbolizer, buckets(), none());
+        self.symbols
+            .extend_allocated(&mut self.symbolizer, buckets().chain(sampled));
         let creations: Vec<[u64; 1]> = totals
             .frames
             .values()

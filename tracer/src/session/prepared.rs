@@ -11,7 +11,9 @@ use crate::kernel::{self, Anchors, Attached, Extra, Settings};
 use crate::plan::{self, Extras, MapProbes, ProbePlan};
 use crate::report::Target;
 use crate::symbolize::{is_runtime, package};
-use crate::target::{ControllerLayout, GoBinary, HeapCounter, LoadBias, Process, RuntimePc};
+use crate::target::{
+    ControllerLayout, GoBinary, HeapCounter, LoadBias, Process, RuntimePc, VirtualAddress,
+};
 use std::sync::{Arc, Mutex};
 
 /// The first Go 1.N that says why it stops the world (`stwReason` in `src/runtime/proc.go`).
@@ -267,8 +269,14 @@ impl CodeFacts for BinaryFacts {
 
 /// The call that a stack of the runtime's heap profile begins with, then return addresses, as in a stack that the kernel
 /// programs walk.
-pub(super) fn physical(_binary: &GoBinary, _bias: LoadBias, pcs: &[u64]) -> Vec<u64> {
-    let mut physical = pcs.to_vec();
+pub(super) fn physical(binary: &GoBinary, bias: LoadBias, pcs: &[u64]) -> Vec<u64> {
+    let link_time = |pc: &u64| bias.to_link_time(RuntimePc(*pc)).0;
+    let logical: Vec<u64> = pcs.iter().map(link_time).collect();
+    let mut physical: Vec<u64> = binary
+        .physical(&logical)
+        .into_iter()
+        .map(|pc| bias.to_runtime(VirtualAddress(pc)).0)
+        .collect();
     if let Some(innermost) = physical.first_mut() {
         *innermost = innermost.saturating_sub(1);
     }

@@ -228,9 +228,7 @@ impl From<schema::Site<'_>> for report::Site {
                 faults: faults.map(|faults| faults.all()),
                 live_bytes: (live.map(|live| live.now.bytes))
                     .or(recent.as_ref().map(|recent| recent.live.bytes)),
-                growth_per_s: growth
-                    .as_ref()
-                    .map(|growth| growth.bytes_per_s.round() as i64),
+                growth_per_s: growth.as_ref().map(report::Growth::whole_bytes_per_s),
                 estimate: site.estimate.map(Into::into),
             },
             size: site.size.into(),

@@ -52,6 +52,12 @@ impl Growth {
         })
     }
 
+    /// The slope in whole bytes per second.
+    pub(crate) fn whole_bytes_per_s(&self) -> i64 {
+        let size = i64::try_from(whole(self.bytes_per_s.abs())).unwrap_or(i64::MAX);
+        if self.bytes_per_s < 0.0 { -size } else { size }
+    }
+
     /// Bytes alive at the first point.
     pub fn first_bytes(&self) -> u64 {
         self.course.first().map_or(0, |(_, bytes)| *bytes)
