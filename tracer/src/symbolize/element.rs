@@ -21,6 +21,29 @@ pub(super) const GROW_OR_COPY: &[&str] = &[
 /// In Go 1.19 generic code has descriptors of what its instantiations have in common.
 const SHAPE: &str = "go.shape.";
 
+/// Size of a map's header: `runtime.hmap` up to Go 1.23, `maps.Map` from 1.24 on.
+const MAP_HEADER_BYTES: u64 = 48;
+
+/// The type of what a call allocates, as far as its code tells.
+#[derive(Clone, Debug)]
+pub(super) struct AllocatedType {
+    name: String,
+    /// If the type is what a map keeps its entries in: its size, and the name of the type of the map's header.
+    header: Option<(u64, &'static str)>,
+}
+
+impl AllocatedType {
+    /// The name of the type of an object, whose size in the heap may help.
+    pub(super) fn name(&self, size_bytes: Option<u64>) -> Option<&str> {
+        match (self.header, size_bytes) {
+            (Some((entries, header)), Some(size)) if size < entries => {
+                (size == MAP_HEADER_BYTES).then_some(header)
+            }
+            _ => Some(&self.name),
+        }
+    }
+}
+
 impl Symbolizer {
     /// The type of the elements of the slice that the call that returns to `return_address` grows or copies. `None` if
     /// the code does not tell.
@@ -34,9 +57,9 @@ impl Symbolizer {
         }
     }
 
-    /// The name of the type of what the call that returns to `return_address` allocates. `None` if the code does not
-    /// tell.
-    pub(super) fn allocated_type(&mut self, return_address: RuntimePc) -> Option<Arc<str>> {
+    /// The type of what the call that returns to `return_address` allocates. `None` if the code does not tell.
+    pub(super) fn allocated_type(&mut self, return_address: RuntimePc) -> Option<AllocatedType> {
+        let mut header = None;
         let name = match self.allocated(return_address)? {
             Allocated::Value(descriptor) => self.type_at(descriptor)?.name,
             Allocated::Array(descriptor) => format!("[]{}", self.type_at(descriptor)?.name),
@@ -48,13 +71,14 @@ impl Symbolizer {
                 format!("[]{}", element.name)
             }
             Allocated::Channel { channel, buffered } => self.channel(channel, buffered)?,
-            Allocated::Entries(map) => {
+            Allocated::Map { map, header: name } => {
                 let map = self.binary.types().map(map).ok()?;
+                header = Some((map.group_size_bytes, name));
                 self.type_at(map.group)?.name
             }
             Allocated::Named(name) => name.to_owned(),
         };
-        Some(name.into())
+        Some(AllocatedType { name, header })
     }
 
     fn allocated(&mut self, return_address: RuntimePc) -> Option<Allocated> {

@@ -24,8 +24,14 @@ pub enum Allocated {
         /// Whether it has, or may have, a buffer.
         buffered: bool,
     },
-    /// What maps of the type keep their entries in: nearly all memory of a map.
-    Entries(VirtualAddress),
+    /// What maps of the type keep their entries in, nearly all memory of a map; or the header of the map, whose type has
+    /// that name.
+    Map {
+        /// The type of the map.
+        map: VirtualAddress,
+        /// The name of the type of its header.
+        header: &'static str,
+    },
     /// What is always of the type of that name.
     Named(&'static str),
 }
@@ -40,7 +46,7 @@ enum Rule {
     /// The type is the first argument, the size of the buffer the second.
     Channel,
     /// The type is the first argument.
-    Entries,
+    Map,
     Named(&'static str),
     /// The header of a map.
     MapHeader,
@@ -65,10 +71,11 @@ const RULES: &[(&str, Rule)] = &[
     ("runtime.makechan", Rule::Channel),
     ("runtime.makechan64", Rule::Channel),
     ("reflect.unsafe_New", Rule::Value(0)),
+    ("internal/reflectlite.unsafe_New", Rule::Value(0)),
     ("reflect.unsafe_NewArray", Rule::Array(0)),
-    // The last ones box every value of their size, whatever its type.
     ("runtime.convT", Rule::Value(0)),
     ("runtime.convTnoptr", Rule::Value(0)),
+    // These box every value of their size, whatever its type.
     ("runtime.convT16", Rule::Named("any(16-bit)")),
     ("runtime.convT32", Rule::Named("any(32-bit)")),
     ("runtime.convT64", Rule::Named("any(64-bit)")),
@@ -90,14 +97,19 @@ const RULES: &[(&str, Rule)] = &[
     ("runtime.stringtoslicebyte", Rule::Named("[]uint8")),
     ("runtime.stringtoslicerune", Rule::Named("[]int32")),
     ("internal/bytealg.MakeNoZero", Rule::Named("[]uint8")),
-    ("runtime.makemap", Rule::Entries),
-    ("runtime.makemap64", Rule::Entries),
+    ("runtime.typeAssert", Rule::Named("abi.TypeAssertCache")),
+    (
+        "runtime.interfaceSwitch",
+        Rule::Named("abi.InterfaceSwitchCache"),
+    ),
+    ("runtime.makemap", Rule::Map),
+    ("runtime.makemap64", Rule::Map),
     ("runtime.makemap_small", Rule::MapHeader),
-    ("runtime.mapassign", Rule::Entries),
-    ("runtime.mapassign_fast32", Rule::Entries),
-    ("runtime.mapassign_fast64", Rule::Entries),
-    ("runtime.mapassign_fast64ptr", Rule::Entries),
-    ("runtime.mapassign_faststr", Rule::Entries),
+    ("runtime.mapassign", Rule::Map),
+    ("runtime.mapassign_fast32", Rule::Map),
+    ("runtime.mapassign_fast64", Rule::Map),
+    ("runtime.mapassign_fast64ptr", Rule::Map),
+    ("runtime.mapassign_faststr", Rule::Map),
 ];
 
 /// Functions that grow a slice.
@@ -132,7 +144,10 @@ impl GoBinary {
                 channel: call.address(0)?,
                 buffered: call.number(1) != Some(0),
             },
-            Rule::Entries => Allocated::Entries(call.address(0)?),
+            Rule::Map => Allocated::Map {
+                map: call.address(0)?,
+                header: self.map_header(),
+            },
             Rule::Named(name) => Allocated::Named(name),
             Rule::MapHeader => Allocated::Named(self.map_header()),
         })
