@@ -183,3 +183,128 @@ impl GoBinary {
         if swiss { "maps.Map" } else { "runtime.hmap" }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::fixture::{ALLOCATOR as SIZE, BASE, Fixture, MALLOC, MemoryFile, OUTER};
+
+    const FUNCTIONS: &[&str] = &[
+        "runtime.mallocgc",
+        "runtime.newobject",
+        "runtime.growslice",
+        "runtime.makechan",
+        "runtime.mapassign_faststr",
+        "runtime.makemap_small",
+        "runtime.concatstrings",
+        "runtime.mallocgcSmallScanNoHeaderSC5",
+        "main.newobject",
+    ];
+    /// Registers in the encoding of the last byte of `lea N(%rip),REGISTER`.
+    const RAX: u8 = 0x05;
+    const RBX: u8 = 0x1d;
+    const RSI: u8 = 0x35;
+
+    /// mov $40,%eax: the size of `main.User`.
+    const ITS_SIZE: &[u8] = &[0xb8, 40, 0, 0, 0];
+    /// xor %ebx,%ebx
+    const NO_BUFFER: &[u8] = &[0x31, 0xdb];
+
+    /// Checks what a function allocates, in a program built with `version`, if it is called with the address of
+    /// `main.User` in a register, behind more code.
+    fn check(
+        version: &'static str,
+        function: &str,
+        (register, more): (u8, &[u8]),
+        expected: impl Fn(VirtualAddress) -> Option<Allocated>,
+    ) {
+        let fixture = Fixture {
+            version,
+            allocators: FUNCTIONS,
+            ..Fixture::default()
+        };
+        let mut image = fixture.build();
+        let distance = |to: u64, code: &[u8]| {
+            let behind = OUTER + code.len() as u64 + 4;
+            let distance = to.cast_signed() - behind.cast_signed();
+            i32::try_from(distance).unwrap().to_le_bytes()
+        };
+        let mut code = vec![0x48, 0x8d, register];
+        code.extend(distance(image.user, &code));
+        code.extend(more);
+        code.push(0xe8);
+        let at = FUNCTIONS.iter().position(|name| *name == function).unwrap();
+        code.extend(distance(MALLOC + SIZE * at as u64, &code));
+        let start = usize::try_from(OUTER - BASE).unwrap();
+        image.bytes[start..start + code.len()].copy_from_slice(&code);
+        let binary = GoBinary::open(&MemoryFile::new(&image.bytes).path()).unwrap();
+        let return_address = VirtualAddress(OUTER + code.len() as u64);
+        let found = binary.allocated_at(return_address, &mut CodeBudget::default());
+        let user = VirtualAddress(image.user);
+        assert_eq!(found, expected(user), "{function} in {version}");
+        // The calling function has 32 bytes.
+        let found = binary.allocated_at(return_address, &mut CodeBudget(31));
+        assert_eq!(found, None);
+    }
+
+    #[test]
+    fn the_function_says_which_argument_is_the_type_of_what() {
+        for version in ["go1.19.8", "go1.27.3"] {
+            let check = |function, code, expected: fn(VirtualAddress) -> Option<Allocated>| {
+                check(version, function, code, expected);
+            };
+            check("runtime.newobject", (RAX, &[]), |user| {
+                Some(Allocated::Value(user))
+            });
+            check("runtime.newobject", (RSI, &[]), |_| None);
+            check("main.newobject", (RAX, &[]), |_| None);
+            check("runtime.concatstrings", (RAX, &[]), |_| {
+                Some(Allocated::Named("string"))
+            });
+            check("runtime.makechan", (RAX, NO_BUFFER), |channel| {
+                Some(Allocated::Channel {
+                    channel,
+                    buffered: false,
+                })
+            });
+            check("runtime.makechan", (RAX, &[]), |channel| {
+                Some(Allocated::Channel {
+                    channel,
+                    buffered: true,
+                })
+            });
+        }
+    }
+
+    #[test]
+    fn the_allocator_gives_a_value_or_an_array() {
+        for function in ["runtime.mallocgc", "runtime.mallocgcSmallScanNoHeaderSC5"] {
+            let check = |code, expected: fn(VirtualAddress) -> Option<Allocated>| {
+                check("go1.27.3", function, code, expected);
+            };
+            check((RBX, ITS_SIZE), |user| Some(Allocated::Value(user)));
+            check((RBX, &[]), |user| Some(Allocated::Array(user)));
+            check((RBX, &[0xb8, 80, 0, 0, 0]), |user| {
+                Some(Allocated::Array(user))
+            });
+            // Without a type.
+            check((RBX, NO_BUFFER), |_| None);
+        }
+    }
+
+    #[test]
+    fn versions_differ() {
+        let grown = |user| Some(Allocated::Grown(user));
+        check("go1.19.8", "runtime.growslice", (RAX, &[]), grown);
+        check("go1.27.3", "runtime.growslice", (RSI, &[]), grown);
+        check("go1.27.3", "runtime.growslice", (RAX, &[]), |_| None);
+        for (version, header) in [("go1.19.8", "runtime.hmap"), ("go1.27.3", "maps.Map")] {
+            check(version, "runtime.makemap_small", (RAX, &[]), |_| {
+                Some(Allocated::Named(header))
+            });
+            check(version, "runtime.mapassign_faststr", (RAX, &[]), |map| {
+                Some(Allocated::Map { map, header })
+            });
+        }
+    }
+}
