@@ -101,3 +101,67 @@ impl Symbolizer {
         self.binary.types().read(descriptor).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Frame, Symbols};
+    use super::*;
+    use crate::target::fixture::{Fixture, Image, MALLOC, MemoryFile, OUTER};
+    use crate::target::{GoBinary, LoadBias};
+
+    const BIAS: LoadBias = LoadBias(0x5555_0000_0000);
+
+    fn symbolizer(image: &Image) -> Symbolizer {
+        let binary = GoBinary::open(&MemoryFile::new(&image.bytes).path()).unwrap();
+        Symbolizer::new(Arc::new(binary), BIAS)
+    }
+
+    fn moved(address: u64) -> u64 {
+        BIAS.to_runtime(VirtualAddress(address)).0
+    }
+
+    #[test]
+    fn a_stack_has_the_type_that_the_first_caller_of_the_runtime_passes() {
+        let mut image = Fixture {
+            elf_type: 3,
+            ..Fixture::default()
+        }
+        .build();
+        // `mallocgc` takes the size in RAX, here that of the type: mov $40,%eax; and the type in RBX.
+        let behind = image.call(0x1d, &[0xb8, 40, 0, 0, 0], MALLOC);
+        let mut symbolizer = symbolizer(&image);
+        let in_malloc = moved(MALLOC + 8);
+        let stack = [in_malloc, moved(behind), moved(OUTER + 30)];
+        let no_name = [in_malloc, 7, moved(behind)];
+        let no_call = [moved(OUTER + 30)];
+        // In the fixture every function is of a file of the runtime.
+        let outer = || vec![Frame::of("main.outer", "main", 10)];
+        let frames = [(moved(behind), outer()), (moved(OUTER + 30), outer())];
+        let mut symbols = Symbols::of(frames, Vec::new());
+        let stacks = [&stack[..], &no_name, &no_call];
+        symbols.extend_allocated(&mut symbolizer, stacks.into_iter());
+        assert_eq!(symbols.allocated(&stack, Some(48)), Some("main.User"));
+        assert_eq!(symbols.allocated(&stack[1..], None), Some("main.User"));
+        assert_eq!(symbols.allocated(&no_name, None), None);
+        assert_eq!(symbols.allocated(&no_call, None), None);
+        assert_eq!(symbols.allocated(&stack[..1], None), None);
+        assert_eq!(symbols.allocated(&[], None), None);
+    }
+
+    #[test]
+    fn what_is_too_small_for_a_maps_entries_may_be_its_header() {
+        let entries = AllocatedType {
+            name: "map.group[string]int".to_owned(),
+            header: Some((208, "maps.Map")),
+        };
+        let names =
+            [None, Some(208), Some(6784), Some(48), Some(32)].map(|size| entries.name(size));
+        let group = Some("map.group[string]int");
+        assert_eq!(names, [group, group, group, Some("maps.Map"), None]);
+        let small = AllocatedType {
+            name: "map.group[uint8]bool".to_owned(),
+            header: Some((24, "maps.Map")),
+        };
+        assert_eq!(small.name(Some(48)), Some("map.group[uint8]bool"));
+    }
+}

@@ -187,7 +187,7 @@ impl GoBinary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::fixture::{ALLOCATOR as SIZE, BASE, Fixture, MALLOC, MemoryFile, OUTER};
+    use crate::target::fixture::{ALLOCATOR as SIZE, Fixture, MALLOC, MemoryFile};
 
     const FUNCTIONS: &[&str] = &[
         "runtime.mallocgc",
@@ -224,21 +224,10 @@ mod tests {
             ..Fixture::default()
         };
         let mut image = fixture.build();
-        let distance = |to: u64, code: &[u8]| {
-            let behind = OUTER + code.len() as u64 + 4;
-            let distance = to.cast_signed() - behind.cast_signed();
-            i32::try_from(distance).unwrap().to_le_bytes()
-        };
-        let mut code = vec![0x48, 0x8d, register];
-        code.extend(distance(image.user, &code));
-        code.extend(more);
-        code.push(0xe8);
         let at = FUNCTIONS.iter().position(|name| *name == function).unwrap();
-        code.extend(distance(MALLOC + SIZE * at as u64, &code));
-        let start = usize::try_from(OUTER - BASE).unwrap();
-        image.bytes[start..start + code.len()].copy_from_slice(&code);
+        let callee = MALLOC + SIZE * at as u64;
+        let return_address = VirtualAddress(image.call(register, more, callee));
         let binary = GoBinary::open(&MemoryFile::new(&image.bytes).path()).unwrap();
-        let return_address = VirtualAddress(OUTER + code.len() as u64);
         let found = binary.allocated_at(return_address, &mut CodeBudget::default());
         let user = VirtualAddress(image.user);
         assert_eq!(found, expected(user), "{function} in {version}");
