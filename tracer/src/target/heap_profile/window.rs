@@ -52,7 +52,9 @@ impl<'a> Window<'a> {
     fn from(&mut self, address: u64) -> Option<&[u8]> {
         let start = match self.kept(address) {
             Some(start) => start,
-            None => self.fetch(address, PIECE).or_else(|| self.fetch(address, PAGE))?,
+            None => self
+                .fetch(address, PIECE)
+                .or_else(|| self.fetch(address, PAGE))?,
         };
         let into = usize::try_from(address - start).ok()?;
         let rest = self.pieces.get(&start)?.get(into..)?;
