@@ -3,8 +3,10 @@
 //! A build that is on the list and not on disk fails the test that wants it.
 
 use std::fmt;
+use std::io::Write as _;
 use std::panic::{RefUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Directory with the list and the built programs, `VERSION/VARIANT/NAME` below it.
 const PROGRAMS: &str = "TRACER_PROGRAMS";
@@ -69,15 +71,65 @@ pub fn builds_of(name: &str) -> Vec<Build> {
     builds
 }
 
+/// The first and the last of [`builds_of`].
+///
+/// # Panics
+/// There is none.
+pub fn oldest_and_newest(name: &str) -> [Build; 2] {
+    let builds = builds_of(name);
+    [builds[0].clone(), builds[builds.len() - 1].clone()]
+}
+
+/// Of [`builds_of`], so many that every Go version and every way to build is among them, and the newest version without
+/// any special flag; for what does not depend on how the two go together.
+///
+/// # Panics
+/// There is none.
+pub fn some_builds_of(name: &str) -> Vec<Build> {
+    some_of(&builds_of(name))
+}
+
+/// Takes one build of each version, in the way that was taken least, and one of each way that is not there then.
+fn some_of(builds: &[Build]) -> Vec<Build> {
+    let mut versions: Vec<&str> = builds.iter().map(|build| build.version.as_str()).collect();
+    versions.dedup();
+    let mut taken: Vec<&Build> = Vec::new();
+    for version in &versions {
+        let of_version = builds.iter().filter(|build| build.version == *version);
+        let uses = |build: &Build| {
+            taken
+                .iter()
+                .filter(|it| it.variant == build.variant)
+                .count()
+        };
+        taken.extend(of_version.min_by_key(|build| uses(build)));
+    }
+    for build in builds {
+        let is_new = taken.iter().all(|it| it.variant != build.variant);
+        let is_first = build.variant == PLAIN && versions.last() == Some(&build.version.as_str());
+        if is_new || (is_first && !taken.contains(&build)) {
+            taken.push(build);
+        }
+    }
+    taken.into_iter().cloned().collect()
+}
+
 /// Runs `check` on every build of a program, so that the failure of one does not hide that of another.
 ///
 /// # Panics
 /// `check` did, for at least one.
 pub fn for_each_build(name: &str, check: impl Fn(&Build) + RefUnwindSafe) {
-    let builds = builds_of(name);
+    for_each_of(&builds_of(name), check);
+}
+
+/// The same for a choice of builds.
+///
+/// # Panics
+/// `check` did, for at least one.
+pub fn for_each_of(builds: &[Build], check: impl Fn(&Build) + RefUnwindSafe) {
     let failed: Vec<String> = builds
         .iter()
-        .filter(|build| catch_unwind(|| check(build)).is_err())
+        .filter(|build| catch_unwind(|| timed(build, || check(build))).is_err())
         .map(Build::to_string)
         .collect();
     assert!(
@@ -87,6 +139,17 @@ pub fn for_each_build(name: &str, check: impl Fn(&Build) + RefUnwindSafe) {
         builds.len(),
         failed.join("\n")
     );
+}
+
+/// Does something with a build and says how long it took, also in the log of tests that succeed: what is slow in them
+/// is seen nowhere else. The test harness keeps only what `print!` and its like write.
+pub fn timed<T>(build: &Build, work: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let result = work();
+    let seconds = started.elapsed().as_secs_f64();
+    // A log that cannot be written is no reason to fail.
+    drop(writeln!(std::io::stderr(), "{seconds:6.1} s {build}"));
+    result
 }
 
 /// The Go versions that every program is built with, oldest first.
@@ -162,4 +225,50 @@ fn programs() -> PathBuf {
     std::env::var_os(PROGRAMS)
         .unwrap_or_else(|| panic!("{PROGRAMS} is not set: run `cargo xtask test`"))
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(builds: &[(&str, &str)]) -> Vec<String> {
+        let builds: Vec<Build> = builds
+            .iter()
+            .map(|(version, variant)| Build {
+                version: (*version).to_owned(),
+                variant: (*variant).to_owned(),
+                name: "known".to_owned(),
+            })
+            .collect();
+        let some = some_of(&builds).into_iter();
+        some.map(|build| format!("{} {}", build.version, build.variant))
+            .collect()
+    }
+
+    #[test]
+    fn some_builds_have_each_version_and_each_way_and_the_newest_without_flags() {
+        let builds = ["1.19.8", "1.21.13", "1.22.10", "1.27.3"]
+            .map(|version| ["plain", "race", "stripped"].map(|variant| (version, variant)));
+        assert_eq!(
+            chosen(builds.as_flattened()),
+            [
+                "1.19.8 plain",
+                "1.21.13 race",
+                "1.22.10 stripped",
+                "1.27.3 plain"
+            ]
+        );
+        let builds = ["1.19.8", "1.27.3"]
+            .map(|version| ["plain", "pie", "race", "stripped"].map(|variant| (version, variant)));
+        assert_eq!(
+            chosen(builds.as_flattened()),
+            [
+                "1.19.8 plain",
+                "1.27.3 pie",
+                "1.19.8 race",
+                "1.19.8 stripped",
+                "1.27.3 plain"
+            ]
+        );
+    }
 }

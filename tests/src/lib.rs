@@ -5,15 +5,22 @@
 mod agent;
 mod build;
 mod measured;
+mod profile;
 mod program;
+mod saved;
 mod sites;
 
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
 pub use build::{
-    Build, builds_of, compile_command, for_each_build, go_versions, newest_go, program_path,
+    Build, builds_of, compile_command, for_each_build, for_each_of, go_versions, newest_go,
+    oldest_and_newest, program_path, some_builds_of, timed,
 };
 pub use measured::{trace_lingering, trace_measured};
+pub use profile::{
+    Estimate, Samples, by_function, known_bytes, profile, profile_of_scene, sites_by_function,
+};
 pub use program::Program;
+pub use saved::Saved;
 pub use sites::{assert_close, marked_line, rules_found, sites_in, sum};
 
 use serde_json::Value;
@@ -91,11 +98,11 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// Waits until the probes of earlier captures are gone: the kernel takes out one at a time, about ten a second, and lets
-/// nobody attach meanwhile.
+/// nobody attach meanwhile. A process that has ended has none, whenever its parent asks for its exit code.
 pub fn wait_for_earlier_detaches() {
     wait_until("earlier captures are detached", || {
         let tracers = std::process::Command::new("pgrep")
-            .args(["-x", "tracer"])
+            .args(["--runstates", "DRS", "--exact", "tracer"])
             .output();
         tracers.is_ok_and(|found| found.stdout.is_empty())
     });

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use tracer_tests::{
-    Build, Program, assert_accounted, for_each_build, lost, number, trace_measured,
+    Build, Program, assert_accounted, for_each_build, for_each_of, lost, number, oldest_and_newest,
+    some_builds_of, trace_measured,
 };
 
 /// Sites whose allocating statement is in a library: the site is there, the statement in the stack.
@@ -12,7 +13,8 @@ const THROUGH_LIBRARIES: [&str; 3] = [
     "main.throughSprintf",
 ];
 
-/// Each probe takes the kernel a tenth of a second to take out, and there are many builds: one of the tests has them all.
+/// Each probe takes the kernel a tenth of a second to take out, and there are many builds: a test of all of them has no
+/// others, and a test of some has them all.
 const ALLOCATIONS_ONLY: [&str; 6] = ["--maps", "off", "--faults", "off", "--gc", "off"];
 
 /// Traces `known` with these arguments, the agent with these options.
@@ -71,6 +73,7 @@ fn assert_exact(build: &Build, args: &[&str], options: &[&str]) {
     let bytes = number(&capture, "/totals/alloc_bytes");
     let own_bytes = number(&expected, "/total/total_alloc");
     assert_eq!(bytes, own_bytes, "{context}: bytes");
+    assert_inlined(&capture, &expected, &context);
     let sites = expected["sites"].as_array().expect("sites");
     assert!(
         sites.len() > 20,
@@ -108,13 +111,30 @@ fn assert_exact(build: &Build, args: &[&str], options: &[&str]) {
     }
 }
 
-#[test]
-fn one_goroutine() {
-    for_each_build("known", |build| assert_exact(build, &[], &ALLOCATIONS_ONLY));
+/// A function that is inlined into its caller is a site with both names.
+fn assert_inlined(capture: &Value, expected: &Value, context: &str) {
+    let mut sites = expected["sites"].as_array().expect("sites").iter();
+    let inlined = sites.find(|site| site["inlined"] == true);
+    let inlined = inlined.expect("an inlined site");
+    let (function, entry) = (&inlined["function"], &inlined["entry"]);
+    let mut sites = capture["sites"].as_array().expect("sites").iter();
+    let site = sites.find(|site| {
+        let frame = &site["frames"][0];
+        frame["function"] == *function && frame["inlined"] == true
+    });
+    let site = site.unwrap_or_else(|| panic!("{context}: no site {function}"));
+    assert_eq!(site["frames"][1]["function"], *entry, "{context}");
 }
 
 #[test]
-fn many_goroutines() {
+fn one_goroutine() {
+    for_each_of(&oldest_and_newest("known"), |build| {
+        assert_exact(build, &[], &[])
+    });
+}
+
+#[test]
+fn many_goroutines_in_every_build() {
     let args = ["-goroutines", "4"];
     for_each_build("known", |build| {
         assert_exact(build, &args, &ALLOCATIONS_ONLY)
@@ -126,27 +146,7 @@ fn many_goroutines() {
 #[test]
 fn garbage_collection_in_the_window_and_many_rings() {
     let args = ["-goroutines", "4", "-gc"];
-    for_each_build("known", |build| {
+    for_each_of(&some_builds_of("known"), |build| {
         assert_exact(build, &args, &["--rings", "8"]);
-    });
-}
-
-#[test]
-fn a_function_inlined_into_its_caller_is_a_site_with_both_names() {
-    for_each_build("known", |build| {
-        let (capture, expected) = traced(build, &["-calls", "10"], &[]);
-        let sites = expected["sites"].as_array().expect("sites");
-        let inlined = sites
-            .iter()
-            .find(|site| site["inlined"] == true)
-            .expect("an inlined site");
-        let (function, entry) = (&inlined["function"], &inlined["entry"]);
-        let sites = capture["sites"].as_array().expect("sites");
-        let site = sites.iter().find(|site| {
-            let frame = &site["frames"][0];
-            frame["function"] == *function && frame["inlined"] == true
-        });
-        let site = site.unwrap_or_else(|| panic!("{build}: no site {function}"));
-        assert_eq!(site["frames"][1]["function"], *entry, "{build}");
     });
 }

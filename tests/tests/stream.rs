@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::process::Command;
+use std::sync::LazyLock;
 use tracer_tests::{Agent, Program, newest_go, number, tracer};
 
 fn churn() -> Program {
@@ -10,8 +11,9 @@ fn churn() -> Program {
     program
 }
 
-/// Events of a stream of a second and a half.
-fn stream(program: &Program) -> Vec<Value> {
+/// Events of a stream of a second and a half, traced once for all tests here.
+static EVENTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
+    let program = churn();
     let args = [
         "--format",
         "ndjson",
@@ -27,7 +29,7 @@ fn stream(program: &Program) -> Vec<Value> {
         .lines()
         .map(|line| serde_json::from_str(line).expect("a JSON line"))
         .collect()
-}
+});
 
 fn of_kind<'a>(events: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
     events.iter().filter(move |event| event["event"] == kind)
@@ -35,14 +37,14 @@ fn of_kind<'a>(events: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a V
 
 #[test]
 fn intervals_add_up_to_the_totals() {
-    let events = stream(&churn());
+    let events = &*EVENTS;
     assert_eq!(events[0]["event"], "start");
     assert_eq!(events[0]["schema"], "tracer.stream/1");
     let end = events.last().expect("an end");
     assert_eq!(end["event"], "end");
-    assert!(of_kind(&events, "interval").count() >= 5);
+    assert!(of_kind(events, "interval").count() >= 5);
     for field in ["allocs", "alloc_bytes", "requested_bytes"] {
-        let sum: u64 = of_kind(&events, "interval")
+        let sum: u64 = of_kind(events, "interval")
             .map(|interval| number(interval, &format!("/{field}")))
             .sum();
         assert_eq!(sum, number(end, &format!("/totals/{field}")), "{field}");
@@ -51,10 +53,10 @@ fn intervals_add_up_to_the_totals() {
 
 #[test]
 fn sites_are_named_before_they_are_used_and_add_up() {
-    let events = stream(&churn());
+    let events = &*EVENTS;
     let mut named = std::collections::HashMap::new();
     let mut allocs = 0;
-    for event in &events {
+    for event in events {
         if event["event"] == "site" {
             named.insert(number(event, "/id"), event["frames"][0]["function"].clone());
         }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::sync::LazyLock;
 use tracer_tests::{
-    Agent, Program, assert_accounted, go_versions, list, newest_go, number, trace_measured, tracer,
+    Agent, Program, Saved, assert_accounted, go_versions, list, newest_go, number, trace_measured,
 };
 
 /// What the functions of `known` allocate at their marked line, as its source says.
@@ -38,13 +38,28 @@ const SCANNED: [(&str, u64); 6] = [
     ("main.channel", 0),
 ];
 
-/// Traces `known` with a Go version.
-fn traced(version: &str) -> (Value, Value) {
-    let (capture, expected) =
-        trace_measured(Program::start(version, "known", &["-calls", "300"]), &[]);
-    assert_accounted(&capture);
-    (capture, expected)
+/// A capture of `known`, and what the program says.
+struct Traced {
+    version: String,
+    capture: Value,
+    expected: Value,
 }
+
+/// One with each Go version, traced once for all tests here.
+static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| {
+    let versions = go_versions().into_iter();
+    let traced = versions.map(|version| {
+        let program = Program::start(&version, "known", &["-calls", "300"]);
+        let (capture, expected) = trace_measured(program, &[]);
+        assert_accounted(&capture);
+        Traced {
+            version,
+            capture,
+            expected,
+        }
+    });
+    traced.collect()
+});
 
 /// Allocations, bytes asked for and bytes with pointers by type, of all sites at a line of a function.
 fn types_at(capture: &Value, function: &str, line: u64) -> BTreeMap<String, [u64; 3]> {
@@ -64,14 +79,18 @@ fn types_at(capture: &Value, function: &str, line: u64) -> BTreeMap<String, [u64
 
 #[test]
 fn every_site_names_the_types_that_its_source_says() {
-    for version in go_versions() {
-        let (capture, expected) = traced(&version);
+    for Traced {
+        version,
+        capture,
+        expected,
+    } in TRACED.iter()
+    {
         for (function, name) in ALLOCATED {
-            let site = list(&expected, "sites")
+            let site = list(expected, "sites")
                 .iter()
                 .find(|site| site["function"] == function)
                 .unwrap_or_else(|| panic!("known does not measure {function}"));
-            let types = types_at(&capture, function, number(site, "/line"));
+            let types = types_at(capture, function, number(site, "/line"));
             let context = format!("Go {version}: {function}: {types:?}");
             assert!(types.keys().eq([name]), "{context}");
             let [allocs, requested, _] = types[name];
@@ -79,12 +98,11 @@ fn every_site_names_the_types_that_its_source_says() {
             assert_eq!(requested, number(site, "/requested"), "{context}");
         }
         for (function, scanned) in SCANNED {
-            let site = list(&expected, "sites")
+            let site = list(expected, "sites")
                 .iter()
                 .find(|site| site["function"] == function)
                 .expect("a site");
-            for [allocs, _, pointers] in
-                types_at(&capture, function, number(site, "/line")).values()
+            for [allocs, _, pointers] in types_at(capture, function, number(site, "/line")).values()
             {
                 assert_eq!(*pointers, allocs * scanned, "Go {version}: {function}");
             }
@@ -95,12 +113,16 @@ fn every_site_names_the_types_that_its_source_says() {
 /// In Go 1.19, generic code hands over descriptors of shapes only: of what instantiations have in common.
 #[test]
 fn a_generic_function_has_the_types_of_its_instantiations() {
-    for version in go_versions() {
-        let (capture, expected) = traced(&version);
-        let mut sites = list(&expected, "sites").iter();
+    for Traced {
+        version,
+        capture,
+        expected,
+    } in TRACED.iter()
+    {
+        let mut sites = list(expected, "sites").iter();
         let site = sites.find(|site| site["function"] == "main.newOf[...]");
         let site = site.expect("known measures generic code");
-        let types = types_at(&capture, "main.newOf[...]", number(site, "/line"));
+        let types = types_at(capture, "main.newOf[...]", number(site, "/line"));
         let allocs: u64 = types.values().map(|[allocs, ..]| allocs).sum();
         assert_eq!(allocs, number(site, "/mallocs"), "Go {version}: {types:?}");
         let names: Vec<&str> = types.keys().map(String::as_str).collect();
@@ -117,12 +139,16 @@ fn a_generic_function_has_the_types_of_its_instantiations() {
 
 #[test]
 fn channels_are_channels() {
-    for version in go_versions() {
-        let (capture, expected) = traced(&version);
-        let mut sites = list(&expected, "sites").iter();
+    for Traced {
+        version,
+        capture,
+        expected,
+    } in TRACED.iter()
+    {
+        let mut sites = list(expected, "sites").iter();
         let site = sites.find(|site| site["function"] == "main.channel");
         let site = site.expect("known measures a channel");
-        let types = types_at(&capture, "main.channel", number(site, "/line"));
+        let types = types_at(capture, "main.channel", number(site, "/line"));
         assert!(types.keys().eq(["chan"]), "Go {version}: {types:?}");
         assert_eq!(types["chan"][0], number(site, "/mallocs"), "Go {version}");
     }
@@ -130,14 +156,18 @@ fn channels_are_channels() {
 
 #[test]
 fn the_memory_of_a_map_names_its_key_and_element() {
-    for version in go_versions() {
-        let (capture, expected) = traced(&version);
+    for Traced {
+        version,
+        capture,
+        expected,
+    } in TRACED.iter()
+    {
         let line = |function| {
-            let sites = list(&expected, "sites").iter();
+            let sites = list(expected, "sites").iter();
             let mut found = sites.filter(|site| site["function"] == function);
             number(found.next().expect("a site"), "/line")
         };
-        let filled = types_at(&capture, "main.mapFill", line("main.mapFill"));
+        let filled = types_at(capture, "main.mapFill", line("main.mapFill"));
         let insides = [
             "map.bucket[string]*main.node",
             "map.group[string]*main.node",
@@ -146,43 +176,19 @@ fn the_memory_of_a_map_names_its_key_and_element() {
             insides.iter().any(|name| filled.contains_key(*name)),
             "Go {version}: {filled:?}"
         );
-        let made = types_at(&capture, "main.mapMake", line("main.mapMake"));
+        let made = types_at(capture, "main.mapMake", line("main.mapMake"));
         let headers = ["runtime.hmap", "maps.Map"];
         assert!(
             headers.iter().any(|name| made.contains_key(*name)),
             "Go {version}: {made:?}"
         );
-        let closure = types_at(&capture, "main.closure", line("main.closure"));
+        let closure = types_at(capture, "main.closure", line("main.closure"));
         let mut names = closure.keys();
         assert!(
             names.all(|name| name.starts_with("struct { F uintptr; ")),
             "Go {version}: {closure:?}"
         );
         assert_eq!(closure.len(), 1);
-    }
-}
-
-/// A capture in a file, removed on drop.
-struct Saved(PathBuf);
-
-impl Saved {
-    fn new(capture: &Value) -> Self {
-        let path = std::env::temp_dir().join(format!("tracer-types-{}.json", std::process::id()));
-        std::fs::write(&path, capture.to_string()).expect("a file");
-        Saved(path)
-    }
-
-    fn report(&self, args: &[&str]) -> String {
-        let output = tracer().arg("report").arg(&self.0).args(args).output();
-        let output = output.expect("the tracer runs");
-        assert!(output.status.success(), "{args:?}: {output:?}");
-        String::from_utf8(output.stdout).expect("text")
-    }
-}
-
-impl Drop for Saved {
-    fn drop(&mut self) {
-        drop(std::fs::remove_file(&self.0));
     }
 }
 
@@ -200,11 +206,13 @@ fn sums<'a>(rows: impl IntoIterator<Item = &'a Value>) -> [u64; 3] {
 
 #[test]
 fn groups_add_up_to_the_totals_whatever_they_are() {
-    for version in go_versions() {
-        let (capture, _) = traced(&version);
-        let saved = Saved::new(&capture);
+    for Traced {
+        version, capture, ..
+    } in TRACED.iter()
+    {
+        let saved = Saved::new(capture);
         let totals = sums([&capture["totals"]]);
-        assert_eq!(sums(list(&capture, "sites")), totals, "Go {version}: sites");
+        assert_eq!(sums(list(capture, "sites")), totals, "Go {version}: sites");
         for by in ["stack", "type", "function", "package"] {
             let text = saved.report(&["--group-by", by, "--sort", "allocs", "--format", "json"]);
             let report: Value = serde_json::from_str(&text).expect("JSON");
@@ -228,8 +236,8 @@ fn groups_add_up_to_the_totals_whatever_they_are() {
 
 #[test]
 fn text_by_type_tells_type_and_place() {
-    let (capture, _) = traced(&newest_go());
-    let saved = Saved::new(&capture);
+    let capture = &TRACED.last().expect("a version").capture;
+    let saved = Saved::new(capture);
     let text = saved.report(&["--group-by", "type"]);
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let named = lines.iter().position(|line| *line == "main.wideNode");

@@ -27,6 +27,10 @@ impl TypeFacts for Facts {
 }
 
 impl CodeFacts for Facts {
+    fn physical(&self, pcs: &[u64]) -> Vec<u64> {
+        pcs.to_vec()
+    }
+
     fn is_runtime(&self, _: u64) -> bool {
         false
     }

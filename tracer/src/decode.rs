@@ -309,7 +309,8 @@ pub(crate) mod encoded {
     /// The same of the runtime's heap profile: by a goroutine with these labels, made there.
     pub(crate) fn logical_stack(id: u64, frames: &[u64], creator: u64, labels: u64) -> Vec<u8> {
         let mut bytes = stack(id, frames);
-        bytes[offset_of!(RecordHeader, flags)] = FLAG_LOGICAL as u8;
+        let flags = offset_of!(RecordHeader, flags);
+        bytes[flags..flags + 2].copy_from_slice(&FLAG_LOGICAL.to_ne_bytes());
         let mut set = |at: usize, word: u64| bytes[at..at + 8].copy_from_slice(&word.to_ne_bytes());
         set(offset_of!(StackRecord, creator), creator);
         set(offset_of!(StackRecord, labels), labels);
@@ -360,8 +361,8 @@ pub(crate) mod encoded {
             }; MAX_LABELS],
         };
         for (to, (key, value)) in record.labels.iter_mut().zip(labels) {
-            to.key_bytes = key.len() as u32;
-            to.value_bytes = value.len() as u32;
+            to.key_bytes = key.len().try_into().unwrap();
+            to.value_bytes = value.len().try_into().unwrap();
             let cut = |text: &str, most: usize| text.as_bytes()[..text.len().min(most)].to_vec();
             let (key, value) = (cut(key, LABEL_KEY_BYTES), cut(value, LABEL_VALUE_BYTES));
             to.key[..key.len()].copy_from_slice(&key);

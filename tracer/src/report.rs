@@ -3,19 +3,23 @@
 //! Outputs render a [`Report`] and know nothing else; it hides stack ids, program counters and type addresses. A
 //! figure that was not measured is `None`, never 0.
 
+mod basis;
 mod build;
 mod faults;
 mod gc;
 mod group;
+mod heap;
 mod maps;
 mod memory;
 mod sites;
+mod stacks;
 mod types;
 
-pub use build::{Capture, build};
+pub use build::{Capture, HeapFacts, build};
 pub use faults::{FaultFigures, FaultsByMemory};
 pub use gc::{Gc, GcCycle, GcFigures, GcPause, PauseFigures};
 pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
+pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
 
@@ -49,6 +53,8 @@ pub struct Report {
     pub faults: Option<FaultFigures>,
     /// What the garbage collector did; `None` if it was not probed.
     pub gc: Option<Gc>,
+    /// What of the heap is alive; `None` in captures of versions that did not look.
+    pub heap: Option<Heap>,
     /// What resident memory consists of at the end; `None` if that could not be read.
     pub memory: Option<Memory>,
     /// The course of the capture, oldest first.
@@ -139,6 +145,11 @@ pub struct Figures {
     pub requested_bytes: Option<u64>,
     /// Page faults of both kinds; `None` if they were not recorded, or belong to something else.
     pub faults: Option<u64>,
+    /// Bytes alive: of all that was ever allocated if that is known, else of what was allocated since the capture began;
+    /// `None` if neither is.
+    pub live_bytes: Option<u64>,
+    /// How fast that grows, in bytes per second; `None` with fewer than three cycles of the collector.
+    pub growth_per_s: Option<i64>,
     /// Set if some allocations were not recorded, so that these figures are estimates.
     pub estimate: Option<Estimate>,
 }
@@ -295,6 +306,12 @@ pub struct Site {
     pub faults: Option<FaultFigures>,
     /// What it pays for the garbage collector; `None` if that was not probed.
     pub gc: Option<GcFigures>,
+    /// What it has alive of all that it ever allocated; `None` if the runtime's own profile could not be read.
+    pub live: Option<Live>,
+    /// What it has alive of what it allocated since the capture began; `None` if that was not recorded.
+    pub recent: Option<Recent>,
+    /// How what it has alive changes; `None` with fewer than three cycles of the collector.
+    pub growth: Option<Growth>,
     /// Stacks that end here, most bytes first.
     pub stacks: Vec<StackFigures>,
 }
@@ -330,9 +347,10 @@ impl SizeSummary {
             p90: at(90),
             p99: at(99),
             max: at(100),
-            mean: match figures.requested_bytes {
-                Some(bytes) if figures.allocs > 0 => bytes as f64 / figures.allocs as f64,
-                _ => 0.0,
+            mean: if figures.allocs > 0 {
+                figures.weight() as f64 / figures.allocs as f64
+            } else {
+                0.0
             },
             unbinned: view.unbinned,
             buckets: view.buckets,
@@ -368,6 +386,8 @@ impl TypeFigures {
     pub(crate) fn figures(&self) -> Figures {
         Figures {
             faults: None,
+            live_bytes: None,
+            growth_per_s: None,
             allocs: self.allocs,
             alloc_bytes: self.alloc_bytes,
             requested_bytes: self.bytes,
@@ -397,15 +417,24 @@ pub struct StackFigures {
     pub id: u64,
     /// What it allocated.
     pub figures: Figures,
+    /// What it has alive of all that it ever allocated; `None` if that is not known, as in captures of versions that did
+    /// not look.
+    pub live: Option<Amount>,
+    /// The same of what it allocated since the capture began.
+    pub recent: Option<Amount>,
 }
 
 /// One distinct stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stack {
     /// Identity within the capture.
     pub id: u64,
     /// Indices into [`Report::frames`], innermost first.
     pub frames: Vec<usize>,
+    /// The `go` statement that made the goroutine, index into [`Report::frames`]; `None` if that is not known.
+    pub creator: Option<usize>,
+    /// Labels of the goroutine, as `runtime/pprof.Do` sets them.
+    pub labels: Vec<(String, String)>,
 }
 
 /// One point of the course of a capture.

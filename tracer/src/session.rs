@@ -3,12 +3,16 @@
 mod context;
 mod events;
 mod gauges;
+mod heap;
+mod inspect;
 mod live;
 mod prepared;
 
 pub use events::Event;
+pub use heap::HeapAsked;
+pub use inspect::Inspection;
 pub use live::LiveView;
-pub use prepared::Prepared;
+pub use prepared::{Prepared, Wanted};
 
 use crate::collect::{Collector, CollectorDied, Tally};
 use crate::governor::Governor;
@@ -43,6 +47,10 @@ pub enum Mode {
         /// The share.
         max_overhead: f64,
     },
+    /// What the runtime's heap profiler samples, or spans where it is off.
+    Sampled,
+    /// Nothing is recorded: the runtime's own heap profile is read.
+    Heap,
 }
 
 impl Mode {
@@ -51,6 +59,8 @@ impl Mode {
         match self {
             Mode::Exact => "exact",
             Mode::Auto { .. } => "auto",
+            Mode::Sampled => "sampled",
+            Mode::Heap => "heap",
         }
     }
 }

@@ -14,6 +14,8 @@ mod pairs;
 mod process;
 mod replay;
 mod rows;
+mod sampled;
+mod soak;
 mod stats;
 mod symbols;
 mod table;
@@ -80,6 +82,8 @@ enum Section {
     Pairs,
     /// What `--maps growth` and `--maps writes` cost a program that does nothing but maps
     Maps,
+    /// What `--mode sampled` costs a program that does nothing but allocate
+    Sampled,
     /// Events lost, by ring size
     Loss,
     /// Time to attach, to the first event and to the report, by size of the executable
@@ -88,6 +92,8 @@ enum Section {
     Replay,
     /// Naming of program counters, beside the usual tools
     Symbols,
+    /// Memory of the agent over ten minutes of `--mode sampled`; only where it is asked for
+    Soak,
 }
 
 /// What the sections share.
@@ -120,11 +126,18 @@ impl Section {
             Self::Overhead => overhead::run(bench),
             Self::Pairs => pairs::run(bench),
             Self::Maps => maps::run(bench),
+            Self::Sampled => sampled::run(bench),
             Self::Loss => loss::run(bench),
             Self::Attach => attach::run(bench),
             Self::Replay => replay::run(bench),
             Self::Symbols => symbols::run(bench),
+            Self::Soak => soak::run(bench),
         }
+    }
+
+    /// Whether it is run when none is named.
+    fn is_everyday(self) -> bool {
+        !matches!(self, Self::Soak)
     }
 
     /// As it is typed, and as it is called in the document.
@@ -193,13 +206,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ));
     }
     let bench = Bench::prepare(arguments)?;
-    let sections = match arguments.sections.as_slice() {
-        [] => Section::value_variants(),
-        some => some,
+    let named = |section: &Section| match arguments.sections.as_slice() {
+        [] => section.is_everyday(),
+        some => some.contains(section),
     };
+    let sections = Section::value_variants();
     let mut outcomes = Vec::new();
     let mut failures = Vec::new();
-    for section in sections {
+    for section in sections.iter().filter(|section| named(section)) {
         match section.run(&bench) {
             Ok(outcome) => outcomes.push((section.name(), outcome)),
             Err(error) => failures.push(format!("{}: {error:#}", section.name())),

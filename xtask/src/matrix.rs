@@ -30,6 +30,12 @@ const PAGES: &str = "pages";
 const GC: &str = "gc";
 const PAGES_AND_GC_VARIANTS: [&str; 2] = ["plain", "stripped"];
 
+/// The program that leaks, whose heap profile is found in another place in each way to link, and its variants; the one
+/// whose runtime keeps no profile has those of `gc`.
+const LEAK: &str = "leak";
+const LEAK_VARIANTS: [&str; 5] = ["plain", "pie", "stripped", "cgo", "cgo-pie-stripped"];
+const QUIET: &str = "quiet";
+
 /// A way to build.
 #[derive(Debug)]
 pub(crate) struct Variant {
@@ -92,8 +98,8 @@ const VARIANTS: [Variant; 10] = [
 
 /// What is built for every test run: `known` with the oldest version, the newest, two between, and in every variant
 /// that allocates differently; `maps` with each layout of maps; `pages` and `gc` with the oldest version, the newest, and
-/// one between.
-const QUICK: [(&str, &str, &[&str]); 15] = [
+/// one between; `leak` with each layout of the heap profile and each way to link.
+const QUICK: [(&str, &str, &[&str]); 24] = [
     (KNOWN, "1.19.8", &["plain", "stripped", "cgo-pie-stripped"]),
     (KNOWN, "1.23.9", &["plain", "pie"]),
     (KNOWN, "1.25.5", &["plain", "cgo"]),
@@ -119,6 +125,15 @@ const QUICK: [(&str, &str, &[&str]); 15] = [
     (GC, "1.19.8", &["plain"]),
     (GC, "1.23.9", &["plain"]),
     (GC, go::NEWEST, &["plain", "stripped"]),
+    (LEAK, "1.19.8", &["plain", "stripped", "cgo-pie-stripped"]),
+    (LEAK, "1.22.10", &["plain"]),
+    (LEAK, "1.23.9", &["pie"]),
+    (LEAK, "1.24.11", &["plain"]),
+    (LEAK, "1.25.5", &["plain", "cgo"]),
+    (LEAK, "1.26.6", &["sizespecializedmalloc"]),
+    (LEAK, go::NEWEST, &["plain", "stripped"]),
+    (QUIET, "1.19.8", &["plain"]),
+    (QUIET, go::NEWEST, &["plain", "stripped"]),
 ];
 
 /// One program, built with one version in one way.
@@ -193,7 +208,8 @@ fn is_measured(build: &Build<'_>) -> bool {
     match build.name {
         KNOWN => true,
         MAPS => MAPS_VARIANTS.contains(&build.variant.name),
-        PAGES | GC => PAGES_AND_GC_VARIANTS.contains(&build.variant.name),
+        PAGES | GC | QUIET => PAGES_AND_GC_VARIANTS.contains(&build.variant.name),
+        LEAK => LEAK_VARIANTS.contains(&build.variant.name),
         _ => false,
     }
 }
@@ -239,6 +255,9 @@ mod tests {
         assert_eq!(built(MAPS, true).len(), of(&MAPS_VARIANTS));
         assert_eq!(built(PAGES, true).len(), of(&PAGES_AND_GC_VARIANTS));
         assert_eq!(built(GC, true).len(), of(&PAGES_AND_GC_VARIANTS));
+        assert_eq!(built(QUIET, true).len(), of(&PAGES_AND_GC_VARIANTS));
+        // Of the one version that has it, a quick run has one more variant.
+        assert_eq!(built(LEAK, true).len(), of(&LEAK_VARIANTS) + 1);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::truth::{Traced, both, trace};
 use serde_json::Value;
 use tracer_tests::{
-    Agent, Program, assert_accounted, assert_close, builds_of, for_each_build, list, lost, number,
+    Agent, Program, assert_accounted, assert_close, builds_of, for_each_of, list, lost, number,
+    oldest_and_newest,
 };
 
 /// What the runtime may do besides.
@@ -14,7 +15,7 @@ const PAGES: u64 = 65_536;
 
 #[test]
 fn a_huge_page_is_one_fault() {
-    for_each_build("pages", |build| {
+    for_each_of(&oldest_and_newest("pages"), |build| {
         let pages = PAGES.to_string();
         let scene = ["-scene", "touch", "-thp", "-pages", &pages];
         let traced = trace(build, &scene, &[]);
@@ -31,7 +32,7 @@ fn a_huge_page_is_one_fault() {
 
 #[test]
 fn every_fault_counts_at_full_speed() {
-    for_each_build("pages", |build| {
+    for_each_of(&oldest_and_newest("pages"), |build| {
         // A million, of pages that the program gives back between.
         let scene = ["-scene", "steady", "-rate", "1000000", "-for", "1s"];
         let traced = trace(build, &scene, &[]);
@@ -75,8 +76,7 @@ fn faults_of_another_process_do_not_count() {
 
 #[test]
 fn without_faults_they_are_null() {
-    let builds = builds_of("pages");
-    for build in [&builds[0], &builds[builds.len() - 1]] {
+    for build in &oldest_and_newest("pages") {
         let Traced { capture, .. } = trace(build, &["-scene", "touch"], &["--faults", "off"]);
         assert_accounted(&capture);
         assert!(capture["faults"].is_null(), "{build}");

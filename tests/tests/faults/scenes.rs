@@ -3,16 +3,23 @@
 use crate::truth::{Traced, both, trace};
 use serde_json::Value;
 use std::sync::LazyLock;
-use tracer_tests::{assert_accounted, assert_close, builds_of, list, lost, number, sites_in, sum};
+use tracer_tests::{
+    assert_accounted, assert_close, list, lost, number, sites_in, some_builds_of, sum, timed,
+};
 
 /// What a site may differ by from what the kernel counted for its thread: it counts the runtime's faults, too.
 const SHARE: f64 = 0.01;
 const FEW: u64 = 4;
 
-/// Every build of the program, traced once for all tests here.
+/// Builds of the program of every Go version, traced once for all tests here: the collector and maps, which are probed by
+/// other tests, would only take the kernel time to take out.
 static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| {
-    let builds = builds_of("pages");
-    builds.iter().map(|it| trace(it, &[], &[])).collect()
+    let options = ["--maps", "off", "--gc", "off"];
+    let builds = some_builds_of("pages");
+    let traced = builds
+        .iter()
+        .map(|build| timed(build, || trace(build, &[], &options)));
+    traced.collect()
 });
 
 /// The functions that take all faults of their thread at one line: what they touch, and whether they write to it.

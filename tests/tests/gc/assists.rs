@@ -1,16 +1,20 @@
 //! Mark assists: the time that goroutines work for the collector because they allocate, at the line that does.
 
-use crate::truth::{Traced, trace};
+use crate::truth::{Traced, WITHOUT_OTHERS, trace};
 use serde_json::Value;
 use std::sync::LazyLock;
-use tracer_tests::{assert_accounted, assert_close, builds_of, list, lost, number, sites_in, sum};
+use tracer_tests::{
+    assert_accounted, assert_close, list, lost, number, sites_in, some_builds_of, sum, timed,
+};
 
-/// Every build of the program, traced once for all tests here.
+/// Builds of the program of every Go version, traced once for all tests here.
 static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| {
-    let builds = builds_of("gc").into_iter();
-    builds
-        .map(|build| trace(&build, &["-scene", "assist"], &[]))
-        .collect()
+    let builds = some_builds_of("gc");
+    let scene = ["-scene", "assist"];
+    let traced = builds
+        .iter()
+        .map(|build| timed(build, || trace(build, &scene, &WITHOUT_OTHERS)));
+    traced.collect()
 });
 
 #[test]

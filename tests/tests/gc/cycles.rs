@@ -1,15 +1,20 @@
 //! Cycles that the program asks for, and cycles that start by themselves.
 
-use crate::truth::{Traced, trace};
+use crate::truth::{Traced, WITHOUT_OTHERS, trace};
 use serde_json::Value;
 use std::sync::LazyLock;
-use tracer_tests::{assert_accounted, assert_close, builds_of, list, lost, number, sum};
+use tracer_tests::{
+    assert_accounted, assert_close, builds_of, list, lost, number, oldest_and_newest, sum, timed,
+};
 
 /// Every build of the program, traced once for all tests here.
 static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| {
-    let builds = builds_of("gc").into_iter();
+    let builds = builds_of("gc");
     let scene = ["-scene", "cycles", "-forced", "10", "-automatic", "20"];
-    builds.map(|build| trace(&build, &scene, &[])).collect()
+    let traced = builds
+        .iter()
+        .map(|build| timed(build, || trace(build, &scene, &WITHOUT_OTHERS)));
+    traced.collect()
 });
 
 #[test]
@@ -133,8 +138,7 @@ fn pauses_are_as_long_as_the_runtime_says() {
 
 #[test]
 fn without_the_collector_its_figures_are_null() {
-    let builds = builds_of("gc");
-    for build in [&builds[0], &builds[builds.len() - 1]] {
+    for build in &oldest_and_newest("gc") {
         let Traced { capture, .. } = trace(build, &["-scene", "cycles"], &["--gc", "off"]);
         assert_accounted(&capture);
         assert!(capture["gc"].is_null(), "{build}");

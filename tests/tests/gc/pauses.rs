@@ -1,16 +1,17 @@
 //! Pauses that are not the collector's.
 
-use crate::truth::{Traced, trace};
+use crate::truth::{Traced, WITHOUT_OTHERS, trace};
 use serde_json::Value;
-use tracer_tests::{assert_accounted, for_each_build, list, number, sum};
+use tracer_tests::{assert_accounted, for_each_of, list, number, some_builds_of, sum};
 
 /// `runtime.ReadMemStats` is called by the program before the scene and after it, too.
 const MORE: u64 = 2;
 
 #[test]
 fn every_other_pause_counts() {
-    for_each_build("gc", |build| {
-        let traced = trace(build, &["-scene", "stw", "-times", "20"], &[]);
+    for_each_of(&some_builds_of("gc"), |build| {
+        let scene = ["-scene", "stw", "-times", "20"];
+        let traced = trace(build, &scene, &WITHOUT_OTHERS);
         let Traced { truth, capture, .. } = &traced;
         assert_accounted(capture);
         let gc = &capture["gc"];

@@ -3,6 +3,10 @@
 use serde_json::Value;
 use tracer_tests::{Build, Program, marked_line, number, sites_in, sum, trace_measured};
 
+/// What is not the collector's: it is off where there are many builds, because the kernel takes a tenth of a second for
+/// each probe to take out.
+pub const WITHOUT_OTHERS: [&str; 4] = ["--maps", "off", "--faults", "off"];
+
 /// A capture of the program, and what the program says.
 #[derive(Debug)]
 pub struct Traced {

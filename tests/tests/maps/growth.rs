@@ -2,10 +2,12 @@
 
 use crate::truth::{Traced, trace, trace_all};
 use std::sync::LazyLock;
-use tracer_tests::{assert_accounted, builds_of, list, lost, number};
+use tracer_tests::{assert_accounted, list, lost, number, oldest_and_newest, some_builds_of};
 
-/// Every build of the program, traced once for all tests here.
-static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| trace_all("growth"));
+/// Builds of the program of every Go version, traced once for all tests here. The same functions are probed in all of
+/// them for `--maps writes`, and tell of growth there, too.
+static TRACED: LazyLock<Vec<Traced>> =
+    LazyLock::new(|| trace_all(&some_builds_of("maps"), "growth"));
 
 #[test]
 fn nothing_is_lost_and_everything_accounted() {
@@ -77,20 +79,7 @@ fn no_map_is_larger_than_it_ever_was_and_large_ones_have_their_length() {
 #[test]
 fn what_growing_allocates_is_what_the_runtime_says() {
     for traced in TRACED.iter() {
-        let bytes = traced.sum("main.growByKey", "growth_bytes").cast_unsigned();
-        let (growing, everything) = traced.truth.growing;
-        let context = format!("{}: {bytes} of {growing}, {everything}", traced.build);
-        if traced.build.has_swiss_maps() {
-            assert_eq!(bytes, growing, "{context}");
-        } else {
-            // Which buckets overflow, while the map grows or between, is up to its random seed. Each of the eight writes
-            // that make it grow may have needed an overflow bucket for itself.
-            let bucket = 208;
-            assert!(
-                (growing - 8 * bucket..=everything).contains(&bytes),
-                "{context}"
-            );
-        }
+        traced.assert_growth_bytes();
         let row = traced.rows("main.growByKey")[0];
         // All tables before the last have half the size in sum, but for what lies around them.
         let amplification = row["amplification"].as_f64().expect("a factor");
@@ -151,8 +140,7 @@ fn a_write_to_a_nil_map_is_found_though_the_program_recovers() {
 
 #[test]
 fn a_map_that_only_grows_is_found_and_a_cache_is_not() {
-    let builds = builds_of("maps");
-    for build in [&builds[0], &builds[builds.len() - 1]] {
+    for build in &oldest_and_newest("maps") {
         let traced = trace(build, &["-scene", "leak", "-for", "8s"], &[]);
         let leak = traced.findings("map_grows_without_bound", "main.leakOne");
         assert_eq!(leak.len(), 1, "{build}: {}", traced.capture["findings"]);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use tracer_tests::{Agent, Build, Program, builds_of, list};
+use tracer_tests::{Agent, Build, Program, list, timed};
 
 /// What one function did to maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,17 +103,14 @@ pub fn trace(build: &Build, program: &[&str], agent: &[&str]) -> Traced {
     }
 }
 
-/// Traces every build of the program, all scenes that it survives.
-pub fn trace_all(maps: &str) -> Vec<Traced> {
-    builds_of("maps")
+/// Traces builds of the program, all scenes that it survives.
+pub fn trace_all(builds: &[Build], maps: &str) -> Vec<Traced> {
+    builds
         .iter()
         // Probes of other things take the kernel time to take out, and there are many builds.
         .map(|build| {
-            trace(
-                build,
-                &[],
-                &["--maps", maps, "--faults", "off", "--gc", "off"],
-            )
+            let options = ["--maps", maps, "--faults", "off", "--gc", "off"];
+            timed(build, || trace(build, &[], &options))
         })
         .collect()
 }
@@ -143,6 +140,24 @@ impl Traced {
             );
             let same_size = self.sum(function, "same_size_growths");
             assert_eq!(same_size, 0, "{}: {function}", self.build);
+        }
+    }
+
+    /// Growing allocated as many bytes as the program saw the runtime count.
+    pub fn assert_growth_bytes(&self) {
+        let bytes = self.sum("main.growByKey", "growth_bytes").cast_unsigned();
+        let (growing, everything) = self.truth.growing;
+        let context = format!("{}: {bytes} of {growing}, {everything}", self.build);
+        if self.build.has_swiss_maps() {
+            assert_eq!(bytes, growing, "{context}");
+        } else {
+            // Which buckets overflow, while the map grows or between, is up to its random seed. Each of the eight writes
+            // that make it grow may have needed an overflow bucket for itself.
+            let bucket = 208;
+            assert!(
+                (growing - 8 * bucket..=everything).contains(&bytes),
+                "{context}"
+            );
         }
     }
 

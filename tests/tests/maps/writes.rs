@@ -2,10 +2,10 @@
 
 use crate::truth::{Traced, trace, trace_all};
 use std::sync::LazyLock;
-use tracer_tests::{assert_accounted, builds_of, list, lost, number};
+use tracer_tests::{assert_accounted, builds_of, list, lost, number, oldest_and_newest};
 
 /// Every build of the program, traced once for all tests here.
-static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| trace_all("writes"));
+static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| trace_all(&builds_of("maps"), "writes"));
 
 /// A function that fills a map: its type, key and element, whether the key is a pointer, and the bytes of the element
 /// that can hold pointers.
@@ -139,6 +139,11 @@ fn growths_are_those_of_the_runtimes_rules() {
 }
 
 #[test]
+fn what_growing_allocates_is_what_the_runtime_says() {
+    TRACED.iter().for_each(Traced::assert_growth_bytes);
+}
+
+#[test]
 fn every_map_is_an_instance_also_where_another_was_before() {
     for traced in TRACED.iter() {
         for (function, maps) in &traced.truth.maps {
@@ -179,8 +184,7 @@ fn a_cache_shows_its_bound() {
 /// The program does nothing but write to maps: to the same ones, or to new ones that are garbage at once.
 #[test]
 fn nothing_is_missing_at_full_speed() {
-    let builds = builds_of("maps");
-    for build in [&builds[0], &builds[builds.len() - 1]] {
+    for build in &oldest_and_newest("maps") {
         for scene in [&["-build"][..], &[]] {
             let program = [&["-scene", "heavy", "-for", "2s"], scene].concat();
             let traced = trace(build, &program, &["--maps", "writes"]);

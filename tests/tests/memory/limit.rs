@@ -4,7 +4,7 @@ use crate::findings::RULES;
 use crate::group::Group;
 use std::time::Duration;
 use tracer_tests::{
-    Agent, Program, assert_accounted, assert_close, builds_of, list, number, rules_found,
+    Agent, Program, assert_accounted, assert_close, list, number, oldest_and_newest, rules_found,
 };
 
 const LIMIT: u64 = 256 << 20;
@@ -15,8 +15,7 @@ const TIME: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_leak_in_a_group_with_a_limit_shows_the_time_left() {
-    let builds = builds_of("gc");
-    for build in [&builds[0], &builds[builds.len() - 1]] {
+    for build in &oldest_and_newest("gc") {
         let group = Group::with_limit(LIMIT);
         let rate = RATE.to_string();
         let args = ["-scene", "limit", "-rate", &rate, "-for", "60s"];

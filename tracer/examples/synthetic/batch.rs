@@ -65,6 +65,8 @@ impl Batch {
             header: header(KIND_STACK, 0, 0),
             id,
             depth: pcs.len() as u64,
+            creator: 0,
+            labels: 0,
             frames: [0; MAX_FRAMES],
         };
         for (frame, pc) in record.frames.iter_mut().zip(pcs) {

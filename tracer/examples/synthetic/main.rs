@@ -24,7 +24,7 @@ use tracer::decode::decode;
 use tracer::kernel::Counters;
 use tracer::output::json;
 use tracer::plan::MapPlan;
-use tracer::report::{self, Capture, EndedBy, Overhead, Report, Target, Window};
+use tracer::report::{self, Capture, EndedBy, HeapFacts, Overhead, Report, Target, Window};
 use tracer::stream::Source as _;
 use tracer::symbolize::{Symbolizer, Symbols};
 use tracer::target::{GoBinary, LoadBias};
@@ -128,6 +128,7 @@ fn report(binary: &Arc<GoBinary>, totals: &Totals) -> Report {
         map_plan: &MapPlan::off(),
         faults: false,
         gc_plan: None,
+        heap: HeapFacts::none(),
         memory: None,
         start_monotonic_ns: 0,
         target: Target {

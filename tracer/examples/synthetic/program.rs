@@ -171,4 +171,8 @@ impl CodeFacts for Facts {
     fn is_frameless(&self, _pc: u64) -> bool {
         false
     }
+
+    fn physical(&self, pcs: &[u64]) -> Vec<u64> {
+        pcs.to_vec()
+    }
 }

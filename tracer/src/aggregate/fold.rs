@@ -25,6 +25,10 @@ pub trait CodeFacts: Send {
     /// Whether the program counter lies in a function of the Go runtime.
     fn is_runtime(&self, pc: u64) -> bool;
 
+    /// The call that a stack of the runtime's heap profile begins with, and the return addresses that lead to it: the
+    /// profile has a program counter for each logical frame, inlined ones too.
+    fn physical(&self, pcs: &[u64]) -> Vec<u64>;
+
     /// Whether its function has no frame where the program counter is, so that the return address is on top of the stack.
     fn is_frameless(&self, pc: u64) -> bool;
 }
@@ -67,6 +71,9 @@ impl Folded {
     /// The program counters of a stack, without what is none.
     pub(super) fn frames_of(&self, definition: &StackDefinition<'_>) -> Vec<u64> {
         let mut pcs: Vec<u64> = definition.frames().collect();
+        if definition.logical {
+            return self.code.physical(&pcs);
+        }
         if let [innermost, _, ..] = *pcs
             && definition.candidate
             && !self.code.is_frameless(innermost)
@@ -127,6 +134,17 @@ pub(crate) struct LowIsRuntime;
 impl CodeFacts for LowIsRuntime {
     fn is_runtime(&self, pc: u64) -> bool {
         pc < 100
+    }
+
+    /// Odd ones above 1000 are inlined into the next.
+    fn physical(&self, pcs: &[u64]) -> Vec<u64> {
+        let mut inlined = false;
+        let is_first = |pc: &&u64| {
+            let first = !inlined;
+            inlined = **pc > 1000 && **pc % 2 == 1;
+            first
+        };
+        pcs.iter().filter(is_first).copied().collect()
     }
 
     fn is_frameless(&self, pc: u64) -> bool {

@@ -256,6 +256,18 @@ mod tests {
     }
 
     #[test]
+    fn a_stack_of_the_profile_has_return_addresses_and_who_runs_it() {
+        let mut aggregator = Aggregator::for_tests();
+        // 2001 is inlined into 2002.
+        let pcs = [2001, 2002, 2004];
+        aggregator.apply(decode(&encoded::logical_stack(7, &pcs, 501, 3)));
+        let totals = aggregator.into_totals();
+        let frames = &totals.frames[&StackId(7)];
+        assert_eq!(*frames.pcs, [2001, 2004]);
+        assert_eq!((frames.creation(), frames.labels), (Some(500), LabelsId(3)));
+    }
+
+    #[test]
     fn labels_are_kept_in_order() {
         let totals = totals(&[encoded::labels(7, &[("b", "2"), ("a", "1")])]);
         let labels = &totals.labels[&LabelsId(7)];

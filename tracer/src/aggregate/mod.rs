@@ -8,6 +8,7 @@ mod faults;
 mod fold;
 mod gc;
 mod heap;
+mod history;
 mod maps;
 mod resume;
 mod rounding;
@@ -22,7 +23,8 @@ pub use faults::{FaultSums, FaultTotals, MemoryUse};
 pub use fold::CodeFacts;
 use fold::Folded;
 pub use gc::{AssistSums, Cycle, GcRules, GcTotals, Pause, PauseSums, Trigger};
-pub use heap::{HeapStack, HeapTotals, Labels, Moments};
+pub use heap::{HeapStack, HeapTotals, Labels, LiveObject, Moments};
+pub use history::{BucketHistory, HeapHistory};
 pub use maps::{
     CrashTotals, Instance, InstanceId, Instances, Look, MapCounts, MapRowTotals, MapRules,
     MapTotals, Watched,
@@ -34,7 +36,7 @@ pub use sums::Sums;
 pub use types::{TypeTotals, Types};
 pub use windows::{Weight, WindowId};
 
-use crate::decode::{Alloc, Record, Resume, StackDefinition, StackId};
+use crate::decode::{Alloc, LabelsId, Record, Resume, StackDefinition, StackId};
 use crate::plan::Yields;
 use crate::target::Mapped;
 use std::collections::HashMap;
@@ -94,6 +96,17 @@ pub struct Frames {
     pub pcs: Box<[u64]>,
     /// Why outer frames are missing; `None` if none are.
     pub cut: Option<Cut>,
+    /// Behind the `go` statement that made the goroutine; 0 if that is not known.
+    pub creator: u64,
+    /// The goroutine's labels.
+    pub labels: LabelsId,
+}
+
+impl Frames {
+    /// The call that the `go` statement is which made the goroutine; `None` if that is not known.
+    pub fn creation(&self) -> Option<u64> {
+        self.creator.checked_sub(1)
+    }
 }
 
 /// Why a stack lacks its outer frames.
@@ -409,6 +422,8 @@ impl Aggregator {
                 Frames {
                     pcs: pcs.into(),
                     cut,
+                    creator: definition.creator,
+                    labels: definition.labels,
                 },
             );
         } else if let Some((fold, pcs)) = self.folded.fold(definition) {
@@ -417,6 +432,8 @@ impl Aggregator {
                 Frames {
                     pcs,
                     cut: Some(Cut::Folded),
+                    creator: 0,
+                    labels: LabelsId::default(),
                 },
             );
         }

@@ -3,6 +3,7 @@
 use crate::output::Format;
 use crate::plan::{Extras, HeapProbes, MapProbes};
 use crate::report;
+use crate::session::{HeapAsked, Wanted};
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use std::ffi::OsString;
@@ -18,6 +19,8 @@ Examples:
   tracer report capture.json                      show a saved capture again
   tracer attach --pid 4242                        live, until Ctrl-C
   tracer run -- ./server                          from its first instruction to its exit
+  tracer heap --pid 4242                          what is alive on its heap, without a probe
+  tracer record --pid 4242 --mode sampled         at almost no cost, for hours, until Ctrl-C
   tracer attach --pid 4242 --format ndjson | jq   the stream, for programs
 
 Exit codes: 0 done; 1 failed; 2 bad usage; 3 the target is gone or is not a Go program;
@@ -42,6 +45,16 @@ error, or to the files named by -o.
 Examples:
   tracer run -- ./server -listen :8080
   tracer run -o build.json -- go build ./...";
+
+const HEAP_EXAMPLES: &str = "\
+Reads the runtime's own heap profile out of the process: what was sampled since its start, and what of that is
+alive as of the last complete cycle of the collector. Nothing is probed or written. The profiler is on in programs
+that can show its profile, such as those that import net/http/pprof.
+
+Examples:
+  tracer heap --pid 4242                                      what is alive, in a second
+  tracer heap --pid 4242 --duration 5m                        and what grows meanwhile: leaks
+  tracer heap --pid 4242 -o heap.json                         keep it; see `tracer report`";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -97,6 +110,9 @@ pub(super) enum Command {
     /// Run a program and trace it from its first instruction to its exit
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
+    /// Show what is alive on a process's heap, and where it comes from, without a probe
+    #[command(after_help = HEAP_EXAMPLES)]
+    Heap(Heap),
     /// Show a saved capture
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
@@ -126,15 +142,18 @@ pub(super) struct Tracing {
     /// CPU time that probes may take in mode auto, in percent of what the target uses
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5%")]
     pub(super) max_overhead: f64,
-    /// What to record of maps
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Maps::Growth)]
-    pub(super) maps: Maps,
-    /// Whether to record page faults
+    /// What to record of maps [default: growth; off in mode sampled]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) maps: Option<Maps>,
+    /// Whether to record page faults [default: on; off in mode sampled]
+    #[arg(long, value_enum, value_name = "SWITCH")]
+    pub(super) faults: Option<Switch>,
+    /// Whether to record what the garbage collector does [default: on; off in mode sampled]
+    #[arg(long, value_enum, value_name = "SWITCH")]
+    pub(super) gc: Option<Switch>,
+    /// Whether to record what stays alive, where the runtime's heap profiler is on
     #[arg(long, value_enum, value_name = "SWITCH", default_value_t = Switch::On)]
-    pub(super) faults: Switch,
-    /// Whether to record what the garbage collector does
-    #[arg(long, value_enum, value_name = "SWITCH", default_value_t = Switch::On)]
-    pub(super) gc: Switch,
+    pub(super) live: Switch,
     /// Leave out allocations of fewer bytes
     #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "0")]
     pub(super) min_size: u64,
@@ -156,6 +175,9 @@ pub(super) enum Mode {
     Auto,
     /// Each allocation, whatever it costs: figures equal the runtime's own
     Exact,
+    /// What the runtime's heap profiler samples, about one allocation in 512 KiB: for hours in production. Where it is off,
+    /// the spans that allocations fill
+    Sampled,
 }
 
 /// What to record of maps.
@@ -179,17 +201,31 @@ pub(super) enum Switch {
 }
 
 impl Tracing {
-    /// What to record besides allocations.
-    pub(super) fn extras(&self) -> Extras {
-        Extras {
-            maps: match self.maps {
-                Maps::Growth => MapProbes::Growth,
-                Maps::Writes => MapProbes::Writes,
-                Maps::Off => MapProbes::Off,
+    /// What to record.
+    pub(super) fn wanted(&self) -> Wanted {
+        let sampled = self.mode == Mode::Sampled;
+        let maps = self
+            .maps
+            .unwrap_or(if sampled { Maps::Off } else { Maps::Growth });
+        let is_on = |switch: Option<Switch>| switch.map_or(!sampled, |switch| switch == Switch::On);
+        Wanted {
+            allocations: !sampled,
+            extras: Extras {
+                maps: match maps {
+                    Maps::Growth => MapProbes::Growth,
+                    Maps::Writes => MapProbes::Writes,
+                    Maps::Off => MapProbes::Off,
+                },
+                faults: is_on(self.faults),
+                gc: is_on(self.gc),
+                // The target says what there is to probe.
+                heap: HeapProbes::Off,
             },
-            faults: self.faults == Switch::On,
-            gc: self.gc == Switch::On,
-            heap: HeapProbes::Off,
+            heap: match self.live {
+                _ if sampled => HeapAsked::Samples,
+                Switch::On => HeapAsked::Live,
+                Switch::Off => HeapAsked::Nothing,
+            },
         }
     }
 }
@@ -197,31 +233,21 @@ impl Tracing {
 /// What to show.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Show {
-    /// What to sum up by
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = GroupBy::Site)]
-    pub(super) group_by: GroupBy,
-    /// What to show first
-    #[arg(long, value_enum, value_name = "FIGURE", default_value_t = SortBy::Bytes)]
-    pub(super) sort: SortBy,
+    /// What to sum up by: site, stack, type, function, package, goroutine (the place that made it), or label:KEY for a
+    /// label that the program sets with runtime/pprof.Do
+    #[arg(long, value_name = "WHAT", value_parser = group_by, default_value = "site")]
+    pub(super) group_by: Grouping,
+    /// What to show first; without it bytes, of `tracer heap` what is alive
+    #[arg(long, value_enum, value_name = "FIGURE")]
+    pub(super) sort: Option<SortBy>,
     /// Sites or groups to show in text
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) limit: usize,
 }
 
-/// What to sum up by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum GroupBy {
-    /// The line of code, with what is inlined there
-    Site,
-    /// The whole stack
-    Stack,
-    /// The Go type
-    Type,
-    /// The function
-    Function,
-    /// The package
-    Package,
-}
+/// What to sum up by; `None` for sites, which a report has anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grouping(Option<report::GroupBy>);
 
 /// What to show first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -232,6 +258,10 @@ pub(super) enum SortBy {
     Allocs,
     /// Most page faults
     Faults,
+    /// Most live bytes
+    Live,
+    /// Live bytes that grow fastest
+    Growth,
 }
 
 impl From<SortBy> for report::SortBy {
@@ -240,6 +270,8 @@ impl From<SortBy> for report::SortBy {
             SortBy::Bytes => report::SortBy::Bytes,
             SortBy::Allocs => report::SortBy::Allocs,
             SortBy::Faults => report::SortBy::Faults,
+            SortBy::Live => report::SortBy::Live,
+            SortBy::Growth => report::SortBy::Growth,
         }
     }
 }
@@ -247,14 +279,12 @@ impl From<SortBy> for report::SortBy {
 impl Show {
     /// The groups that were asked for; none for sites, which a report has anyway.
     pub(super) fn groups(&self, report: &report::Report) -> Option<report::Grouped> {
-        let by = match self.group_by {
-            GroupBy::Site => return None,
-            GroupBy::Stack => report::GroupBy::Stack,
-            GroupBy::Type => report::GroupBy::Type,
-            GroupBy::Function => report::GroupBy::Function,
-            GroupBy::Package => report::GroupBy::Package,
-        };
-        Some(report::Grouped::of(report, by, self.sort.into()))
+        Some(report::Grouped::of(report, self.group_by.0?, self.sort()))
+    }
+
+    /// What to show first.
+    pub(super) fn sort(&self) -> report::SortBy {
+        self.sort.map_or(report::SortBy::Bytes, Into::into)
     }
 }
 
@@ -302,6 +332,23 @@ pub(super) struct Run {
     pub(super) arguments: Vec<OsString>,
     #[command(flatten)]
     pub(super) tracing: Tracing,
+    #[command(flatten)]
+    pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) show: Show,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Heap {
+    /// Process to look at
+    #[arg(long, short, value_parser = value_parser!(i32).range(1..), value_name = "PID")]
+    pub(super) pid: i32,
+    /// Look for so long, to see what grows (30s, 5m); without it, once
+    #[arg(long, short, value_parser = duration, value_name = "TIME")]
+    pub(super) duration: Option<Duration>,
+    /// Time between two looks
+    #[arg(long, short, value_parser = duration, value_name = "TIME", default_value = "1s", requires = "duration")]
+    pub(super) interval: Duration,
     #[command(flatten)]
     pub(super) output: Output,
     #[command(flatten)]
@@ -383,6 +430,29 @@ fn percent(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|share| (0.001..=0.9).contains(share))
         .ok_or_else(|| "must be from 0.1% to 90%".to_owned())
+}
+
+fn group_by(text: &str) -> Result<Grouping, String> {
+    Ok(Grouping(Some(match text {
+        "site" => return Ok(Grouping(None)),
+        "stack" => report::GroupBy::Stack,
+        "type" => report::GroupBy::Type,
+        "function" => report::GroupBy::Function,
+        "package" => report::GroupBy::Package,
+        "goroutine" => report::GroupBy::Goroutine,
+        _ if text
+            .strip_prefix("label:")
+            .is_some_and(|key| !key.is_empty()) =>
+        {
+            // Typed once, needed as long as the process lives.
+            report::GroupBy::Label(Box::leak(text.into()))
+        }
+        _ => {
+            return Err(
+                "must be site, stack, type, function, package, goroutine or label:KEY".to_owned(),
+            );
+        }
+    })))
 }
 
 fn bytes(text: &str) -> Result<u64, String> {

@@ -15,11 +15,11 @@ use std::io::stdout;
 
 pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
     if args.target.explain {
-        let prepared = Prepared::new(args.target.pid, args.target.tracing.extras())?;
+        let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
         return print(&prepared.plan().to_string());
     }
     kernel::require()?;
-    let prepared = Prepared::new(args.target.pid, args.target.tracing.extras())?;
+    let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
     let options = terminal::options(StandardStream::Out, global, args.show.limit);
     on_runtime(async {
         let session = prepared.start(&config::attach(args, global))?;
@@ -87,7 +87,7 @@ async fn show(
     mut display: Display,
     asked: &args::Show,
 ) -> anyhow::Result<()> {
-    let mut live = LiveView::new(asked.sort.into());
+    let mut live = LiveView::new(asked.sort());
     let mut news = News::default();
     let mut written = display.start(&session);
     let ended_by = loop {
@@ -110,7 +110,7 @@ async fn show(
     };
     let ended = session.finish(ended_by).await?;
     if written.is_ok() {
-        let report = &*ended.report.sorted(asked.sort.into());
+        let report = &*ended.report.sorted(asked.sort());
         let groups = asked.groups(report);
         let groups = groups.as_ref();
         written = display

@@ -42,6 +42,7 @@ fn request(
     Request {
         mode: match tracing.mode {
             args::Mode::Exact => Mode::Exact,
+            args::Mode::Sampled => Mode::Sampled,
             args::Mode::Auto => Mode::Auto {
                 max_overhead: tracing.max_overhead,
             },

@@ -4,8 +4,7 @@ use super::args::{Doctor, Global};
 use super::sinks::{StandardStream, print};
 use super::terminal;
 use crate::kernel::{self, Verdict};
-use crate::plan::Extras;
-use crate::session::Prepared;
+use crate::session::{Prepared, Wanted};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
@@ -36,7 +35,7 @@ pub(super) fn run(args: &Doctor, global: &Global) -> anyhow::Result<()> {
 }
 
 fn target(pid: i32) -> anyhow::Result<()> {
-    let prepared = Prepared::new(pid, Extras::ALL)?;
+    let prepared = Prepared::new(pid, Wanted::ALL)?;
     let target = prepared.target();
     let yes = |flag| if flag { "yes" } else { "no" };
     print(&format!(

@@ -5,6 +5,7 @@ mod attach;
 mod config;
 mod doctor;
 mod exit;
+mod heap;
 mod record;
 mod report;
 mod run;
@@ -25,6 +26,7 @@ pub fn run(args: Args) -> anyhow::Result<u8> {
         Command::Attach(attach) => attach::run(&attach, &args.global).map(|()| 0),
         Command::Record(record) => record::run(&record, &args.global).map(|()| 0),
         Command::Run(run) => run::run(&run, &args.global),
+        Command::Heap(heap) => heap::run(&heap, &args.global).map(|()| 0),
         Command::Report(report) => report::run(&report, &args.global).map(|()| 0),
         Command::Doctor(doctor) => doctor::run(&doctor, &args.global).map(|()| 0),
     }

@@ -9,12 +9,12 @@ use crate::session::{Ended, Event, Prepared, Session};
 
 pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
     if args.target.explain {
-        let prepared = Prepared::new(args.target.pid, args.target.tracing.extras())?;
+        let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
         return print(&prepared.plan().to_string());
     }
     let sinks = Sinks::open(&args.output, StandardStream::Out, global, &args.show)?;
     kernel::require()?;
-    let prepared = Prepared::new(args.target.pid, args.target.tracing.extras())?;
+    let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
     attach::on_runtime(async {
         let session = prepared.start(&config::record(args, global))?;
         attach::announce(&session);

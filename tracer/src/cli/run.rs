@@ -15,7 +15,7 @@ pub(super) fn run(args: &Run, global: &Global) -> anyhow::Result<u8> {
     let sinks = Sinks::open(&args.output, StandardStream::Err, global, &args.show)?;
     kernel::require()?;
     let mut launched = Launched::start(&args.program, &args.arguments)?;
-    let prepared = Prepared::new(launched.pid().as_raw(), args.tracing.extras())?;
+    let prepared = Prepared::new(launched.pid().as_raw(), args.tracing.wanted())?;
     attach::on_runtime(async {
         let session = prepared.start(&config::run(args, global))?;
         log::debug!("{} probes, recording", session.probes());

@@ -218,7 +218,7 @@ impl Host for Model {
             recorded: whole(self.recorded),
             silent: whole(self.silent),
             others: whole(self.map_hits.iter().sum()),
-            extras: [whole(self.map_hits[0]), whole(self.map_hits[1]), 0, 0],
+            extras: [whole(self.map_hits[0]), whole(self.map_hits[1]), 0, 0, 0],
         })
     }
 

@@ -6,7 +6,7 @@ use crate::collect::Collector;
 use crate::decode::encoded;
 use crate::kernel::Counters;
 use crate::plan::MapPlan;
-use crate::report::{self, Capture, Family, Report};
+use crate::report::{self, Capture, Family, HeapFacts, Report};
 use crate::stream::Replay;
 use crate::symbolize::Symbols;
 use tracer_common::counter::Counter;
@@ -37,6 +37,7 @@ fn records_of_an_unknown_kind_are_in_every_report() {
         map_plan: &MapPlan::off(),
         faults: false,
         gc_plan: None,
+        heap: HeapFacts::none(),
         memory: None,
         start_monotonic_ns: 0,
         counters: &Counters::of(&[(Counter::Hits, 3)]),

@@ -29,6 +29,8 @@ fn figures(allocs: u64, alloc_bytes: u64, requested_bytes: u64) -> Figures {
         alloc_bytes: Some(alloc_bytes),
         requested_bytes: Some(requested_bytes),
         faults: None,
+        live_bytes: None,
+        growth_per_s: None,
         estimate: None,
     }
 }
@@ -110,6 +112,7 @@ pub(crate) fn report() -> Report {
         crashes: vec![],
         faults: None,
         gc: None,
+        heap: None,
         memory: None,
         timeline: timeline(),
     }
@@ -157,18 +160,22 @@ fn stacks() -> Vec<Stack> {
         Stack {
             id: 0x9f3a_0000_0000_0001,
             frames: vec![0, 4, 5, 6],
+            ..Stack::default()
         },
         Stack {
             id: 0x1b,
             frames: vec![1, 2, 3, 4, 5, 6],
+            ..Stack::default()
         },
         Stack {
             id: u64::MAX,
             frames: vec![1, 2, 3, 6],
+            ..Stack::default()
         },
         Stack {
             id: 7,
             frames: vec![],
+            ..Stack::default()
         },
     ]
 }
@@ -177,6 +184,9 @@ fn cache_site(frames: &[Frame]) -> Site {
     Site {
         faults: None,
         gc: None,
+        live: None,
+        recent: None,
+        growth: None,
         id: 1,
         frames: vec![frames[0].clone()],
         figures: figures(5_200_000, 871_366_656, 790_400_000),
@@ -236,6 +246,9 @@ fn builder_site(frames: &[Frame]) -> Site {
         )],
         faults: None,
         gc: None,
+        live: None,
+        recent: None,
+        growth: None,
         stacks: vec![
             stack(0x1b, figures(1_000_000, 256_000_000, 244_000_000)),
             stack(u64::MAX, figures(234_567, 60_049_152, 57_234_000)),
@@ -261,6 +274,9 @@ fn unnamed_site() -> Site {
         types: vec![],
         faults: None,
         gc: None,
+        live: None,
+        recent: None,
+        growth: None,
         stacks: vec![stack(7, figures(40, 640, 600))],
     }
 }
@@ -280,7 +296,12 @@ fn timeline() -> Vec<TimelinePoint> {
 }
 
 fn stack(id: u64, figures: Figures) -> StackFigures {
-    StackFigures { id, figures }
+    StackFigures {
+        id,
+        figures,
+        live: None,
+        recent: None,
+    }
 }
 
 /// A capture in which nothing happened and little is known.
@@ -296,6 +317,8 @@ pub(super) fn empty() -> Report {
             alloc_bytes: Some(0),
             requested_bytes: Some(0),
             faults: None,
+            live_bytes: None,
+            growth_per_s: None,
             estimate: None,
         },
         completeness: Completeness {
@@ -312,6 +335,7 @@ pub(super) fn empty() -> Report {
         crashes: vec![],
         faults: None,
         gc: None,
+        heap: None,
         memory: None,
         timeline: vec![],
         target: report.target,
@@ -371,6 +395,8 @@ pub(crate) fn nasty() -> Report {
         alloc_bytes: None,
         requested_bytes: Some(u64::MAX),
         faults: Some(u64::MAX),
+        live_bytes: None,
+        growth_per_s: None,
         estimate: Some(Estimate {
             allocs_error: Some(u64::MAX),
             alloc_bytes_error: None,
@@ -413,6 +439,8 @@ pub(crate) fn nasty() -> Report {
             alloc_bytes: None,
             requested_bytes: Some(u64::MAX / 2),
             faults: None,
+            live_bytes: None,
+            growth_per_s: None,
             estimate: None,
         };
         site.size.max = u64::MAX;

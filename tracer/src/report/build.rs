@@ -1,16 +1,19 @@
 //! Joins the sums of a capture with the names of its stacks and types.
 
+use super::basis::{Basis, HeapView};
+use super::heap::Scaling;
 use super::sites::Recorded;
+use super::stacks::stacks;
 use super::{
-    Completeness, Estimate, Family, FaultFigures, Figures, Frame, Gc, Memory, Overhead, Report,
-    Stack, Target, TimelinePoint, Window,
+    Completeness, Estimate, Family, FaultFigures, Figures, Gc, Memory, Overhead, Profiler, Report,
+    Target, TimelinePoint, Window,
 };
 use super::{maps, sites};
-use crate::aggregate::{Cut, StackTotals, Sums, TINY_BLOCK, Totals, whole};
+use crate::aggregate::{Cut, HeapHistory, StackTotals, Sums, TINY_BLOCK, Totals, whole};
 use crate::kernel::Counters;
-use crate::plan::{GcPlan, MapPlan, MapProbes};
-use crate::symbolize::{self, Symbols};
-use std::collections::{BTreeMap, HashMap};
+use crate::plan::{GcPlan, HeapProbes, MapPlan, MapProbes};
+use crate::symbolize::Symbols;
+use std::collections::BTreeMap;
 use tracer_common::counter::{
     ASSIST_LOSSES, CRASH_LOSSES, Counter, FAULT_LOSSES, GC_LOSSES, HEAP_FREE_LOSSES,
     HEAP_SAMPLE_LOSSES, MAP_GROWTH_LOSSES, MAP_WRITE_LOSSES,
@@ -36,6 +39,8 @@ pub struct Capture<'a> {
     pub faults: bool,
     /// The probes on the collector; `None` if there are none.
     pub gc_plan: Option<&'a GcPlan>,
+    /// What is known of the heap besides records of allocations.
+    pub heap: HeapFacts<'a>,
     /// What resident memory consists of.
     pub memory: Option<Memory>,
     /// Start of recording on the monotonic clock, nanoseconds.
@@ -46,6 +51,52 @@ pub struct Capture<'a> {
     pub timeline: Vec<TimelinePoint>,
     /// What tracing cost; the rate of hits is filled in here.
     pub overhead: Overhead,
+}
+
+/// What is known of the heap besides records of allocations.
+#[derive(Clone, Debug)]
+pub struct HeapFacts<'a> {
+    /// What was probed.
+    pub probes: HeapProbes,
+    /// The runtime's profiler.
+    pub profiler: Profiler,
+    /// Why this was probed, or why it is not known what is alive.
+    pub reason: Option<String>,
+    /// The runtime's own profile.
+    pub history: Option<&'a HeapHistory>,
+    /// Whether allocations themselves were recorded.
+    pub allocations: bool,
+}
+
+impl HeapFacts<'_> {
+    /// Nothing but records of allocations.
+    pub fn none() -> Self {
+        HeapFacts {
+            probes: HeapProbes::Off,
+            profiler: Profiler::default(),
+            reason: None,
+            history: None,
+            allocations: true,
+        }
+    }
+
+    /// How samples are scaled; `None` if there are none.
+    fn scaling(&self) -> Option<Scaling> {
+        match self.probes {
+            HeapProbes::Off => None,
+            HeapProbes::Profiler => self.profiler.rate_bytes.map(Scaling::Profiler),
+            HeapProbes::Spans => Some(Scaling::Spans),
+        }
+    }
+
+    /// What the figures of sites are made of.
+    fn basis(&self) -> Basis {
+        match self.scaling() {
+            _ if self.allocations => Basis::Allocations,
+            Some(scaling) => Basis::Samples(scaling),
+            None => Basis::History,
+        }
+    }
 }
 
 /// Makes the report of a capture.
@@ -59,19 +110,29 @@ pub fn build(capture: Capture<'_>) -> Report {
         map_plan,
         faults,
         gc_plan,
+        heap,
         memory,
         start_monotonic_ns,
         symbols,
         timeline,
         overhead,
     } = capture;
+    let end_ns = start_monotonic_ns.saturating_add(window.duration_ns);
+    let view = HeapView::new(
+        heap.basis(),
+        &totals.heap,
+        heap.scaling(),
+        heap.history,
+        (start_monotonic_ns, end_ns),
+    );
     let recorded = Recorded {
         faults,
         gc: gc_plan.is_some(),
+        heap: &view,
     };
     let sites = sites::build(totals, symbols, recorded);
     let faults = faults.then(|| all_faults(totals, symbols));
-    let (frames, stacks) = stacks(totals, symbols);
+    let (frames, stacks) = stacks(totals, heap.history, symbols);
     let seconds = window.duration_ns as f64 / 1e9;
     let hits = counters.get(Counter::Hits);
     let hits_per_s = if seconds > 0.0 {
@@ -85,7 +146,8 @@ pub fn build(capture: Capture<'_>) -> Report {
         window,
         totals: Figures {
             faults: faults.map(|faults| faults.all()),
-            ..figures(&totals.sums, estimate(totals, totals.stacks.values()))
+            live_bytes: view.live_bytes(),
+            ..view.totals(totals)
         },
         completeness,
         overhead: Overhead {
@@ -100,6 +162,7 @@ pub fn build(capture: Capture<'_>) -> Report {
         crashes: maps::crashes(totals, symbols, map_plan, start_monotonic_ns),
         faults,
         gc: gc_plan.map(|plan| Gc::of(&totals.gc, &plan.skipped, start_monotonic_ns)),
+        heap: Some(view.heap(heap.probes, heap.profiler, heap.reason)),
         memory,
         timeline,
     }
@@ -125,12 +188,14 @@ fn all_faults(totals: &Totals, symbols: &Symbols) -> FaultFigures {
 }
 
 /// Sums as a report shows them.
-fn figures(sums: &Sums, estimate: Option<Estimate>) -> Figures {
+pub(super) fn figures(sums: &Sums, estimate: Option<Estimate>) -> Figures {
     Figures {
         allocs: sums.allocs,
         alloc_bytes: sums.known_alloc_bytes(),
         requested_bytes: Some(sums.requested_bytes),
         faults: None,
+        live_bytes: None,
+        growth_per_s: None,
         estimate,
     }
 }
@@ -146,7 +211,7 @@ pub(super) fn figures_of<'a>(
 }
 
 /// How good the figures of these stacks together are; `None` if each of their allocations was recorded.
-fn estimate<'a>(
+pub(super) fn estimate<'a>(
     totals: &Totals,
     stacks: impl Iterator<Item = &'a StackTotals>,
 ) -> Option<Estimate> {
@@ -308,38 +373,6 @@ fn families(totals: &Totals, counters: &Counters) -> Vec<Family> {
             &[Counter::LabelSetsRingFull],
         ),
     ]
-}
-
-/// Each logical frame once, and every stack as positions among them.
-fn stacks(totals: &Totals, symbols: &Symbols) -> (Vec<Frame>, Vec<Stack>) {
-    let mut frames: Vec<Frame> = Vec::new();
-    let mut positions: HashMap<Frame, usize> = HashMap::new();
-    let mut position = |logical: &symbolize::Frame| {
-        let entry = positions.entry(Frame::from(logical));
-        *entry.or_insert_with_key(|frame| {
-            frames.push(frame.clone());
-            frames.len() - 1
-        })
-    };
-    // Stacks share most of their program counters, and those the logical frames at each.
-    let mut known: HashMap<*const symbolize::Frame, Vec<usize>> = HashMap::new();
-    let mut stacks: Vec<Stack> = Vec::with_capacity(totals.frames.len());
-    for (id, definition) in &totals.frames {
-        let mut stack = Vec::new();
-        for logical in symbols.stack(&definition.pcs) {
-            let positions = known
-                .entry(logical.as_ptr())
-                .or_insert_with(|| logical.iter().map(&mut position).collect());
-            stack.extend_from_slice(positions);
-        }
-        stack.shrink_to_fit();
-        stacks.push(Stack {
-            id: id.0,
-            frames: stack,
-        });
-    }
-    stacks.sort_unstable_by_key(|stack| stack.id);
-    (frames, stacks)
 }
 
 #[cfg(test)]

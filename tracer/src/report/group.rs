@@ -22,7 +22,14 @@ pub enum GroupBy {
     Function,
     /// The package of that function.
     Package,
+    /// The `go` statement that made the goroutine.
+    Goroutine,
+    /// A label of the goroutine: `label:` and its key.
+    Label(&'static str),
 }
+
+/// What comes before the key in the name of a grouping by a label.
+const LABEL: &str = "label:";
 
 impl GroupBy {
     /// Its name in the command line and in output.
@@ -32,6 +39,8 @@ impl GroupBy {
             GroupBy::Type => "type",
             GroupBy::Function => "function",
             GroupBy::Package => "package",
+            GroupBy::Goroutine => "goroutine",
+            GroupBy::Label(name) => name,
         }
     }
 }
@@ -46,6 +55,10 @@ pub enum SortBy {
     Allocs,
     /// Page faults.
     Faults,
+    /// Live bytes.
+    Live,
+    /// How fast live bytes grow.
+    Growth,
 }
 
 impl SortBy {
@@ -56,6 +69,11 @@ impl SortBy {
             SortBy::Bytes => (bytes, figures.allocs),
             SortBy::Allocs => (figures.allocs, bytes),
             SortBy::Faults => (figures.faults.unwrap_or(0), bytes),
+            SortBy::Live => (figures.live_bytes.unwrap_or(0), bytes),
+            SortBy::Growth => {
+                let growth = figures.growth_per_s.unwrap_or(0);
+                (u64::try_from(growth).unwrap_or(0), bytes)
+            }
         })
     }
 }
@@ -111,9 +129,10 @@ struct Part<'a> {
 impl Grouped {
     /// Groups `report`.
     pub fn of(report: &Report, by: GroupBy, sort: SortBy) -> Self {
+        let goroutines = goroutines(report, by);
         let mut parts: HashMap<String, Vec<(&Site, Part<'_>)>> = HashMap::new();
         for site in &report.sites {
-            for part in split(site, by) {
+            for part in split(site, by, &goroutines) {
                 parts
                     .entry(part.name.clone())
                     .or_default()
@@ -152,7 +171,32 @@ impl Report {
     }
 }
 
-fn split(site: &Site, by: GroupBy) -> Vec<Part<'_>> {
+/// The group of each stack, if they are grouped by who runs them.
+fn goroutines(report: &Report, by: GroupBy) -> HashMap<u64, String> {
+    let name = |stack: &Stack| match by {
+        GroupBy::Goroutine => Some(created_at(report.frames.get(stack.creator?)?)),
+        GroupBy::Label(label) => {
+            let key = label.strip_prefix(LABEL)?;
+            let labels = stack.labels.iter();
+            let value = labels.rev().find(|(known, _)| known == key);
+            value.map(|(_, value)| value.clone())
+        }
+        _ => None,
+    };
+    let stacks = report.stacks.iter();
+    stacks
+        .filter_map(|stack| Some((stack.id, name(stack)?)))
+        .collect()
+}
+
+fn created_at(frame: &Frame) -> String {
+    match frame.line {
+        Some(line) => format!("{} {}:{line}", frame.function, frame.file),
+        None => frame.function.clone(),
+    }
+}
+
+fn split<'a>(site: &'a Site, by: GroupBy, goroutines: &HashMap<u64, String>) -> Vec<Part<'a>> {
     let whole = |name: &str| Part {
         name: name.to_owned(),
         figures: site.figures,
@@ -179,12 +223,25 @@ fn split(site: &Site, by: GroupBy) -> Vec<Part<'_>> {
             .iter()
             .map(|stack| part(stack_name(stack.id), stack.figures, None))
             .collect(),
+        GroupBy::Goroutine | GroupBy::Label(_) => {
+            let mut groups: HashMap<&str, Vec<Figures>> = HashMap::new();
+            for stack in &site.stacks {
+                let name = goroutines.get(&stack.id).map_or(NO_NAME, String::as_str);
+                groups.entry(name).or_default().push(stack.figures);
+            }
+            let groups = groups.into_iter();
+            groups
+                .map(|(name, figures)| part(name.to_owned(), sum(figures.into_iter()), None))
+                .collect()
+        }
         GroupBy::Type => {
             let named = site.types.iter().map(|of_type| {
                 part(
                     of_type.name.clone(),
                     Figures {
                         faults: None,
+                        live_bytes: None,
+                        growth_per_s: None,
                         estimate: site.figures.estimate.map(|_| Estimate::default()),
                         ..of_type.figures()
                     },
@@ -208,6 +265,8 @@ fn untold(site: &Site) -> Option<Figures> {
         alloc_bytes: alloc_bytes.map(|(all, told)| all.saturating_sub(told)),
         requested_bytes: requested_bytes.map(|(all, told)| all.saturating_sub(told)),
         faults: None,
+        live_bytes: None,
+        growth_per_s: None,
         estimate: site.figures.estimate.map(|_| Estimate::default()),
     })
 }
@@ -256,6 +315,8 @@ fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
         alloc_bytes: Some(0),
         requested_bytes: Some(0),
         faults: None,
+        live_bytes: None,
+        growth_per_s: None,
         estimate: None,
     };
     figures.fold(nothing, |a, b| Figures {
@@ -268,16 +329,23 @@ fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
             .requested_bytes
             .zip(b.requested_bytes)
             .map(|(a, b)| a.saturating_add(b)),
-        faults: match (a.faults, b.faults) {
-            (Some(a), Some(b)) => Some(a.saturating_add(b)),
-            (a, b) => a.or(b),
-        },
+        faults: either(a.faults, b.faults, u64::saturating_add),
+        live_bytes: either(a.live_bytes, b.live_bytes, u64::saturating_add),
+        growth_per_s: either(a.growth_per_s, b.growth_per_s, i64::saturating_add),
         estimate: match (a.estimate, b.estimate) {
             // Errors of two sites need not be independent: what they have together is not known here.
             (Some(_), Some(_)) => Some(Estimate::default()),
             (a, b) => a.or(b),
         },
     })
+}
+
+/// Both together, or what there is.
+fn either<T>(a: Option<T>, b: Option<T>, add: impl Fn(T, T) -> T) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(add(a, b)),
+        (a, b) => a.or(b),
+    }
 }
 
 fn pointers(types: &[TypeFigures]) -> Option<u64> {

@@ -4,46 +4,57 @@
 //! inlined function to the one that holds the code. Two program counters with equal logical frames are one site; a
 //! function inlined into two callers is two.
 
-use super::build::figures_of;
-use super::types;
-use super::{FaultFigures, Figures, Frame, GcFigures, Site, SizeSummary, SortBy, StackFigures};
-use crate::aggregate::{SizesView, StackTotals, Totals};
+use super::basis::{HeapView, Known};
+use super::{FaultFigures, Figures, Frame, GcFigures, Growth, Site, SortBy, StackFigures};
+use crate::aggregate::Totals;
 use crate::decode::StackId;
 use crate::symbolize::{self, Symbols};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// What was recorded besides allocations, so that nothing of it is known to be nothing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Recorded {
+pub(super) struct Recorded<'a> {
     pub(super) faults: bool,
     pub(super) gc: bool,
+    pub(super) heap: &'a HeapView<'a>,
 }
 
 /// A stack that ends at a place.
 struct Ending<'a> {
-    id: StackId,
-    pcs: &'a [u64],
-    /// `None` if it allocates nothing.
-    totals: Option<&'a StackTotals>,
+    known: Known<'a>,
     faults: Option<FaultFigures>,
     gc: Option<GcFigures>,
 }
 
+/// The stacks that end at a place.
+#[derive(Default)]
+struct Place<'a> {
+    endings: Vec<Ending<'a>>,
+    /// Where those are of which the runtime's own profile may know something.
+    by_pcs: HashMap<&'a [u64], usize>,
+}
+
 /// All sites of a capture, most bytes first. Stacks that were never defined are in none.
-pub(super) fn build(totals: &Totals, symbols: &Symbols, recorded: Recorded) -> Vec<Site> {
-    let mut places: HashMap<Vec<Frame>, Vec<Ending<'_>>> = HashMap::new();
+pub(super) fn build<'a>(
+    totals: &'a Totals,
+    symbols: &Symbols,
+    recorded: Recorded<'a>,
+) -> Vec<Site> {
+    let mut places: HashMap<Vec<Frame>, Place<'a>> = HashMap::new();
     for id in stacks(totals) {
         if let Some(definition) = totals.frames.get(&id) {
-            places
-                .entry(place(&definition.pcs, symbols))
-                .or_default()
-                .push(ending(id, &definition.pcs, totals, symbols, recorded));
+            let place = places.entry(place(&definition.pcs, symbols)).or_default();
+            let ending = ending(id, &definition.pcs, totals, symbols, recorded);
+            place.by_pcs.insert(&definition.pcs, place.endings.len());
+            place.endings.push(ending);
         }
     }
+    add_history(&mut places, symbols, recorded);
     let mut sites: Vec<Site> = places
         .into_iter()
-        .map(|(frames, endings)| site(frames, endings, totals, symbols))
+        .map(|(frames, place)| site(frames, place.endings, totals, symbols, recorded.heap))
         .collect();
     sites.sort_by(|a, b| {
         let rank = |site: &Site| SortBy::Bytes.rank(&site.figures);
@@ -55,11 +66,42 @@ pub(super) fn build(totals: &Totals, symbols: &Symbols, recorded: Recorded) -> V
     sites
 }
 
+/// Adds what the runtime's own profile knows: to a stack that was recorded too, or as one of its own.
+fn add_history<'a>(
+    places: &mut HashMap<Vec<Frame>, Place<'a>>,
+    symbols: &Symbols,
+    recorded: Recorded<'a>,
+) {
+    for bucket in recorded.heap.history.iter().flat_map(|of| of.buckets()) {
+        let place = places.entry(place(&bucket.pcs, symbols)).or_default();
+        let known = place.by_pcs.get(&*bucket.pcs).copied();
+        match known.and_then(|at| place.endings.get_mut(at)) {
+            Some(ending) => ending.known.add(bucket),
+            None => {
+                place.by_pcs.insert(&bucket.pcs, place.endings.len());
+                place.endings.push(Ending {
+                    known: Known::of_bucket(history_stack(&bucket.pcs), bucket),
+                    faults: recorded.faults.then(FaultFigures::default),
+                    gc: recorded.gc.then(GcFigures::default),
+                });
+            }
+        }
+    }
+}
+
+/// Identity of a stack that is known from the runtime's own profile only.
+pub(super) fn history_stack(pcs: &[u64]) -> StackId {
+    let mut hasher = DefaultHasher::new();
+    pcs.hash(&mut hasher);
+    StackId(hasher.finish())
+}
+
 /// Every stack of which something is known.
 fn stacks(totals: &Totals) -> HashSet<StackId> {
     let others = totals.faults.stacks.keys();
     let others = others.chain(totals.gc.assists.keys());
     let others = others.chain(totals.gc.calls.keys());
+    let others = others.chain(totals.heap.stacks.keys());
     totals.stacks.keys().chain(others).copied().collect()
 }
 
@@ -68,14 +110,12 @@ fn ending<'a>(
     pcs: &'a [u64],
     totals: &'a Totals,
     symbols: &Symbols,
-    recorded: Recorded,
+    recorded: Recorded<'a>,
 ) -> Ending<'a> {
     let faults = totals.faults.stacks.get(&id).copied().unwrap_or_default();
     let assists = totals.gc.assists.get(&id).copied().unwrap_or_default();
     Ending {
-        id,
-        pcs,
-        totals: totals.stacks.get(&id),
+        known: recorded.heap.stack(id, pcs, totals),
         faults: recorded
             .faults
             .then(|| FaultFigures::of_stack(&faults, pcs, symbols)),
@@ -84,19 +124,6 @@ fn ending<'a>(
             assist_ns: assists.ns,
             calls: totals.gc.calls.get(&id).copied().unwrap_or(0),
         }),
-    }
-}
-
-impl Ending<'_> {
-    fn figures(&self, totals: &Totals) -> Figures {
-        Figures {
-            faults: self.faults.map(|faults| faults.all()),
-            ..figures_of(totals, self.totals.into_iter())
-        }
-    }
-
-    fn requested_bytes(&self) -> u64 {
-        self.totals.map_or(0, |totals| totals.sums.requested_bytes)
     }
 }
 
@@ -148,40 +175,67 @@ pub(super) fn place(pcs: &[u64], symbols: &Symbols) -> Vec<Frame> {
 
 fn site(
     frames: Vec<Frame>,
-    mut endings: Vec<Ending<'_>>,
+    endings: Vec<Ending<'_>>,
     totals: &Totals,
     symbols: &Symbols,
+    heap: &HeapView<'_>,
 ) -> Site {
-    endings.sort_by_cached_key(|ending| {
-        let faults = ending.faults.map(|faults| faults.all());
-        (Reverse((ending.requested_bytes(), faults)), ending.id)
-    });
-    let stacks = || endings.iter().filter_map(|ending| ending.totals);
-    let types = endings
-        .iter()
-        .filter_map(|ending| Some((ending.pcs, &ending.totals?.types)));
+    let known: Vec<&Known<'_>> = endings.iter().map(|ending| &ending.known).collect();
     let faults = sum(&endings, |ending| ending.faults, FaultFigures::merge);
-    let figures_of_all = Figures {
+    let figures = Figures {
         faults: faults.map(|faults| faults.all()),
-        ..figures_of(totals, stacks())
+        ..heap.figures(&known, totals)
     };
-    let sizes = SizesView::merged(stacks().map(|stack| &stack.sizes));
+    let (live, recent, growth) = (heap.alive(&known), heap.recent(&known), heap.growth(&known));
+    let alive = live.map(|live| live.now);
+    let alive = alive.or(recent.as_ref().map(|recent| recent.live));
+    let figures = Figures {
+        live_bytes: alive.map(|alive| alive.bytes),
+        growth_per_s: growth.as_ref().map(Growth::whole_bytes_per_s),
+        ..figures
+    };
     Site {
         id: 0,
         frames,
-        figures: figures_of_all,
-        size: SizeSummary::of(sizes, &figures_of_all),
-        types: types::figures(types, symbols),
-        stacks: endings
-            .iter()
-            .map(|ending| StackFigures {
-                id: ending.id.0,
-                figures: ending.figures(totals),
-            })
-            .collect(),
+        figures,
+        size: heap.sizes(&known, &figures),
+        types: heap.types(&known, totals, symbols),
+        live,
+        recent,
+        growth,
+        stacks: stacks_of(&endings, totals, heap),
         faults,
         gc: sum(&endings, |ending| ending.gc, GcFigures::merge),
     }
+}
+
+fn stacks_of(endings: &[Ending<'_>], totals: &Totals, heap: &HeapView<'_>) -> Vec<StackFigures> {
+    let mut stacks: Vec<StackFigures> = endings
+        .iter()
+        .map(|ending| {
+            let known = &ending.known;
+            let (live, recent) = heap.of_stack(known);
+            StackFigures {
+                id: known.id.0,
+                figures: Figures {
+                    faults: ending.faults.map(|faults| faults.all()),
+                    live_bytes: live.or(recent).map(|alive| alive.bytes),
+                    ..heap.figures(&[known], totals)
+                },
+                live,
+                recent,
+            }
+        })
+        .collect();
+    stacks.sort_by_key(|stack| {
+        let rank = (
+            stack.figures.weight(),
+            stack.figures.faults,
+            stack.figures.live_bytes,
+        );
+        (Reverse(rank), stack.id)
+    });
+    stacks
 }
 
 /// What the figures of all stacks add up to; `None` if they were not recorded.
@@ -209,10 +263,15 @@ mod tests {
 
     const PROBE: u64 = 1;
 
-    const NOTHING_ELSE: Recorded = Recorded {
-        faults: false,
-        gc: false,
-    };
+    /// Sites of a capture that has nothing but allocations.
+    fn built(totals: &Totals, symbols: &Symbols) -> Vec<Site> {
+        built_with(totals, symbols, (false, false))
+    }
+
+    fn built_with(totals: &Totals, symbols: &Symbols, (faults, gc): (bool, bool)) -> Vec<Site> {
+        let heap = &HeapView::none(&totals.heap);
+        build(totals, symbols, Recorded { faults, gc, heap })
+    }
 
     /// Totals of allocations of `(stack id, program counters, size, type)`.
     fn totals(allocs: &[(u64, &[u64], u64, u64)]) -> Totals {
@@ -266,7 +325,7 @@ mod tests {
                 site.figures.allocs,
             )
         };
-        build(&totals(allocs), &symbols(), NOTHING_ELSE)
+        built(&totals(allocs), &symbols())
             .into_iter()
             .map(name)
             .collect()
@@ -335,11 +394,8 @@ mod tests {
 
     #[test]
     fn types_are_named_per_stack() {
-        let sites = build(
-            &totals(&[(1, &[20], 32, 99), (2, &[10, 20], 32, 99)]),
-            &symbols(),
-            NOTHING_ELSE,
-        );
+        let totals = totals(&[(1, &[20], 32, 99), (2, &[10, 20], 32, 99)]);
+        let sites = built(&totals, &symbols());
         let names: Vec<(&str, u64)> = sites[0]
             .types
             .iter()
@@ -392,11 +448,7 @@ mod tests {
         ] {
             aggregator.apply(decode(&record));
         }
-        let recorded = Recorded {
-            faults: true,
-            gc: true,
-        };
-        let sites = build(&aggregator.into_totals(), &symbols(), recorded);
+        let sites = built_with(&aggregator.into_totals(), &symbols(), (true, true));
         let faults: Vec<_> = sites.iter().map(|site| site.figures.faults).collect();
         assert_eq!(faults, [Some(1), Some(2)]);
         let expected = GcFigures {

@@ -4,7 +4,7 @@
 //! for memory that it knows to be free of pointers. Which of its functions asked, an inner frame of the stack, tells
 //! what the memory is for. The rules are rows of two tables, read off the sources of Go 1.19 to 1.27.
 
-use super::TypeFigures;
+use super::{Figures, TypeFigures};
 use crate::aggregate::{Sums, Types};
 use crate::symbolize::{Frame, Symbols};
 use crate::target::GoType;
@@ -177,6 +177,18 @@ impl Meaning {
             Given::Value | Given::Untyped => name.clone(),
         };
         row(name, sums, Some(scanned(go_type, sums)))
+    }
+}
+
+/// What a stack allocated, of which no record tells the type: the code that asks does.
+pub(super) fn from_code(pcs: &[u64], figures: &Figures, symbols: &Symbols) -> TypeFigures {
+    let allocated = symbols.allocated(pcs);
+    TypeFigures {
+        name: allocated.map_or_else(|| NO_TYPE.to_owned(), |name| name.to_string()),
+        allocs: figures.allocs,
+        alloc_bytes: figures.alloc_bytes,
+        bytes: figures.requested_bytes,
+        pointer_bytes: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Makes reports of a running capture: everything they need besides the collected numbers.
 
 use super::gauges::Gauges;
+use super::heap::HeapWatch;
 use super::{Mode, Prepared};
 use crate::aggregate::{Look, Sums, Totals, Watched};
 use crate::collect::Tally;
@@ -8,7 +9,7 @@ use crate::governor::{self, End, Step};
 use crate::kernel::{Counters, Extra, HitCost};
 use crate::plan::{Coverage, ProbePlan};
 use crate::report::{
-    self, Capture, EndedBy, ModeStep, Overhead, Report, Target, TimelinePoint, Window,
+    self, Capture, EndedBy, HeapFacts, ModeStep, Overhead, Report, Target, TimelinePoint, Window,
 };
 use crate::symbolize::{Symbolizer, Symbols};
 use crate::target::{CpuClock, HeapCounter, Mapped, Memory, Process, RuntimePc};
@@ -29,6 +30,7 @@ pub(super) struct Context {
     heap_counter: Option<HeapCounter>,
     memory: Option<Memory>,
     gauges: Gauges,
+    heap_watch: HeapWatch,
     cpu: Option<Cpu>,
     symbolizer: Symbolizer,
     symbols: Symbols,
@@ -51,7 +53,11 @@ impl Context {
             binary,
             bias,
             plan,
+            heap,
+            ..
         } = &prepared;
+        let start_monotonic_ns = monotonic_ns();
+        let heap_watch = HeapWatch::start(process, binary, *bias, heap, start_monotonic_ns);
         Context {
             target: prepared.target(),
             heap_counter: HeapCounter::start(process, *bias, plan.total_alloc),
@@ -62,7 +68,8 @@ impl Context {
             symbols: Symbols::default(),
             started: Instant::now(),
             start_unix_ns: unix_ns(),
-            start_monotonic_ns: monotonic_ns(),
+            start_monotonic_ns,
+            heap_watch,
             agent_cpu_at_start: agent_cpu(),
             timeline: Vec::new(),
             sums_at_last_tick: Sums::default(),
@@ -109,6 +116,7 @@ impl Context {
 
     /// A point of the timeline with what the target shows of its memory now, and nothing else.
     pub(super) fn read_gauges(&mut self) -> TimelinePoint {
+        self.heap_watch.follow(monotonic_ns());
         self.gauges.point(&self.prepared)
     }
 
@@ -175,6 +183,7 @@ impl Context {
         let faulting = faulting.filter_map(|stack| totals.frames.get(stack)?.pcs.first());
         self.symbols
             .extend_accesses(&self.symbolizer, faulting.copied());
+        self.name_heap(totals);
         report::build(Capture {
             target: self.target.clone(),
             window: Window {
@@ -190,12 +199,53 @@ impl Context {
             map_plan: &self.prepared.plan.maps,
             faults: self.prepared.plan.faults,
             gc_plan: self.prepared.plan.gc.as_ref(),
+            heap: HeapFacts {
+                probes: self.prepared.heap.probes,
+                profiler: self.prepared.heap.profiler,
+                reason: self.prepared.heap.reason.clone(),
+                history: self.heap_watch.history(),
+                allocations: self.prepared.allocations,
+            },
             memory: self.gauges.memory(),
             start_monotonic_ns: self.start_monotonic_ns,
             symbols: &self.symbols,
             timeline: self.timeline.clone(),
             overhead,
         })
+    }
+
+    /// Why the runtime's own heap profile says nothing; `None` if it does.
+    pub(super) fn heap_unavailable(&self) -> Option<&str> {
+        if self.heap_watch.history().is_some() {
+            return None;
+        }
+        let reason = self.prepared.heap.reason.as_deref();
+        Some(reason.unwrap_or("its heap profile could not be read"))
+    }
+
+    /// Names what is known of the heap, and who made the goroutines.
+    fn name_heap(&mut self, totals: &Totals) {
+        let history = self.heap_watch.history();
+        let buckets = || {
+            let buckets = history.into_iter().flat_map(|history| history.buckets());
+            buckets.map(|bucket| &*bucket.pcs)
+        };
+        let sampled = totals.heap.stacks.keys();
+        let sampled = sampled.filter_map(|id| Some(&*totals.frames.get(id)?.pcs));
+        let none = std::iter::empty;
+        self.symbols.extend(&mut self.symbolizer, buckets(), none());
+        self.symbols
+            .extend_allocated(&mut self.symbolizer, buckets().chain(sampled));
+        let creations: Vec<[u64; 1]> = totals
+            .frames
+            .values()
+            .filter_map(|frames| Some([frames.creation()?]))
+            .collect();
+        self.symbols.extend(
+            &mut self.symbolizer,
+            creations.iter().map(|pc| &pc[..]),
+            none(),
+        );
     }
 
     /// What tracing cost; the rate of hits is left to the report.

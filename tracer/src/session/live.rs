@@ -33,6 +33,8 @@ const NOTHING: Figures = Figures {
     alloc_bytes: Some(0),
     requested_bytes: Some(0),
     faults: None,
+    live_bytes: None,
+    growth_per_s: None,
     estimate: None,
 };
 
@@ -156,6 +158,9 @@ fn since(now: &Figures, earlier: &Figures) -> Figures {
         faults: now
             .faults
             .map(|faults| faults.saturating_sub(earlier.faults.unwrap_or(0))),
+        // What is alive is no matter of an interval.
+        live_bytes: now.live_bytes,
+        growth_per_s: now.growth_per_s,
         // The error of a difference cannot be told from those of its ends.
         estimate: now.estimate.map(|_| Estimate::default()),
     }
@@ -174,6 +179,8 @@ mod tests {
             alloc_bytes: Some(bytes),
             requested_bytes: Some(0),
             faults: None,
+            live_bytes: None,
+            growth_per_s: None,
             estimate: None,
         };
         let mut known = Known(HashMap::new());

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::events::Watch;
+use super::heap::{HeapAsked, Outlook};
 use super::{Mode, Request, Session, SessionError, lock};
 use crate::aggregate::{Aggregator, CodeFacts, GcRules, MapRules, Rounding, Rules, TypeFacts};
 use crate::collect::{Collector, Remote};
@@ -10,7 +11,9 @@ use crate::kernel::{self, Anchors, Attached, Extra, Settings};
 use crate::plan::{self, Extras, MapProbes, ProbePlan};
 use crate::report::Target;
 use crate::symbolize::{is_runtime, package};
-use crate::target::{ControllerLayout, GoBinary, HeapCounter, LoadBias, Process, RuntimePc};
+use crate::target::{
+    ControllerLayout, GoBinary, HeapCounter, LoadBias, Process, RuntimePc, VirtualAddress,
+};
 use std::sync::{Arc, Mutex};
 
 /// The first Go 1.N that says why it stops the world (`stwReason` in `src/runtime/proc.go`).
@@ -23,24 +26,64 @@ pub struct Prepared {
     pub(super) binary: Arc<GoBinary>,
     pub(super) bias: LoadBias,
     pub(super) plan: ProbePlan,
+    pub(super) heap: Outlook,
+    /// Whether each allocation is recorded.
+    pub(super) allocations: bool,
+}
+
+/// What is to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Each allocation.
+    pub allocations: bool,
+    /// What else, but for the heap.
+    pub extras: Extras,
+    /// Of the heap.
+    pub heap: HeapAsked,
+}
+
+impl Wanted {
+    /// Everything that can be recorded.
+    pub(crate) const ALL: Wanted = Wanted {
+        allocations: true,
+        extras: Extras::ALL,
+        heap: HeapAsked::Live,
+    };
+
+    /// Nothing: the target is only looked at.
+    pub const NOTHING: Wanted = Wanted {
+        allocations: false,
+        extras: Extras::NONE,
+        heap: HeapAsked::Nothing,
+    };
 }
 
 impl Prepared {
-    /// Looks at the process and plans its probes, and what `extras` asks for
-    /// besides those on allocations. Needs the right to read the process, nothing else.
+    /// Looks at the process and plans the probes for what is wanted. Needs the right to read the process, nothing else.
     ///
     /// # Errors
     /// The process is gone, is no Go program, or cannot be planned for.
-    pub fn new(pid: i32, extras: Extras) -> Result<Self, SessionError> {
+    pub fn new(pid: i32, wanted: Wanted) -> Result<Self, SessionError> {
         let process = Process::open(pid)?;
         let binary = Arc::new(process.binary()?);
         let bias = process.load_bias(&binary)?;
-        let plan = plan::exact(&binary, extras)?;
+        let heap = Outlook::of(&process, &binary, bias, wanted.heap);
+        let extras = Extras {
+            heap: heap.probes,
+            ..wanted.extras
+        };
+        let plan = if wanted.allocations {
+            plan::exact(&binary, extras)?
+        } else {
+            plan::sampled(&binary, extras)?
+        };
         Ok(Prepared {
             process,
             binary,
             bias,
             plan,
+            heap,
+            allocations: wanted.allocations,
         })
     }
 
@@ -99,8 +142,8 @@ impl Prepared {
         let attached = Arc::new(Mutex::new(attached));
         let governor = self.governor(request.mode, &attached, collector.remote())?;
         let mode = match governor {
-            Some(_) => request.mode,
-            None => Mode::Exact,
+            None if self.allocations => Mode::Exact,
+            _ => request.mode,
         };
         Ok(Session {
             context: Context::new(self, mode, hit_cost),
@@ -214,8 +257,28 @@ impl CodeFacts for BinaryFacts {
         function.is_some_and(|function| is_runtime(&package(function.name)))
     }
 
+    fn physical(&self, pcs: &[u64]) -> Vec<u64> {
+        physical(&self.binary, self.bias, pcs)
+    }
+
     fn is_frameless(&self, pc: u64) -> bool {
         let address = self.bias.to_link_time(RuntimePc(pc));
         self.binary.frame_size_at(address) == Some(0)
     }
+}
+
+/// The call that a stack of the runtime's heap profile begins with, then return addresses, as in a stack that the kernel
+/// programs walk.
+pub(super) fn physical(binary: &GoBinary, bias: LoadBias, pcs: &[u64]) -> Vec<u64> {
+    let link_time = |pc: &u64| bias.to_link_time(RuntimePc(*pc)).0;
+    let logical: Vec<u64> = pcs.iter().map(link_time).collect();
+    let mut physical: Vec<u64> = binary
+        .physical(&logical)
+        .into_iter()
+        .map(|pc| bias.to_runtime(VirtualAddress(pc)).0)
+        .collect();
+    if let Some(innermost) = physical.first_mut() {
+        *innermost = innermost.saturating_sub(1);
+    }
+    physical
 }

@@ -26,8 +26,8 @@ pub use screen::Disproportionate;
 pub use symbols::Symbols;
 
 use crate::target::{
-    Access, GoBinary, GoType, LoadBias, MapType, RuntimePc, UnknownType, VirtualAddress,
-    text::printable,
+    Access, CodeBudget, GoBinary, GoType, LoadBias, MapType, RuntimePc, UnknownType,
+    VirtualAddress, text::printable,
 };
 
 use dwarf::DebugInfo;
@@ -88,8 +88,8 @@ pub struct Symbolizer {
     names: Names,
     frames: HashMap<VirtualAddress, Result<Arc<[Frame]>, Unnamed>>,
     types: HashMap<VirtualAddress, Result<Arc<GoType>, UnknownType>>,
-    /// Bytes of code that may still be searched for the types of elements.
-    code_left: u64,
+    /// Code that may still be searched for types.
+    code_budget: CodeBudget,
 }
 
 /// Debug information that is loaded when an address first needs it.
@@ -119,7 +119,7 @@ impl Symbolizer {
             names: Names::default(),
             frames: HashMap::new(),
             types: HashMap::new(),
-            code_left: element::MAX_CODE,
+            code_budget: CodeBudget::default(),
         }
     }
 
@@ -179,19 +179,6 @@ impl Symbolizer {
         }
         self.types.insert(address, go_type.clone());
         go_type
-    }
-
-    /// The type of the elements of the slice that a call of `function`, of the runtime, grows or copies: the call that
-    /// returns to `return_address`. `None` if the code does not tell.
-    fn element_type(&mut self, function: &str, return_address: RuntimePc) -> Option<Arc<GoType>> {
-        let register = element::register(function, self.binary.go_version().minor);
-        let return_address = self.bias.to_link_time(return_address);
-        let descriptor =
-            element::passed(&self.binary, return_address, register, &mut self.code_left)?;
-        let go_type = self.binary.types().read(descriptor).ok()?;
-        // In Go 1.19 generic code has descriptors of what its instantiations have in common.
-        let is_shape = go_type.name.contains("go.shape.");
-        (!is_shape).then(|| Arc::new(go_type))
     }
 
     /// Why the names of C functions lack their lines although the executable has debug information.

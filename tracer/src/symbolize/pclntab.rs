@@ -28,7 +28,10 @@ pub(super) fn frames<'a>(table: Pclntab<'a>, address: VirtualAddress) -> Vec<Pla
         }
         walk.push(call.name, position);
         (position, index) = match call.call_site {
-            CallSite::At(pc) => (walk.position(pc), function.inlined_at(pc, &mut walk.steps)),
+            CallSite::AtParentPc => (
+                walk.position(call.parent_pc),
+                function.inlined_at(call.parent_pc, &mut walk.steps),
+            ),
             CallSite::Place { file, line, parent } => (
                 Position {
                     file,

@@ -20,6 +20,8 @@ pub struct Symbols {
     map_types: HashMap<u64, Option<Arc<MapType>>>,
     /// Elements of the slices that the runtime grows or copies, by the return address of the call.
     elements: HashMap<u64, Option<Arc<GoType>>>,
+    /// Types of what stacks of the runtime's heap profile allocate, by the return address of the call of the runtime.
+    allocated: HashMap<u64, Option<Arc<str>>>,
     /// What instructions do with memory.
     accesses: HashMap<u64, Option<Access>>,
 }
@@ -79,6 +81,21 @@ impl Symbols {
         }
     }
 
+    /// Finds out what type each of these stacks, which must be named already, allocates.
+    pub fn extend_allocated<'a>(
+        &mut self,
+        symbolizer: &mut Symbolizer,
+        stacks: impl Iterator<Item = &'a [u64]>,
+    ) {
+        for stack in stacks {
+            if let Some(caller) = self.caller_of_runtime(stack) {
+                self.allocated
+                    .entry(caller)
+                    .or_insert_with(|| symbolizer.allocated_type(RuntimePc(caller)));
+            }
+        }
+    }
+
     /// Looks for the elements of the slice that the call behind `return_address`, of the function that `callee` is in,
     /// grows or copies.
     fn find_element(&mut self, symbolizer: &mut Symbolizer, callee: u64, return_address: u64) {
@@ -86,8 +103,8 @@ impl Symbols {
             return;
         };
         let callee = frames.last().map(|frame| &*frame.function);
-        if let Some(callee) = callee.filter(|callee| GROW_OR_COPY.contains(callee)) {
-            let element = symbolizer.element_type(callee, RuntimePc(return_address));
+        if callee.is_some_and(|callee| GROW_OR_COPY.contains(&callee)) {
+            let element = symbolizer.element_type(RuntimePc(return_address));
             self.elements.insert(return_address, element);
         }
     }
@@ -126,6 +143,23 @@ impl Symbols {
         pcs.get(..=outside)?.iter().find_map(element)
     }
 
+    /// The name of the type that a stack, innermost program counter first, allocates, where the code of the first function
+    /// outside the runtime tells it.
+    pub fn allocated(&self, pcs: &[u64]) -> Option<&str> {
+        let caller = self.caller_of_runtime(pcs)?;
+        self.allocated.get(&caller)?.as_deref()
+    }
+
+    /// The innermost return address into a function that is not the runtime's own; `None` if one before it has no name.
+    fn caller_of_runtime(&self, pcs: &[u64]) -> Option<u64> {
+        let mut frames = self.stack(pcs).enumerate();
+        let is_outside = |frames: &[Frame]| !frames.iter().all(Frame::is_runtime);
+        let (index, frames) = frames.find(|(_, frames)| frames.is_empty() || is_outside(frames))?;
+        let pc = pcs.get(index).filter(|_| !frames.is_empty())?;
+        // The innermost one is the call itself.
+        Some(if index == 0 { pc + 1 } else { *pc })
+    }
+
     /// What the instruction at a program counter does with memory.
     pub fn access(&self, pc: u64) -> Option<Access> {
         self.accesses.get(&pc).copied().flatten()
@@ -159,6 +193,7 @@ impl Symbols {
                 .collect(),
             map_types: HashMap::new(),
             elements: HashMap::new(),
+            allocated: HashMap::new(),
             accesses: HashMap::new(),
         }
     }

@@ -77,7 +77,7 @@ impl Fixture {
         if old {
             file.halves(&[0xffff, 0]); // parent -1
             file.halves(&[0, 0, 10, 0]); // file 0, line 10
-            file.halves(&[0x0b, 0, 0, 0]); // main.inner
+            file.halves(&[0x0b, 0, 4, 0]); // main.inner, the caller's own instruction at 4
         } else {
             file.halves(&[0, 0, 0x0b, 0]); // main.inner
             file.halves(&[4, 0, 0, 0]); // the caller's own instruction at 4

@@ -128,6 +128,14 @@ impl HeapProfile {
         })
     }
 
+    /// Number of the profile's cycle, cheap: only with it changes what is published.
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn cycle(&self) -> Result<u32, HeapProfileError> {
+        Ok(self.cycle_word()? >> 1)
+    }
+
     /// Reads the whole profile.
     ///
     /// # Errors

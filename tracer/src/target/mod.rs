@@ -5,8 +5,10 @@
 
 mod access;
 mod address;
+mod allocated;
 mod buildinfo;
 pub(crate) mod bytes;
+mod call;
 mod cgroup;
 mod controller;
 mod cpu_clock;
@@ -21,6 +23,7 @@ mod mappings;
 mod memory;
 mod moduledata;
 pub(crate) mod pclntab;
+mod physical;
 mod process;
 mod relocation;
 mod resident;
@@ -34,7 +37,9 @@ use std::{collections::BTreeSet, path::Path, sync::OnceLock};
 
 pub use access::Access;
 pub use address::{FileOffset, LoadBias, RuntimePc, VirtualAddress};
+pub use allocated::Allocated;
 pub use buildinfo::{BuildInfo, GoVersion};
+pub use call::CodeBudget;
 pub use cgroup::MemoryGroup;
 pub use controller::{ControllerLayout, ControllerState};
 pub use cpu_clock::CpuClock;

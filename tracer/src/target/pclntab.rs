@@ -64,6 +64,8 @@ impl Default for Steps {
 pub(crate) struct InlinedCall<'a> {
     /// The function that was inlined.
     pub(crate) name: &'a [u8],
+    /// The address of an instruction that belongs to the caller, at the call.
+    pub(crate) parent_pc: u64,
     /// Where it was called.
     pub(crate) call_site: CallSite<'a>,
 }
@@ -71,8 +73,8 @@ pub(crate) struct InlinedCall<'a> {
 /// How a tree says where a call was inlined.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum CallSite<'a> {
-    /// Since Go 1.20: by the address of an instruction that belongs to the caller.
-    At(u64),
+    /// Since Go 1.20: at the file and line of that instruction.
+    AtParentPc,
     /// Before: by place, and by the index of the caller in the tree.
     Place {
         /// The file of the call.
@@ -284,9 +286,11 @@ impl<'a> FunctionRecord<'a> {
             .table
             .funcdata
             .get((tree as usize).checked_add(skip)?..)?;
+        let address = |at| Some(self.entry.wrapping_add(u64::from(bytes::u32_at(call, at)?)));
         if self.table.go_1_18 {
             return Some(InlinedCall {
                 name: self.table.name(bytes::u32_at(call, 12)?)?,
+                parent_pc: address(16)?,
                 call_site: CallSite::Place {
                     file: self.file_of(bytes::i32_at(call, 4)?),
                     line: bytes::i32_at(call, 8)?,
@@ -296,7 +300,8 @@ impl<'a> FunctionRecord<'a> {
         }
         Some(InlinedCall {
             name: self.table.name(bytes::u32_at(call, 4)?)?,
-            call_site: CallSite::At(self.entry.wrapping_add(u64::from(bytes::u32_at(call, 8)?))),
+            parent_pc: address(8)?,
+            call_site: CallSite::AtParentPc,
         })
     }
 

@@ -156,6 +156,19 @@ impl<'a> TypeReader<'a> {
         })
     }
 
+    /// The type of what goes through channels of the type whose descriptor is at `address`.
+    ///
+    /// # Errors
+    /// The reason why there is no such channel type.
+    pub fn channel_element(self, address: VirtualAddress) -> Result<GoType, UnknownType> {
+        let descriptor = self.descriptor(address)?;
+        let kind = bytes::u8_at(descriptor, KIND).and_then(Kind::from_descriptor);
+        match (kind, bytes::u64_at(descriptor, MAP_KEY)) {
+            (Some(Kind::Chan), Some(element)) => self.read(VirtualAddress(element)),
+            _ => Err(UnknownType::Malformed),
+        }
+    }
+
     /// The bytes from `address` to the end of the segment, if that is where types are.
     fn descriptor(self, address: VirtualAddress) -> Result<&'a [u8], UnknownType> {
         let (start, end) = self.module.ok_or(UnknownType::NoTable)?.types;

@@ -87,6 +87,11 @@ impl Observer {
 }
 
 impl Attached {
+    /// The process that was started, if there is one.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// Whether it may be detaching by now, so that what is measured is something else.
     pub(super) fn is_over(&self) -> bool {
         self.over.is_some_and(|over| Instant::now() >= over)

@@ -29,6 +29,8 @@ pub(super) struct Ratio {
 pub(super) enum Figure {
     /// How many times slower the target is.
     SlowDown,
+    /// How many times more of its CPU time an allocation takes.
+    CpuTime,
     /// What an allocation takes more of the target's CPU time.
     AddedTime,
 }
@@ -37,6 +39,13 @@ pub(super) const NOTHING: Row = Row {
     id: "nothing",
     label: "nothing attached",
     target: &[],
+    observer: Observer::Nothing,
+};
+
+pub(super) const DEFAULT_PROFILE: Row = Row {
+    id: "default_profile",
+    label: "Go's own profiler, sampling (MemProfileRate=512 KiB)",
+    target: &["-memprofilerate", "524288"],
     observer: Observer::Nothing,
 };
 
@@ -56,12 +65,7 @@ pub(super) const EXACT: Row = Row {
 
 pub(super) const ROWS: [Row; 11] = [
     NOTHING,
-    Row {
-        id: "default_profile",
-        label: "Go's own profiler, sampling (MemProfileRate=512 KiB)",
-        target: &["-memprofilerate", "524288"],
-        observer: Observer::Nothing,
-    },
+    DEFAULT_PROFILE,
     EXACT_PROFILE,
     Row {
         id: "empty",

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use super::{super::OutputError, maps, schema};
+use super::{super::OutputError, heap, maps, schema};
 use crate::report;
 
 /// The report that `capture` describes, once its parts are known to agree.
@@ -12,8 +12,13 @@ pub(super) fn report(capture: schema::Capture<'_>) -> Result<report::Report, Out
     let stack = |(id, frames): (schema::StackId, std::borrow::Cow<'_, [usize]>)| report::Stack {
         id: id.0,
         frames: frames.into_owned(),
+        creator: None,
+        labels: Vec::new(),
     };
+    let mut stacks: Vec<report::Stack> = capture.stacks.0.into_iter().map(stack).collect();
+    heap::restore(&mut stacks, capture.goroutines, capture.frames.len());
     let faults: Option<report::FaultFigures> = capture.faults.map(Into::into);
+    let heap: Option<report::Heap> = capture.heap.map(Into::into);
     Ok(report::Report {
         target: capture.target.into(),
         window: capture.window.into(),
@@ -22,13 +27,15 @@ pub(super) fn report(capture: schema::Capture<'_>) -> Result<report::Report, Out
             alloc_bytes: capture.totals.alloc_bytes,
             requested_bytes: capture.totals.requested_bytes,
             faults: faults.map(|faults| faults.all()),
+            live_bytes: heap.as_ref().and_then(report::Heap::live_bytes),
+            growth_per_s: None,
             estimate: capture.totals.estimate.map(Into::into),
         },
         completeness: capture.completeness.into(),
         overhead: capture.overhead.into(),
         frames: capture.frames.into_iter().map(Into::into).collect(),
         sites: capture.sites.into_iter().map(Into::into).collect(),
-        stacks: capture.stacks.0.into_iter().map(stack).collect(),
+        stacks,
         maps: maps::decode(
             capture.map_coverage,
             (capture.totals.map_writes, capture.totals.map_growths),
@@ -38,6 +45,7 @@ pub(super) fn report(capture: schema::Capture<'_>) -> Result<report::Report, Out
         crashes: capture.crashes.into_iter().map(Into::into).collect(),
         faults,
         gc: capture.gc.map(Into::into),
+        heap,
         memory: capture.memory.map(Into::into),
         timeline: capture.timeline.into_iter().map(Into::into).collect(),
     })
@@ -205,6 +213,9 @@ impl From<schema::Site<'_>> for report::Site {
                 calls: site.gc_calls?,
             })
         };
+        let live: Option<report::Live> = site.live.map(Into::into);
+        let recent: Option<report::Recent> = site.recent.map(Into::into);
+        let growth: Option<report::Growth> = site.growth.map(Into::into);
         Self {
             faults,
             gc: gc(),
@@ -215,10 +226,16 @@ impl From<schema::Site<'_>> for report::Site {
                 alloc_bytes: site.alloc_bytes,
                 requested_bytes: site.requested_bytes,
                 faults: faults.map(|faults| faults.all()),
+                live_bytes: (live.map(|live| live.now.bytes))
+                    .or(recent.as_ref().map(|recent| recent.live.bytes)),
+                growth_per_s: growth.as_ref().map(report::Growth::whole_bytes_per_s),
                 estimate: site.estimate.map(Into::into),
             },
             size: site.size.into(),
             types: site.types.into_iter().map(Into::into).collect(),
+            live,
+            recent,
+            growth,
             stacks: site.stacks.into_iter().map(Into::into).collect(),
         }
     }
@@ -253,6 +270,7 @@ impl From<schema::Type<'_>> for report::TypeFigures {
 
 impl From<schema::SiteStack> for report::StackFigures {
     fn from(stack: schema::SiteStack) -> Self {
+        let (live, recent) = (stack.live.map(Into::into), stack.recent.map(Into::into));
         Self {
             id: stack.id.0,
             figures: report::Figures {
@@ -260,8 +278,12 @@ impl From<schema::SiteStack> for report::StackFigures {
                 alloc_bytes: stack.alloc_bytes,
                 requested_bytes: stack.requested_bytes,
                 faults: stack.faults,
+                live_bytes: live.or(recent).map(|alive: report::Amount| alive.bytes),
+                growth_per_s: None,
                 estimate: stack.estimate.map(Into::into),
             },
+            live,
+            recent,
         }
     }
 }

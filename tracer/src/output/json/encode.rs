@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{SCHEMA, schema};
+use super::{SCHEMA, heap, schema};
 use crate::{findings, report};
 
 impl<'a> From<&'a report::Report> for schema::Capture<'a> {
@@ -24,6 +24,7 @@ impl<'a> From<&'a report::Report> for schema::Capture<'a> {
             frames: report.frames.iter().map(Into::into).collect(),
             sites: report.sites.iter().map(Into::into).collect(),
             stacks: schema::OrderedMap(report.stacks.iter().map(stack).collect()),
+            goroutines: heap::goroutines(&report.stacks),
             maps: maps
                 .map(|maps| maps.sites.iter().map(Into::into).collect())
                 .unwrap_or_default(),
@@ -34,6 +35,7 @@ impl<'a> From<&'a report::Report> for schema::Capture<'a> {
             crashes: report.crashes.iter().map(Into::into).collect(),
             faults: report.faults.map(Into::into),
             gc: report.gc.as_ref().map(Into::into),
+            heap: report.heap.as_ref().map(Into::into),
             memory: report.memory.as_ref().map(Into::into),
             timeline: report.timeline.iter().map(Into::into).collect(),
             groups: None,
@@ -191,7 +193,9 @@ impl<'a> From<&'a report::Site> for schema::Site<'a> {
             size: (&site.size).into(),
             types: site.types.iter().map(Into::into).collect(),
             faults: site.faults.map(Into::into),
-            live: None,
+            live: site.live.map(Into::into),
+            recent: site.recent.as_ref().map(Into::into),
+            growth: site.growth.as_ref().map(Into::into),
             gc_assist_ns: site.gc.map(|gc| gc.assist_ns),
             gc_assists: site.gc.map(|gc| gc.assists),
             gc_calls: site.gc.map(|gc| gc.calls),
@@ -236,6 +240,8 @@ impl From<&report::StackFigures> for schema::SiteStack {
             requested_bytes: stack.figures.requested_bytes,
             faults: stack.figures.faults,
             estimate: stack.figures.estimate.map(Into::into),
+            live: stack.live.map(Into::into),
+            recent: stack.recent.map(Into::into),
         }
     }
 }
@@ -264,6 +270,7 @@ fn group_of(by: report::GroupBy, group: &report::Group) -> schema::Group<'_> {
         alloc_bytes: group.figures.alloc_bytes,
         requested_bytes: group.figures.requested_bytes,
         faults: group.figures.faults,
+        live_bytes: group.figures.live_bytes,
         estimate: group.figures.estimate.map(Into::into),
         pointer_bytes: group.pointer_bytes,
         size: group.size.as_ref().map(Into::into),

@@ -201,6 +201,8 @@ impl From<MapSite<'_>> for report::MapSite {
                 alloc_bytes: site.growth_bytes,
                 requested_bytes: Some(site.growth_requested_bytes?),
                 faults: None,
+                live_bytes: None,
+                growth_per_s: None,
                 estimate: site.growth_estimate.map(Into::into),
             })
         };

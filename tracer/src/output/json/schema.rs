@@ -1,19 +1,16 @@
 //! The JSON objects of `tracer.capture/1`, field for field; `tracer.stream/1` shares its parts.
 //!
-//! Written from borrowed data, read into owned data. Parts of the schema that this version does not measure are typed
-//! `()`: they are written as `null` or as an empty array, and skipped when read.
+//! Written from borrowed data, read into owned data.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
+use super::heap::{Amount, Goroutine, Growth, Heap, Live, Recent};
 use super::maps::{Crash, Finding, MapCoverage, MapInstance, MapSite};
 use super::pages::{Faults, Gc, Memory};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, MapAccess, Unexpected, Visitor},
 };
-
-/// A part that this version does not measure, written as `null`.
-type Unmeasured = Option<()>;
 
 /// The whole document.
 #[derive(Serialize, Deserialize)]
@@ -29,6 +26,9 @@ pub(super) struct Capture<'a> {
     pub(super) sites: Vec<Site<'a>>,
     /// Indices into `frames`, innermost first, by stack id.
     pub(super) stacks: OrderedMap<StackId, Cow<'a, [usize]>>,
+    /// What is known of the goroutines that run them, by stack id.
+    #[serde(default)]
+    pub(super) goroutines: OrderedMap<StackId, Goroutine<'a>>,
     #[serde(default)]
     pub(super) maps: Vec<MapSite<'a>>,
     #[serde(default)]
@@ -40,6 +40,7 @@ pub(super) struct Capture<'a> {
     /// Of the whole capture; `null`, like the two that follow, where it was not measured.
     pub(super) faults: Option<Faults>,
     pub(super) gc: Option<Gc<'a>>,
+    pub(super) heap: Option<Heap<'a>>,
     pub(super) memory: Option<Memory<'a>>,
     pub(super) timeline: Vec<TimelinePoint>,
     /// The same figures by something else than the site, if that was asked for; not read back, but made anew.
@@ -192,8 +193,10 @@ pub(super) struct Site<'a> {
     pub(super) types: Vec<Type<'a>>,
     /// `null` if they were not recorded.
     pub(super) faults: Option<Faults>,
-    #[serde(skip_deserializing)]
-    pub(super) live: Unmeasured,
+    /// `null`, like the two that follow, where it is not known.
+    pub(super) live: Option<Live>,
+    pub(super) recent: Option<Recent<'a>>,
+    pub(super) growth: Option<Growth<'a>>,
     /// `null`, like the two that follow, if the collector was not probed.
     pub(super) gc_assist_ns: Option<u64>,
     pub(super) gc_assists: Option<u64>,
@@ -236,6 +239,9 @@ pub(super) struct SiteStack {
     pub(super) faults: Option<u64>,
     /// `null` if each allocation was counted.
     pub(super) estimate: Option<Estimate>,
+    /// `null`, like the next, where it is not known.
+    pub(super) live: Option<Amount>,
+    pub(super) recent: Option<Amount>,
 }
 
 /// What allocations with something in common add up to.
@@ -250,6 +256,8 @@ pub(super) struct Group<'a> {
     pub(super) requested_bytes: Option<u64>,
     /// Page faults of both kinds; `null` if they were not recorded, or have nothing to do with it.
     pub(super) faults: Option<u64>,
+    /// `null` where it is not known.
+    pub(super) live_bytes: Option<u64>,
     /// `null` if each allocation was counted.
     pub(super) estimate: Option<Estimate>,
     pub(super) pointer_bytes: Option<u64>,

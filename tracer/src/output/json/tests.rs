@@ -76,12 +76,14 @@ fn the_document_follows_the_schema() {
         "frames",
         "sites",
         "stacks",
+        "goroutines",
         "maps",
         "map_instances",
         "map_coverage",
         "crashes",
         "faults",
         "gc",
+        "heap",
         "memory",
         "timeline",
         "findings",
@@ -135,9 +137,10 @@ fn the_document_follows_the_schema() {
                           "bytes": 735_072_000, "pointer_bytes": 367_536_000},
                          {"name": "-", "allocs": 200_000, "alloc_bytes": 71_366_656,
                           "bytes": 55_328_000, "pointer_bytes": 0}],
-               "faults": null, "live": null, "gc_assist_ns": null, "gc_assists": null, "gc_calls": null,
+               "faults": null, "live": null, "recent": null, "growth": null, "gc_assist_ns": null, "gc_assists": null, "gc_calls": null,
                "stacks": [{"id": "9f3a000000000001", "allocs": 5_200_000, "alloc_bytes": 871_366_656,
-                           "requested_bytes": 790_400_000, "faults": null, "estimate": null}]})
+                           "requested_bytes": 790_400_000, "faults": null, "estimate": null, "live": null,
+                           "recent": null}]})
     );
     assert_eq!(document["sites"][2]["frames"], json!([]));
     assert_eq!(
@@ -172,7 +175,6 @@ fn parts_that_this_version_does_not_know_are_skipped() {
     let mut document = value(&sample::report());
     document["invented"] = json!({"deep": [1, {"x": null}]});
     document["sites"][0]["colour"] = json!("red");
-    document["sites"][0]["live"] = json!({"objects": 3, "bytes": 4});
     document["totals"]["gc_cycles"] = json!(9);
     document["timeline"][0]
         .as_object_mut()
@@ -462,7 +464,7 @@ fn groups_are_added_and_ignored_by_the_reader() {
     assert_eq!(
         document["groups"][0],
         json!({"by": "type", "name": "main.User", "allocs": 5_000_000, "alloc_bytes": 800_000_000,
-               "requested_bytes": 735_072_000, "faults": null, "estimate": null, "pointer_bytes": 367_536_000, "size": null,
+               "requested_bytes": 735_072_000, "faults": null, "live_bytes": null, "estimate": null, "pointer_bytes": 367_536_000, "size": null,
                "types": [],
                "sites": [{"id": 1, "allocs": 5_000_000, "alloc_bytes": 800_000_000,
                           "requested_bytes": 735_072_000}]})

@@ -99,6 +99,8 @@ fn growth(bytes: u64) -> Figures {
         alloc_bytes: Some(bytes),
         requested_bytes: Some(bytes),
         faults: None,
+        live_bytes: None,
+        growth_per_s: None,
         estimate: None,
     }
 }

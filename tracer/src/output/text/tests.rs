@@ -50,6 +50,8 @@ fn live_by(report: &Report, grouped: Option<&Grouped>, options: &TextOptions) ->
         alloc_bytes: figures.alloc_bytes.map(|bytes| bytes.saturating_mul(2)),
         requested_bytes: figures.requested_bytes.map(|bytes| bytes.saturating_mul(2)),
         faults: None,
+        live_bytes: None,
+        growth_per_s: None,
         estimate: None,
     };
     let sites = report.sites.iter().map(|site| IntervalSite {

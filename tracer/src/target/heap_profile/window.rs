@@ -12,7 +12,7 @@ const PIECE: usize = 1 << 16;
 const PAGE: usize = 1 << 12;
 /// Most pieces that are kept, 16 MiB; then the oldest goes.
 const MAX_KEPT: usize = 256;
-/// Most bytes that one walk reads. Two hundred thousand buckets of the usual depth are half of it.
+/// Most bytes that one walk reads. Two hundred thousand buckets with stacks of 128 frames are as much.
 const MAX_READ: usize = 1 << 28;
 
 /// The pieces of one walk.

@@ -1,0 +1,30 @@
+//! `tracer heap`: what is alive on a process's heap, without a probe.
+
+use super::args::{self, Global};
+use super::attach::on_runtime;
+use super::sinks::{Sinks, StandardStream};
+use crate::report::SortBy;
+use crate::session::Inspection;
+use anyhow::bail;
+
+pub(super) fn run(args: &args::Heap, global: &Global) -> anyhow::Result<()> {
+    let show = args::Show {
+        sort: args.show.sort.or(Some(args::SortBy::Live)),
+        ..args.show.clone()
+    };
+    debug_assert!(show.sort() != SortBy::Bytes || args.show.sort.is_some());
+    let sinks = Sinks::open(&args.output, StandardStream::Out, global, &show)?;
+    on_runtime(async {
+        let inspection = Inspection::start(args.pid, args.duration, args.interval)?;
+        if let Some(reason) = inspection.unavailable() {
+            let target = inspection.target();
+            bail!(
+                "cannot read the heap of {} (pid {}): {reason}; `tracer record --mode sampled` shows what allocates",
+                target.exe,
+                target.pid
+            );
+        }
+        let report = inspection.finish().await?;
+        sinks.write(&report)
+    })
+}

@@ -1,0 +1,166 @@
+//! The runtime's own heap profile during a capture: whether it is on, and what it says from cycle to cycle.
+//!
+//! Hides that it may be off or not readable, and when it is worth a reading: what it publishes changes with the cycles of
+//! the collector only.
+
+use super::prepared::physical;
+use crate::aggregate::HeapHistory;
+use crate::plan::HeapProbes;
+use crate::report::Profiler;
+use crate::target::{GoBinary, HeapProfile, LoadBias, Process, ProfilerState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Most of the agent's time that readings may take: one in so many parts.
+const SHARE_OF_TIME: u32 = 50;
+
+/// What the heap profile is good for, as it was when the capture was prepared.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Outlook {
+    pub(super) profiler: Profiler,
+    /// What to probe.
+    pub(super) probes: HeapProbes,
+    /// Why that, or why it is not known what is alive.
+    pub(super) reason: Option<String>,
+}
+
+/// What is asked about the heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeapAsked {
+    /// Nothing is to be probed for it.
+    Nothing,
+    /// What of the allocations that are recorded stays alive.
+    Live,
+    /// Samples instead of records of all allocations.
+    Samples,
+}
+
+impl Outlook {
+    /// Looks at the profiler of `process`.
+    pub(super) fn of(
+        process: &Process,
+        binary: &GoBinary,
+        bias: LoadBias,
+        asked: HeapAsked,
+    ) -> Self {
+        let state = HeapProfile::open(process, binary, bias).and_then(|profile| profile.state());
+        let (profiler, why) = match state {
+            Ok(ProfilerState::On { rate_bytes }) => {
+                let profiler = Profiler {
+                    rate_bytes: Some(rate_bytes),
+                    linked: Some(true),
+                };
+                (profiler, None)
+            }
+            Ok(ProfilerState::Off { linked }) => {
+                let profiler = Profiler {
+                    rate_bytes: Some(0),
+                    linked: Some(linked),
+                };
+                (profiler, Some(why_off(linked)))
+            }
+            Err(error) => (
+                Profiler::default(),
+                Some(format!("{:#}", anyhow::Error::from(error))),
+            ),
+        };
+        let is_on = why.is_none();
+        let probes = match asked {
+            HeapAsked::Nothing => HeapProbes::Off,
+            _ if is_on => HeapProbes::Profiler,
+            HeapAsked::Live => HeapProbes::Off,
+            HeapAsked::Samples => HeapProbes::Spans,
+        };
+        let reason = why.map(|why| match probes {
+            HeapProbes::Spans => {
+                format!("{why}; samples are the spans that allocations fill, of which it is not known what is alive")
+            }
+            _ => format!("{why}: it is not known what is alive"),
+        });
+        Outlook {
+            profiler,
+            probes,
+            reason,
+        }
+    }
+}
+
+fn why_off(linked: bool) -> String {
+    if linked {
+        "the program has switched the runtime's heap profiler off (MemProfileRate is 0)".to_owned()
+    } else {
+        "the runtime's heap profiler is off, because nothing in the program reads its profile (importing net/http/pprof switches it on)".to_owned()
+    }
+}
+
+/// Readings of the profile during a capture.
+#[derive(Debug)]
+pub(super) struct HeapWatch {
+    profile: Option<HeapProfile>,
+    binary: Arc<GoBinary>,
+    bias: LoadBias,
+    history: HeapHistory,
+    cycle: Option<u32>,
+    /// How long the last reading took, and when it was over.
+    last: Option<(Duration, Instant)>,
+}
+
+impl HeapWatch {
+    /// Reads the profile for the first time, if it is on.
+    pub(super) fn start(
+        process: &Process,
+        binary: &Arc<GoBinary>,
+        bias: LoadBias,
+        outlook: &Outlook,
+        time_ns: u64,
+    ) -> Self {
+        let is_on = outlook.profiler.rate_bytes.is_some_and(|rate| rate > 0);
+        let profile = is_on.then(|| HeapProfile::open(process, binary, bias));
+        let mut watch = HeapWatch {
+            profile: profile.and_then(Result::ok),
+            binary: Arc::clone(binary),
+            bias,
+            history: HeapHistory::default(),
+            cycle: None,
+            last: None,
+        };
+        watch.read(time_ns);
+        watch
+    }
+
+    /// Reads the profile again if a cycle of the collector has ended, and the last reading was cheap.
+    pub(super) fn follow(&mut self, time_ns: u64) {
+        let cycle = self.profile.as_ref().and_then(|of| of.cycle().ok());
+        let rested = self
+            .last
+            .is_none_or(|(took, at)| at.elapsed() >= took * SHARE_OF_TIME);
+        if cycle.is_some() && cycle != self.cycle && rested {
+            self.read(time_ns);
+        }
+    }
+
+    /// Reads the profile.
+    pub(super) fn read(&mut self, time_ns: u64) {
+        let Some(profile) = &self.profile else {
+            return;
+        };
+        let start = Instant::now();
+        // A process that has exited tells nothing; what was read last stays.
+        if let Ok(snapshot) = profile.read() {
+            let physical = |pcs: &[u64]| physical(&self.binary, self.bias, pcs).into();
+            self.history.take(&snapshot, time_ns, physical);
+            self.cycle = Some(snapshot.cycle);
+        }
+        self.last = Some((start.elapsed(), Instant::now()));
+        log::debug!(
+            "heap profile: {} buckets in {:?}",
+            self.history.len(),
+            start.elapsed()
+        );
+    }
+
+    /// What the readings said; `None` if there was none.
+    pub(super) fn history(&self) -> Option<&HeapHistory> {
+        (self.history.readings > 0).then_some(&self.history)
+    }
+}

@@ -1,0 +1,105 @@
+//! From the stacks of Go's own profiles to those of a walk over frames.
+//!
+//! Hides how the runtime lists inlined calls: it stores a program counter of its own for each of them
+//! (`src/runtime/traceback.go`, `tracebackPCs`; up to Go 1.20 `gentraceback`), where a walk finds one return address.
+
+use super::pclntab::{Pclntab, Steps};
+use super::{GoBinary, VirtualAddress};
+
+/// Deeper than the compiler inlines; a bound on trees that point in a circle.
+const MAX_INLINED: usize = 64;
+
+impl GoBinary {
+    /// The return addresses on a stack, innermost first, out of those that the runtime has stored for its logical
+    /// frames. All are link-time addresses. The innermost may be an instruction behind an inlined call, if the runtime
+    /// has left out the frames inside of that.
+    #[must_use]
+    pub fn physical(&self, pcs: &[u64]) -> Vec<u64> {
+        match self.pclntab() {
+            Some(table) => return_addresses(table, pcs),
+            None => pcs.to_vec(),
+        }
+    }
+}
+
+fn return_addresses(table: Pclntab<'_>, pcs: &[u64]) -> Vec<u64> {
+    let mut rest = pcs;
+    let mut physical = Vec::new();
+    while let Some((pc, outer)) = rest.split_first() {
+        physical.push(*pc);
+        rest = outer;
+        for virtual_pc in callers_at(table, *pc) {
+            // The runtime leaves out the wrappers that the compiler has made around methods.
+            if let Some((next, outer)) = rest.split_first()
+                && *next == virtual_pc
+            {
+                rest = outer;
+            }
+        }
+    }
+    physical
+}
+
+/// The program counters that the runtime makes up for the functions into which the call before `return_address` is
+/// inlined, innermost first: those behind the first byte of an instruction of theirs. No call ends there.
+fn callers_at(table: Pclntab<'_>, return_address: u64) -> Vec<u64> {
+    let mut callers = Vec::new();
+    let mut pc = return_address.wrapping_sub(1);
+    let Some(function) = table.function(VirtualAddress(pc)) else {
+        return callers;
+    };
+    let mut steps = Steps::default();
+    while callers.len() < MAX_INLINED
+        && let Some(index) = function.inlined_at(pc, &mut steps)
+        && let Some(call) = function.inlined_call(index)
+    {
+        pc = call.parent_pc;
+        callers.push(pc.wrapping_add(1));
+    }
+    callers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::fixture::{END, Fixture, MALLOC, MemoryFile, OUTER};
+
+    fn check(pcs: &[u64], expected: &[u64]) {
+        for version in ["go1.19.8", "go1.27.3"] {
+            let fixture = Fixture {
+                version,
+                ..Fixture::default()
+            };
+            let binary = GoBinary::open(&MemoryFile::new(&fixture.build().bytes).path()).unwrap();
+            assert_eq!(binary.physical(pcs), expected, "{version}");
+        }
+    }
+
+    /// Return address of a call in `main.inner`, which is inlined into `main.outer`.
+    const IN_INNER: u64 = OUTER + 12;
+    /// What the runtime stores for `main.outer` then: its instruction is at 4.
+    const ITS_CALLER: u64 = OUTER + 5;
+    /// Return address of a call in `main.outer` itself.
+    const IN_OUTER: u64 = OUTER + 20;
+
+    #[test]
+    fn an_inlined_call_has_one_return_address_with_its_caller() {
+        check(&[IN_INNER, ITS_CALLER, IN_OUTER], &[IN_INNER, IN_OUTER]);
+        let twice = [IN_INNER, ITS_CALLER, IN_INNER, ITS_CALLER];
+        check(&twice, &[IN_INNER, IN_INNER]);
+    }
+
+    #[test]
+    fn what_the_runtime_has_left_out_is_not_missed() {
+        check(&[ITS_CALLER, IN_OUTER], &[ITS_CALLER, IN_OUTER]);
+        check(&[IN_INNER, IN_OUTER], &[IN_INNER, IN_OUTER]);
+        check(&[MALLOC + 9], &[MALLOC + 9]);
+        check(&[], &[]);
+    }
+
+    #[test]
+    fn addresses_outside_the_code_stay_as_they_are() {
+        let outside = [0, 1, END + 1, u64::MAX];
+        check(&outside, &outside);
+    }
+}
