@@ -42,6 +42,9 @@ pub const PROGRAM_HEAP_FREE: &str = "heap_free";
 /// Program that records what a span was filled with when it is given back: `(*mcache).refill(mcache, class)`.
 pub const PROGRAM_SPAN_REFILL: &str = "span_refill";
 
+/// The same where that function is inlined: `(*mcentral).uncacheSpan(mcentral, span)` is called.
+pub const PROGRAM_SPAN_UNCACHE: &str = "span_uncache";
+
 /// Program that records a large object: `(*mcache).allocLarge(mcache, size, noscan)`.
 pub const PROGRAM_SPAN_LARGE: &str = "span_large";
 

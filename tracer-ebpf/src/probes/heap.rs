@@ -117,21 +117,32 @@ fn record_free(ctx: &ProbeContext) {
 #[uprobe]
 pub fn span_refill(ctx: ProbeContext) -> u32 {
     if settings::recording() {
-        record_refill(&ctx);
+        let regs = Registers::read(&ctx);
+        // The span class has one byte; the rest of the register is not defined.
+        let class = regs.argument1 & 0xff;
+        let span = read(regs.argument0 + settings::span().mcache_alloc + 8 * class);
+        record_filled(&ctx, &regs, span);
+    }
+    0
+}
+
+#[uprobe]
+pub fn span_uncache(ctx: ProbeContext) -> u32 {
+    if settings::recording() {
+        let regs = Registers::read(&ctx);
+        record_filled(&ctx, &regs, Some(regs.argument1));
     }
     0
 }
 
 #[inline(always)]
-fn record_refill(ctx: &ProbeContext) {
+fn record_filled(ctx: &ProbeContext, regs: &Registers, span: Option<u64>) {
     if !settings::live() {
         return count(Counter::LivePaused);
     }
-    let regs = Registers::read(ctx);
-    // The span class has one byte; the rest of the register is not defined.
-    match filled(regs.argument0, regs.argument1 & 0xff) {
+    match span.and_then(allocated) {
         Some(Objects { count: 0, .. }) => {}
-        Some(objects) => record_span(ctx, &regs, objects),
+        Some(objects) => record_span(ctx, regs, objects),
         None => {
             count(Counter::HeapSamples);
             count(Counter::HeapSamplesScratchBusy);
@@ -147,9 +158,8 @@ fn record_refill(ctx: &ProbeContext) {
 ///
 /// An mcache without a span has `emptymspan`, whose counts are 0.
 #[inline(always)]
-fn filled(mcache: u64, class: u64) -> Option<Objects> {
+fn allocated(span: u64) -> Option<Objects> {
     let layout = settings::span();
-    let span: u64 = read(mcache + layout.mcache_alloc + 8 * class)?;
     let allocated: u16 = read(span + layout.alloc_count)?;
     let before: u16 = read(span + layout.count_before)?;
     Some(Objects {

@@ -85,6 +85,7 @@ impl Probe {
                 HeapEvent::Sample => config::PROGRAM_HEAP_SAMPLE,
                 HeapEvent::Free => config::PROGRAM_HEAP_FREE,
                 HeapEvent::Refill => config::PROGRAM_SPAN_REFILL,
+                HeapEvent::Uncache => config::PROGRAM_SPAN_UNCACHE,
                 HeapEvent::Large => config::PROGRAM_SPAN_LARGE,
             },
             cookie: Cookie::new(number, row.site.frame_set_up, Tiny::Never),
@@ -102,6 +103,7 @@ impl Probe {
             config::PROGRAM_HEAP_SAMPLE
             | config::PROGRAM_HEAP_FREE
             | config::PROGRAM_SPAN_REFILL
+            | config::PROGRAM_SPAN_UNCACHE
             | config::PROGRAM_SPAN_LARGE => Some(Extra::Live),
             _ => None,
         }

@@ -5,11 +5,13 @@
 //! the code of the probed functions. No capture depends on this module.
 
 mod collector;
+mod heap;
+mod layout;
 
 use super::leaves::ALLOCATOR_PREFIX;
 use super::maps::{MapRow, Operation, registers};
 use super::site::{Site, TWO_ARGUMENTS};
-use super::{Coverage, Extras, PlanError, ProbePlan, exact, leaf_set};
+use super::{Coverage, Extras, HeapProbes, PlanError, ProbePlan, exact, leaf_set, sampled};
 use crate::target::{Function, GoBinary, VirtualAddress};
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, OpAccess, Register,
@@ -93,6 +95,34 @@ pub enum Fault {
     /// The plan says itself that something has no probe.
     #[error("no probe sees {0}")]
     NotSeen(String),
+    /// A structure of the runtime is laid out in another way.
+    #[error("{field} is at {found}, not at {known}")]
+    Layout {
+        /// The member.
+        field: String,
+        /// Its offset in the plan.
+        known: u64,
+        /// Its offset in DWARF.
+        found: u64,
+    },
+    /// The runtime does not read what a program reads.
+    #[error("{function} does not use {field} at {offset}")]
+    NotUsed {
+        /// The function.
+        function: String,
+        /// The member.
+        field: &'static str,
+        /// Its offset in the plan.
+        offset: u64,
+    },
+    /// The runtime marks specials of the heap profiler in another way.
+    #[error("setprofilebucket writes (offset, kind) {code:?} into a special, not {known:?}")]
+    Special {
+        /// What the table has.
+        known: (u64, u64),
+        /// What the code does.
+        code: (u64, u64),
+    },
 }
 
 /// Makes the plan for `binary` and checks it against the code.
@@ -130,6 +160,13 @@ pub fn audit(binary: &GoBinary) -> Result<Audit, PlanError> {
     if let Some(plan) = &plan.gc {
         faults.extend(collector::faults(binary, plan));
     }
+    let spans = Extras {
+        heap: HeapProbes::Spans,
+        ..Extras::NONE
+    };
+    faults.extend(heap::faults(binary, &plan.heap));
+    faults.extend(heap::faults(binary, &sampled(binary, spans)?.heap));
+    faults.extend(layout::faults(binary, &plan));
     Ok(Audit {
         plan,
         absent,

@@ -6,8 +6,7 @@
 
 mod pauses;
 
-use super::code::instructions;
-use super::site::CostClass;
+use super::code::{instructions, site_at};
 use super::{Place, Site, place};
 use crate::target::{FileOffset, Function, GoBinary, VirtualAddress};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
@@ -217,25 +216,11 @@ impl<'a> Search<'a> {
         let Some(offset) = self.binary.file_offset(address) else {
             return self.skip(&format!("{}, which has no code", function.name));
         };
-        let (cost, reason) = match instruction.flow_control() {
-            FlowControl::Call => (CostClass::Emulated, "a call, which the kernel emulates"),
-            FlowControl::ConditionalBranch => {
-                (CostClass::Emulated, "a branch, which the kernel emulates")
-            }
-            _ => (CostClass::SingleStepped, "behind a call, rarely passed"),
-        };
         self.plan.rows.push(GcRow {
             function: function.name.to_owned(),
             address: function.address,
             offset,
-            site: Site {
-                address,
-                offset: address.0.saturating_sub(function.address.0),
-                instruction: format!("{:?}", instruction.mnemonic()).to_lowercase(),
-                cost,
-                frame_set_up: true,
-                reason,
-            },
+            site: site_at(function, instruction),
             event,
             second,
         });

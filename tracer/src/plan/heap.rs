@@ -4,10 +4,13 @@
 
 mod layout;
 
+use super::code::{instructions, site_at};
 use super::inlined::Copies;
 use super::site::TWO_ARGUMENTS;
 use super::{Place, Site, place};
 use crate::target::{FileOffset, GoBinary, VirtualAddress};
+
+use iced_x86::{FlowControl, Instruction};
 
 pub use layout::HeapLayout;
 
@@ -61,6 +64,8 @@ pub enum HeapEvent {
     Free,
     /// `(*mcache).refill(mcache, class)`: the span of that class is full.
     Refill,
+    /// A copy of `refill`, inlined into what calls it, calls `(*mcentral).uncacheSpan(mcentral, span)`: the span is full.
+    Uncache,
     /// `(*mcache).allocLarge(mcache, size, noscan)`: an object of a span of its own.
     Large,
 }
@@ -71,9 +76,13 @@ const PROFILER: [(&str, HeapEvent); 2] = [
     ("runtime.freeSpecial", HeapEvent::Free),
 ];
 const SPANS: [(&str, HeapEvent); 2] = [
-    ("runtime.(*mcache).refill", HeapEvent::Refill),
+    (REFILL, HeapEvent::Refill),
     ("runtime.(*mcache).allocLarge", HeapEvent::Large),
 ];
+
+const REFILL: &str = "runtime.(*mcache).refill";
+/// What it calls with the span that it gives back, before it counts what was allocated from it.
+const UNCACHE: &str = "runtime.(*mcentral).uncacheSpan";
 
 impl HeapProbes {
     fn functions(self) -> &'static [(&'static str, HeapEvent)] {
@@ -98,18 +107,54 @@ pub(super) fn plan(binary: &GoBinary, probes: HeapProbes, copies: &Copies) -> He
         ..HeapPlan::default()
     };
     for (name, event) in probes.functions() {
-        match row(binary, name, *event) {
-            Ok(row) => plan.rows.push(row),
-            Err(reason) => plan.skipped.push(reason),
+        let hosts = copies.iter().filter(|(_, inlined)| inlined == name);
+        let hosts: Vec<&str> = hosts.map(|(host, _)| host.as_str()).collect();
+        // Where all calls are inlined, there is no function.
+        if hosts.is_empty() || binary.function(name).is_some() {
+            plan.add(row(binary, name, *event));
         }
-        let copies = copies.iter().filter(|(_, inlined)| inlined == name);
-        let copies = copies.map(|(host, name)| format!("{name} inlined into {host}"));
-        plan.skipped.extend(copies);
+        for host in hosts {
+            plan.add(copy(binary, name, host));
+        }
     }
     for skipped in &plan.skipped {
         log::warn!("no probe sees {skipped}");
     }
     plan
+}
+
+impl HeapPlan {
+    fn add(&mut self, row: Result<HeapRow, String>) {
+        match row {
+            Ok(row) => self.rows.push(row),
+            Err(reason) => self.skipped.push(reason),
+        }
+    }
+}
+
+/// The row of the copy of a function that is inlined into `host`, or in words why there is none: with profile-guided
+/// optimization that happens to `refill`.
+fn copy(binary: &GoBinary, name: &str, host: &str) -> Result<HeapRow, String> {
+    let unseen = || format!("{name} inlined into {host}");
+    if name != REFILL {
+        return Err(unseen());
+    }
+    let function = binary.function(host).ok_or_else(unseen)?;
+    let call = instructions(binary, &function).find(|code| uncaches(binary, code));
+    let site = site_at(&function, &call.ok_or_else(unseen)?);
+    Ok(HeapRow {
+        function: host.to_owned(),
+        address: function.address,
+        offset: binary.file_offset(site.address).ok_or_else(unseen)?,
+        site,
+        event: HeapEvent::Uncache,
+    })
+}
+
+/// Whether an instruction calls `uncacheSpan`.
+pub(super) fn uncaches(binary: &GoBinary, code: &Instruction) -> bool {
+    let callee = binary.function(UNCACHE).map(|callee| callee.address.0);
+    code.flow_control() == FlowControl::Call && Some(code.near_branch_target()) == callee
 }
 
 /// The row of an event, or in words why there is none.
