@@ -40,8 +40,8 @@ pub(super) struct RowFigures {
     pub(super) slow_down: Option<Summary>,
     added_ns_per_allocation: Option<Summary>,
     agent_cpu_ns_per_event: Option<Summary>,
-    pub(super) agent_peak_bytes: Option<u64>,
-    pub(super) lost: Option<u64>,
+    agent_peak_bytes: Option<u64>,
+    lost: Option<u64>,
     events_per_s: Option<Summary>,
 }
 
@@ -145,7 +145,6 @@ fn figure(rows: &[Row], round: &[Option<Measurement>], id: &str, figure: Figure)
     let (alone, watched) = (pace(NOTHING.id)?, pace(id)?);
     Some(match figure {
         Figure::SlowDown => alone.iterations_per_s / watched.iterations_per_s,
-        Figure::CpuTime => watched.cpu_ns_per_iteration / alone.cpu_ns_per_iteration,
         Figure::AddedTime => {
             (watched.cpu_ns_per_iteration - alone.cpu_ns_per_iteration) / ALLOCATIONS
         }

@@ -192,6 +192,28 @@ pub(super) fn wait_for_detaches() -> Result<()> {
     }
 }
 
+/// The same while a target goes on to run.
+pub(super) fn wait_for_detaches_beside(target: u32) -> Result<()> {
+    let own = i32::try_from(std::process::id())?;
+    let target = i32::try_from(target)?;
+    let is_detaching = |process: procfs::process::Process| {
+        let stat = process.stat();
+        stat.is_ok_and(|stat| stat.ppid == own && stat.pid != target && stat.state != 'Z')
+    };
+    let deadline = Instant::now() + DETACH_LIMIT;
+    while procfs::process::all_processes()?
+        .flatten()
+        .any(is_detaching)
+    {
+        ensure!(
+            Instant::now() < deadline,
+            "the probes of an earlier capture do not go away"
+        );
+        thread::sleep(POLL);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

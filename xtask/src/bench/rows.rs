@@ -29,8 +29,6 @@ pub(super) struct Ratio {
 pub(super) enum Figure {
     /// How many times slower the target is.
     SlowDown,
-    /// How many times more of its CPU time an allocation takes.
-    CpuTime,
     /// What an allocation takes more of the target's CPU time.
     AddedTime,
 }
