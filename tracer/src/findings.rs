@@ -3,6 +3,7 @@
 //! Pure: the same report gives the same findings, whether it was just made or read from a file. Hides every threshold.
 
 mod gc;
+mod leak;
 mod limit;
 mod maps;
 mod memory;
@@ -56,6 +57,8 @@ pub enum Rule {
     HugeAllocation,
     /// A place touches new pages all the time.
     PageFaultStorm,
+    /// What a place allocates stays alive.
+    Leak,
 }
 
 impl Rule {
@@ -74,6 +77,7 @@ impl Rule {
             Rule::MemoryReturnedLate => "memory_returned_late",
             Rule::HugeAllocation => "huge_allocation",
             Rule::PageFaultStorm => "page_fault_storm",
+            Rule::Leak => "leak",
         }
     }
 }
@@ -120,6 +124,7 @@ impl News {
 pub fn find(report: &Report) -> Vec<Finding> {
     let mut findings = maps::crashes(report);
     findings.extend(limit::find(report));
+    findings.extend(leak::find(report));
     findings.extend(maps::find(report));
     findings.extend(gc::find(report));
     findings.extend(memory::find(report));

@@ -15,6 +15,8 @@ const VERY_NEAR: f64 = 0.95;
 /// Time left that is short, whatever the share, and time that leaves none to wait.
 const SHORT: Duration = Duration::from_secs(600);
 const VERY_SHORT: Duration = Duration::from_secs(60);
+/// Time to the limit that leaves none to wait for what only grows.
+pub(super) const SOON: Duration = Duration::from_secs(3600);
 
 /// The memory limit of a target, and how much of it is used.
 #[derive(Clone, Copy, Debug, PartialEq)]

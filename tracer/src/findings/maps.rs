@@ -1,12 +1,11 @@
 //! What is wrong with maps.
 
-use super::limit::Limit;
+use super::limit::{Limit, SOON};
 use super::{Finding, Rule, Severity, place};
 use crate::report::{Crash, MapInstance, MapSite, Maps, Report};
 use crate::units;
 use std::collections::HashSet;
 use std::iter;
-use std::time::Duration;
 
 /// Least time and entries in which a map can be seen to grow without bound.
 const MIN_GROWTH_NS: u64 = 1_000_000_000;
@@ -30,8 +29,6 @@ const NIL_MAP: &str = "assignment to entry in nil map";
 /// What the runtime says if two goroutines use a map at the same time: what it checks first, and what it finds when it
 /// grows (`evacuate` in `src/runtime/map.go` up to Go 1.23).
 const CONCURRENT: [&str; 3] = ["concurrent map", "bad map state", "bad evacuatedN"];
-/// Time to the memory limit that leaves none to wait.
-const SOON: Duration = Duration::from_secs(3600);
 
 /// What is wrong with the maps of a report.
 pub(super) fn find(report: &Report) -> Vec<Finding> {

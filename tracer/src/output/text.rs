@@ -9,6 +9,7 @@ mod findings;
 mod gc;
 mod groups;
 mod header;
+mod heap;
 mod interval;
 mod line;
 mod maps;
@@ -92,6 +93,7 @@ pub fn write(
         maps.map_or_else(Vec::new, |maps| maps::lines(maps, options)),
         faults::lines(report, options),
         gc::lines(report, options),
+        heap::lines(report, options),
         memory.map_or_else(Vec::new, |memory| memory::lines(memory, options)),
         course::lines(report, options),
     ];
@@ -120,6 +122,8 @@ enum Measure {
     Allocated,
     /// Bytes asked for, where the rounding is not known of everything.
     Requested,
+    /// Bytes that are alive.
+    Live,
 }
 
 impl Measure {
@@ -138,6 +142,7 @@ impl Measure {
         match self {
             Self::Allocated => figures.alloc_bytes.unwrap_or(0),
             Self::Requested => figures.requested_bytes.unwrap_or(0),
+            Self::Live => figures.live_bytes.unwrap_or(0),
         }
     }
 }

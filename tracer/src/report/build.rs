@@ -134,7 +134,11 @@ pub fn build(capture: Capture<'_>) -> Report {
     let faults = faults.then(|| all_faults(totals, symbols));
     let (frames, stacks) = stacks(totals, heap.history, symbols);
     let seconds = window.duration_ns as f64 / 1e9;
-    let hits = counters.get(Counter::Hits);
+    let hits = if heap.allocations {
+        counters.get(Counter::Hits)
+    } else {
+        counters.get(Counter::HeapSamples) + counters.get(Counter::HeapFrees)
+    };
     let hits_per_s = if seconds > 0.0 {
         hits as f64 / seconds
     } else {

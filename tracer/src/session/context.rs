@@ -137,6 +137,8 @@ impl Context {
         } = tally;
         let counted = self.heap_counter.as_ref().and_then(HeapCounter::growth);
         let before = std::mem::replace(&mut self.counted_at_last_tick, counted);
+        // Nothing tells what an interval has allocated but the runtime's own count.
+        let uncertain = windows || !self.prepared.allocations;
         let interval = sums.since(&self.sums_at_last_tick);
         // What was shown stays shown: bytes may be corrected downwards, an interval is never negative.
         self.sums_at_last_tick = Sums {
@@ -149,8 +151,8 @@ impl Context {
         let faults_before = std::mem::replace(&mut self.faults_at_last_tick, faults);
         self.timeline.push(TimelinePoint {
             t_ns: nanos(since_start),
-            allocs: (!windows).then_some(interval.allocs),
-            alloc_bytes: if windows {
+            allocs: (!uncertain).then_some(interval.allocs),
+            alloc_bytes: if uncertain {
                 counted
                     .zip(before)
                     .map(|(now, before)| now.saturating_sub(before))
@@ -184,6 +186,8 @@ impl Context {
         self.symbols
             .extend_accesses(&self.symbolizer, faulting.copied());
         self.name_heap(totals);
+        let samples = totals.heap.samples;
+        let heap = self.heap_watch.hindsight(&self.prepared.heap, samples);
         report::build(Capture {
             target: self.target.clone(),
             window: Window {
@@ -200,10 +204,10 @@ impl Context {
             faults: self.prepared.plan.faults,
             gc_plan: self.prepared.plan.gc.as_ref(),
             heap: HeapFacts {
-                probes: self.prepared.heap.probes,
-                profiler: self.prepared.heap.profiler,
-                reason: self.prepared.heap.reason.clone(),
-                history: self.heap_watch.history(),
+                history: self.heap_watch.history().filter(|_| heap.is_on()),
+                probes: heap.probes,
+                profiler: heap.profiler,
+                reason: heap.reason,
                 allocations: self.prepared.allocations,
             },
             memory: self.gauges.memory(),

@@ -85,6 +85,28 @@ impl Outlook {
     }
 }
 
+impl Outlook {
+    /// Nothing was sampled, because the profiler is off.
+    fn off(linked: bool) -> Self {
+        Outlook {
+            profiler: Profiler {
+                rate_bytes: Some(0),
+                linked: Some(linked),
+            },
+            probes: HeapProbes::Off,
+            reason: Some(format!(
+                "{}: it is not known what is alive",
+                why_off(linked)
+            )),
+        }
+    }
+
+    /// Whether the profiler is on.
+    pub(super) fn is_on(&self) -> bool {
+        self.profiler.rate_bytes.is_some_and(|rate| rate > 0)
+    }
+}
+
 fn why_off(linked: bool) -> String {
     if linked {
         "the program has switched the runtime's heap profiler off (MemProfileRate is 0)".to_owned()
@@ -114,8 +136,9 @@ impl HeapWatch {
         outlook: &Outlook,
         time_ns: u64,
     ) -> Self {
-        let is_on = outlook.profiler.rate_bytes.is_some_and(|rate| rate > 0);
-        let profile = is_on.then(|| HeapProfile::open(process, binary, bias));
+        let profile = outlook
+            .is_on()
+            .then(|| HeapProfile::open(process, binary, bias));
         let mut watch = HeapWatch {
             profile: profile.and_then(Result::ok),
             binary: Arc::clone(binary),
@@ -157,6 +180,24 @@ impl HeapWatch {
             self.history.len(),
             start.elapsed()
         );
+    }
+
+    /// The outlook corrected by what came of it: when a program starts, its runtime has not yet switched off a profiler
+    /// that nothing reads, and a program may set its rate at any time. `samples` tells how many there were.
+    pub(super) fn hindsight(&self, outlook: &Outlook, samples: u64) -> Outlook {
+        let state = self.profile.as_ref().and_then(|of| of.state().ok());
+        match state {
+            Some(ProfilerState::On { rate_bytes }) => Outlook {
+                profiler: Profiler {
+                    rate_bytes: Some(rate_bytes),
+                    ..outlook.profiler
+                },
+                ..outlook.clone()
+            },
+            Some(ProfilerState::Off { linked }) if samples == 0 => Outlook::off(linked),
+            // What was sampled was sampled at the rate of then.
+            _ => outlook.clone(),
+        }
     }
 
     /// What the readings said; `None` if there was none.

@@ -52,11 +52,10 @@ impl Inspection {
     /// # Errors
     /// Signals or timers cannot be waited for.
     pub async fn finish(mut self) -> Result<Report, SessionError> {
-        let ended_by = match self.events.take() {
-            Some(events) => self.watch(events).await,
-            None => EndedBy::Duration,
+        let (ended_by, duration) = match self.events.take() {
+            Some(events) => (self.watch(events).await, self.context.started.elapsed()),
+            None => (EndedBy::Duration, Duration::ZERO),
         };
-        let duration = self.context.started.elapsed();
         self.mark(duration);
         let (totals, counters) = (Totals::default(), Counters::default());
         Ok(self.context.report(&totals, &counters, ended_by, duration))

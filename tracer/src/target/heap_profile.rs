@@ -124,6 +124,8 @@ impl HeapProfile {
             0 => ProfilerState::Off {
                 linked: self.linked,
             },
+            // The runtime has not started yet: it will switch it off.
+            _ if !self.linked && self.head()? == 0 => ProfilerState::Off { linked: false },
             rate_bytes => ProfilerState::On { rate_bytes },
         })
     }

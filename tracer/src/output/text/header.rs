@@ -5,7 +5,7 @@ use std::path::Path;
 use anstyle::Style;
 
 use super::{
-    TextOptions,
+    TextOptions, heap,
     line::{Line, cut_end, cut_start, width, wrap},
     style::{BAD, CAUTION, FAINT, GOOD, PLAIN, STRONG},
     units,
@@ -23,6 +23,9 @@ const MOST_STEPS: usize = 6;
 /// Characters of a container id that people use.
 const CONTAINER_ID: usize = 12;
 
+/// The family of records that mode sampled is made of.
+const HEAP_SAMPLES: &str = "heap_samples";
+
 type Item = (String, Style);
 
 pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
@@ -31,18 +34,33 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
         |label: &str, items: Vec<Item>| wrap(Line::starting(label, FAINT), LABEL, &items, columns);
     let mut lines = title(&report.target, &report.window, columns);
     lines.push(Line::default());
+    if let Some(heap) = report
+        .heap
+        .as_ref()
+        .filter(|_| report.window.mode == "heap")
+    {
+        lines.extend(labelled("alive", heap::alive(report, heap)));
+        lines.extend(labelled("allocated", ever_allocated(&report.totals)));
+        return lines;
+    }
     lines.extend(labelled(
         "allocated",
         allocated(&report.totals, report.window.duration_ns),
     ));
-    lines.extend(labelled("requested", requested(&report.totals)));
+    if report.totals.requested_bytes.is_some() {
+        lines.extend(labelled("requested", requested(&report.totals)));
+    }
     if let Some(estimate) = &report.totals.estimate {
         let items = estimated(&report.totals, estimate);
         lines.extend(labelled("estimated", items));
     }
     lines.extend(labelled(
         "complete",
-        complete(&report.completeness, columns),
+        complete(
+            &report.completeness,
+            report.window.mode == "sampled",
+            columns,
+        ),
     ));
     lines.extend(labelled("overhead", overhead(&report.overhead)));
     lines.extend(steps(&report.window, columns));
@@ -115,11 +133,15 @@ fn title(target: &Target, window: &Window, columns: usize) -> Vec<Line> {
         let short: String = id.chars().take(CONTAINER_ID).collect();
         format!("container {short}")
     }));
-    items.push(format!(
-        "{} for {}",
-        window.mode,
-        units::duration(window.duration_ns)
-    ));
+    items.push(if window.duration_ns == 0 {
+        window.mode.clone()
+    } else {
+        format!(
+            "{} for {}",
+            window.mode,
+            units::duration(window.duration_ns)
+        )
+    });
 
     let mut items: Vec<Item> = items.into_iter().map(|item| (item, PLAIN)).collect();
     items.extend(ended_early(window.ended_by).map(|why| (why.to_owned(), CAUTION)));
@@ -153,6 +175,23 @@ fn allocated(totals: &Figures, duration_ns: u64) -> Vec<Item> {
     vec![(bytes, STRONG), (allocs, PLAIN)]
 }
 
+/// Since the start of the process.
+fn ever_allocated(totals: &Figures) -> Vec<Item> {
+    vec![
+        (
+            format!(
+                "{} since the process started",
+                units::maybe_bytes(totals.alloc_bytes)
+            ),
+            PLAIN,
+        ),
+        (
+            format!("{} allocations", units::count(totals.allocs)),
+            PLAIN,
+        ),
+    ]
+}
+
 fn requested(totals: &Figures) -> Vec<Item> {
     let Some(requested) = totals.requested_bytes else {
         return vec![("-".to_owned(), PLAIN)];
@@ -175,14 +214,23 @@ fn requested(totals: &Figures) -> Vec<Item> {
     vec![bytes, waste]
 }
 
-fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
-    let &Completeness {
-        hits,
-        delivered,
-        ref lost,
-        coverage,
-        ..
-    } = completeness;
+/// Samples stand for allocations where no allocation itself is recorded.
+fn complete(completeness: &Completeness, sampled: bool, columns: usize) -> Vec<Item> {
+    let family =
+        (completeness.families.iter()).find(|family| sampled && family.name == HEAP_SAMPLES);
+    let (hits, delivered, lost) = match family {
+        Some(family) => (
+            family.hits.unwrap_or(family.delivered),
+            family.delivered,
+            &family.lost,
+        ),
+        None => (
+            completeness.hits,
+            completeness.delivered,
+            &completeness.lost,
+        ),
+    };
+    let coverage = completeness.coverage;
     let lost_total = lost
         .iter()
         .fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
@@ -192,9 +240,10 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
         BAD
     };
     let of_hits = format!(
-        "delivered {} of {} hits",
+        "delivered {} of {} {}",
         units::exact(delivered),
-        units::exact(hits)
+        units::exact(hits),
+        if sampled { "samples" } else { "hits" }
     );
     let lost_text = format!("lost {}", units::exact(lost_total));
     let mut items = vec![(format!("{of_hits}, {lost_text}"), style)];
@@ -229,7 +278,9 @@ fn complete(completeness: &Completeness, columns: usize) -> Vec<Item> {
         completeness.unsure_bytes.unwrap_or(0),
     ));
     items.extend(completeness.families.iter().flat_map(shortfall));
-
+    if sampled {
+        return items;
+    }
     items.push(match coverage {
         Some(share) if share >= 1.0 => ("coverage 100 %".into(), GOOD),
         Some(share) => (

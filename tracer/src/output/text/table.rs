@@ -40,7 +40,11 @@ pub(super) fn listing(
     details: impl Fn(usize, usize) -> Vec<Line>,
 ) -> Vec<Line> {
     let (shown, rest) = rows.split_at(options.limit.min(rows.len()));
-    let measure = Measure::of(rows.iter().map(|row| &row.figures).chain([&report.totals]));
+    let measure = if report.window.mode == "heap" {
+        Measure::Live
+    } else {
+        Measure::of(rows.iter().map(|row| &row.figures).chain([&report.totals]))
+    };
     let mut lines = Vec::new();
     if measure == Measure::Requested {
         let note =
@@ -171,6 +175,7 @@ fn all_columns(report: &Report, rows: &[Row<'_>], measure: Measure) -> Vec<Colum
     let (bytes_title, rate_title) = match measure {
         Measure::Allocated => ("bytes", "bytes/s"),
         Measure::Requested => ("requested", "requested/s"),
+        Measure::Live => ("alive", ""),
     };
     let per_s = |total: u64| units::per_second(total, report.window.duration_ns);
     let size = |of: fn(&SizeSummary) -> u64| {
@@ -186,12 +191,25 @@ fn all_columns(report: &Report, rows: &[Row<'_>], measure: Measure) -> Vec<Colum
         }),
         column("", 7, &|row| bar(bytes(row), whole)),
         column(bytes_title, 0, &|row| units::bytes(bytes(row))),
-        column(rate_title, 1, &|row| units::byte_rate(per_s(bytes(row)))),
-        column("allocs", 0, &|row| units::count(row.figures.allocs)),
-        column("allocs/s", 5, &|row| units::rate(per_s(row.figures.allocs))),
     ];
-    if rows.iter().any(|row| row.figures.estimate.is_some()) {
-        columns.insert(4, column("±", 3, &|row| error(&row.figures)));
+    if measure == Measure::Live {
+        let known = rows.iter().any(|row| row.figures.growth_per_s.is_some());
+        columns.extend(known.then(|| column("growth/s", 0, &|row| growth(&row.figures))));
+        columns.extend([
+            column("ever allocated", 3, &|row| {
+                units::maybe_bytes(row.figures.alloc_bytes)
+            }),
+            column("allocs", 5, &|row| units::count(row.figures.allocs)),
+        ]);
+    } else {
+        if rows.iter().any(|row| row.figures.estimate.is_some()) {
+            columns.push(column("±", 3, &|row| error(&row.figures)));
+        }
+        columns.extend([
+            column(rate_title, 1, &|row| units::byte_rate(per_s(bytes(row)))),
+            column("allocs", 0, &|row| units::count(row.figures.allocs)),
+            column("allocs/s", 5, &|row| units::rate(per_s(row.figures.allocs))),
+        ]);
     }
     match rows.first().map(|row| &row.more) {
         Some(More::Sizes(_)) => columns.extend([
@@ -206,6 +224,16 @@ fn all_columns(report: &Report, rows: &[Row<'_>], measure: Measure) -> Vec<Colum
         Some(More::Nothing) | None => {}
     }
     columns
+}
+
+/// How fast live bytes grow.
+fn growth(figures: &Figures) -> String {
+    let Some(per_s) = figures.growth_per_s else {
+        return units::UNKNOWN.to_owned();
+    };
+    let sign = if per_s < 0 { "-" } else { "+" };
+    let size = units::byte_rate(Some(per_s.unsigned_abs() as f64));
+    format!("{sign}{size}")
 }
 
 /// Standard error of the bytes; nothing if each allocation was counted.
