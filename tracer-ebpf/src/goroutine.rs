@@ -16,7 +16,7 @@ use core::ffi::c_void;
 use core::mem::size_of;
 use tracer_common::config::{LABELS_LIST, LABELS_MAP};
 use tracer_common::counter::Counter;
-use tracer_common::limits::{LABEL_KEY_BYTES, LABEL_VALUE_BYTES, MAX_LABELS, SEEN_LABELS};
+use tracer_common::limits::{MAX_LABELS, SEEN_LABELS};
 use tracer_common::record::{
     FLAG_TRUNCATED, FLAG_UNREADABLE, KIND_LABELS, Label, LabelsRecord, RecordHeader,
 };
@@ -244,26 +244,34 @@ unsafe extern "C" fn read_label(number: u32, context: *mut *mut Slot) -> i64 {
     0
 }
 
+/// Words of a label: its two lengths, then its texts.
+const WORDS: usize = size_of::<Label>() / 8;
+
 /// Reads a label from the headers of its two strings, and gives its hash.
 #[inline(always)]
 fn fill(label: &mut Label, key: u64, value: u64) -> Option<u64> {
     let [key, key_bytes]: [u64; 2] = read(key)?;
     let [value, value_bytes]: [u64; 2] = read(value)?;
+    let words: *mut u64 = (&raw mut *label).cast();
+    for word in 0..WORDS {
+        // What an earlier label left here would be part of the hash. Not an assignment: the compiler would call its
+        // `memset`.
+        // SAFETY: a label has so many words, in a record of words at a multiple of eight bytes: see the assertion.
+        set(unsafe { words.add(word) }, 0);
+    }
     label.key_bytes = key_bytes.min(u32::MAX as u64) as u32;
     label.value_bytes = value_bytes.min(u32::MAX as u64) as u32;
-    // What an earlier label left here would be part of the hash.
-    label.key = [0; LABEL_KEY_BYTES];
-    label.value = [0; LABEL_VALUE_BYTES];
     if !read_text(&mut label.key, key, key_bytes)
         || !read_text(&mut label.value, value, value_bytes)
     {
         return None;
     }
-    let words: *const [u64; size_of::<Label>() / 8] = (&raw const *label).cast();
-    // SAFETY: a label has so many bytes. It is part of a record of words, at a multiple of eight bytes: see the assertion.
-    let words = unsafe { words.read() };
-    let hash = settings::hash_seed();
-    Some(words.into_iter().fold(hash, stack::add))
+    let mut hash = settings::hash_seed();
+    for word in 0..WORDS {
+        // SAFETY: as above.
+        hash = stack::add(hash, get(unsafe { words.add(word) }));
+    }
+    Some(hash)
 }
 
 const _: () = assert!(
