@@ -98,11 +98,11 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// Waits until the probes of earlier captures are gone: the kernel takes out one at a time, about ten a second, and lets
-/// nobody attach meanwhile. A process that has ended has none, whenever its parent asks for its exit code.
+/// nobody attach meanwhile.
 pub fn wait_for_earlier_detaches() {
     wait_until("earlier captures are detached", || {
         let tracers = std::process::Command::new("pgrep")
-            .args(["--runstates", "DRS", "--exact", "tracer"])
+            .args(["-x", "tracer"])
             .output();
         tracers.is_ok_and(|found| found.stdout.is_empty())
     });

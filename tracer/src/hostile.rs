@@ -6,9 +6,9 @@
 mod debug_info;
 
 use crate::plan::{self, Extras};
-use crate::symbolize::{Lookup, NameSource, Symbolizer};
+use crate::symbolize::{Lookup, NameSource, Symbolizer, Symbols};
 use crate::target::elf::Elf;
-use crate::target::fixture::{BASE, END, Fixture, Image, MemoryFile, OUTER};
+use crate::target::fixture::{BASE, END, Fixture, Image, MALLOC, MemoryFile, OUTER};
 use crate::target::mapped_file::MappedFile;
 use crate::target::{ArenaLayout, GoBinary, LoadBias, RuntimePc, VirtualAddress};
 use proptest::prelude::*;
@@ -147,10 +147,23 @@ fn ask_everything(bytes: &[u8], image: &Image) {
         for address in [image.user, image.map, image.map + 8, BASE, u64::MAX] {
             drop(symbolizer.go_type(RuntimePc(address)));
         }
+        ask_for_stacks(&binary, &mut symbolizer);
     }
     for address in [image.user, image.map, image.group] {
         drop(binary.types().map(VirtualAddress(address)));
     }
+}
+
+/// Asks what is asked of the stacks of a heap profile.
+fn ask_for_stacks(binary: &GoBinary, symbolizer: &mut Symbolizer) {
+    let pcs: Vec<u64> = (OUTER - 1..END + 2).chain([0, u64::MAX]).collect();
+    assert!(binary.physical(&pcs).len() <= pcs.len());
+    let mut symbols = Symbols::default();
+    symbols.extend_allocated(symbolizer, pcs.chunks(1));
+    let named = pcs
+        .chunks(1)
+        .filter_map(|stack| symbols.allocated(stack, None));
+    assert!(named.count() <= pcs.len());
 }
 
 /// Applies the edits and asks, within the time limit.
@@ -199,7 +212,10 @@ fn image(version: &'static str) -> Image {
             "runtime.gcMarkTermination",
         ],
     };
-    fixture.build()
+    let mut image = fixture.build();
+    // `mallocgc` takes the type in RBX.
+    image.call(0x1d, &[], MALLOC);
+    image
 }
 
 /// An executable, and where its debug sections are.

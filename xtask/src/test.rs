@@ -1,9 +1,9 @@
 //! `cargo xtask test`: everything that CI runs, from formatting to live tests on this kernel. A live test that
 //! cannot run is a failure, unless leaving them out was asked for.
 
-use std::time::Instant;
+use std::{fs, time::Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     bpf_toolchain,
@@ -26,6 +26,10 @@ pub(crate) struct Arguments {
     filter: Option<String>,
 }
 
+/// What is linted and tested as host code. Features of a dependency are those that the selected packages ask for
+/// together: with one selection for all steps nothing is compiled twice.
+const HOST_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "tracer-ebpf"];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     sudo::refuse_to_build_for_another_user()?;
     let filter = arguments.filter.as_deref();
@@ -43,9 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("lints", lint)?;
     step("lints of the eBPF programs", lint_ebpf)?;
     step("repository rules", tidy::run)?;
-    step("unit and command-line tests", || {
-        command::run(workspace::cargo().args(["test", "--locked"]).args(filter))
-    })?;
+    step("unit and command-line tests", || unit_tests(filter))?;
     let Some(privilege) = privilege else {
         progress::say("the live tests did NOT run (--no-live)");
         return Ok(());
@@ -88,14 +90,8 @@ fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
 fn lint() -> Result<()> {
     let mut clippy = workspace::cargo();
     clippy
-        .args([
-            "clippy",
-            "--locked",
-            "--workspace",
-            "--exclude",
-            "tracer-ebpf",
-            "--all-targets",
-        ])
+        .args(["clippy", "--locked", "--all-targets"])
+        .args(HOST_PACKAGES)
         .args(["--", "-D", "warnings"]);
     command::run(&mut clippy)
 }
@@ -120,6 +116,14 @@ fn lint_ebpf() -> Result<()> {
     command::run(&mut clippy)
 }
 
+/// Everything that needs no root: what is in the sources, and the command line.
+fn unit_tests(filter: Option<&str>) -> Result<()> {
+    let mut test = workspace::cargo();
+    test.args(["test", "--locked"]).args(HOST_PACKAGES);
+    test.args(["--lib", "--bins", "--test", "cli"]).args(filter);
+    command::run(&mut test)
+}
+
 /// Compiles the tests as the user and runs only the test binaries with privilege.
 fn live_tests(privilege: &Privilege, filter: Option<&str>) -> Result<()> {
     let settings = [
@@ -129,18 +133,31 @@ fn live_tests(privilege: &Privilege, filter: Option<&str>) -> Result<()> {
     let words = privilege.prefix().iter().copied().chain(["env"]);
     let words = words.chain(settings.iter().map(String::as_str));
     let mut test = workspace::cargo();
-    test.args([
-        "test",
-        "--locked",
-        "--package",
-        "tracer-tests",
-        "--no-fail-fast",
-        "--config",
-        &runner(words),
-    ])
-    .args(filter)
-    .args(["--", "--test-threads=1"]);
+    test.args(["test", "--locked"])
+        .args(HOST_PACKAGES)
+        .args(["--no-fail-fast", "--config", &runner(words)])
+        .args(
+            live_test_files()?
+                .iter()
+                .flat_map(|name| ["--test", name.as_str()]),
+        )
+        .args(filter)
+        .args(["--", "--test-threads=1"]);
     command::run(&mut test)
+}
+
+/// The names of the live tests' files and directories, as cargo knows them.
+fn live_test_files() -> Result<Vec<String>> {
+    let directory = workspace::root().join("tests/tests");
+    let entries =
+        fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let stems = entries
+        .flatten()
+        .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()));
+    let mut names: Vec<String> = stems.collect();
+    names.sort();
+    ensure!(!names.is_empty(), "{} has no tests", directory.display());
+    Ok(names)
 }
 
 /// The cargo setting that puts `words` before each test binary.

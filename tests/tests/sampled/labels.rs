@@ -39,7 +39,7 @@ fn each_worker_is_a_goroutine_of_its_own() {
             traced.build
         );
         let families = &traced.capture["completeness"]["families"];
-        let sets = number(families, "/label sets/delivered");
+        let sets = number(families, "/label_sets/delivered");
         assert!(sets >= 3, "{}: {families}", traced.build);
     }
 }

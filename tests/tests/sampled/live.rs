@@ -5,8 +5,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use tracer_tests::{
-    Samples, by_function, known_bytes, list, number, profile, profile_of_scene, sites_by_function,
-    sites_in, sum,
+    Samples, assert_close, by_function, known_bytes, list, number, profile, profile_of_scene,
+    sites_by_function, sites_in, sum,
 };
 
 /// The leak that the figures are promised for.
@@ -241,5 +241,46 @@ fn at_the_default_rate_200_mb_are_known_within_15_percent() {
             512 << 10
         );
         assert_estimated(&traced, Bound::Share(0.15), || trace(&build, &SCENE));
+    }
+}
+
+/// With a sample of every byte nothing is an estimate.
+#[test]
+fn at_a_rate_of_one_byte_figures_are_exact() {
+    for build in plain("leak") {
+        let args = ["-rate", "1", "-leak", "4000000", "-churn", "4000000"];
+        let traced = trace(&build, &args);
+        let (capture, report) = (&traced.capture, &traced.report);
+        for site in list(report, "sites") {
+            let function = site["function"].as_str().expect("a name");
+            let sites = sites_in(capture, function);
+            for (figure, known) in [
+                ("/allocs", "/allocs"),
+                ("/alloc_bytes", "/bytes"),
+                ("/recent/objects", "/live/objects"),
+                ("/recent/bytes", "/live/bytes"),
+                ("/recent/bytes_error", "/none"),
+            ] {
+                let expected = site.pointer(known).and_then(Value::as_u64).unwrap_or(0);
+                let found = sum(&sites, figure);
+                // Of what is churned, the newest is kept.
+                let newest = match (function, known) {
+                    ("main.churn", "/live/objects") => 2,
+                    ("main.churn", "/live/bytes") => 64 + 1024,
+                    _ => 0,
+                };
+                assert_eq!(found, expected + newest, "{build}: {function}: {figure}");
+            }
+        }
+        // The program waits while the tracer attaches, and may need a thread more then.
+        for (figure, own, few) in [
+            ("allocs", "mallocs", 16),
+            ("alloc_bytes", "total_alloc", 16 << 10),
+        ] {
+            let found = number(capture, &format!("/totals/{figure}"));
+            let total = |when: &str| number(report, &format!("/{when}/{own}"));
+            let expected = total("after") - total("before");
+            assert_close(&format!("{build}: {figure}"), found, expected, 0.0, few);
+        }
     }
 }

@@ -23,7 +23,7 @@ pub use faults::{FaultSums, FaultTotals, MemoryUse};
 pub use fold::CodeFacts;
 use fold::Folded;
 pub use gc::{AssistSums, Cycle, GcRules, GcTotals, Pause, PauseSums, Trigger};
-pub use heap::{HeapStack, HeapTotals, Labels, LiveObject, Moments};
+pub use heap::{HeapStack, HeapTotals, Labels, LiveObject, Moments, SizeCounts};
 pub use history::{BucketHistory, HeapHistory};
 pub use maps::{
     CrashTotals, Instance, InstanceId, Instances, Look, MapCounts, MapRowTotals, MapRules,

@@ -201,20 +201,16 @@ impl<'a> HeapView<'a> {
     }
 
     /// Go types of these stacks, most bytes first.
-    pub(super) fn types(
-        &self,
-        stacks: &[&Known<'_>],
-        totals: &Totals,
-        symbols: &Symbols,
-    ) -> Vec<TypeFigures> {
+    pub(super) fn types(&self, stacks: &[&Known<'_>], symbols: &Symbols) -> Vec<TypeFigures> {
         if let Basis::Allocations = self.basis {
             let known = stacks.iter();
             let known = known.filter_map(|stack| Some((stack.pcs, &stack.allocations?.types)));
             return types::figures(known, symbols);
         }
         let mut by_name: HashMap<String, TypeFigures> = HashMap::new();
-        for stack in stacks {
-            let row = types::from_code(stack.pcs, &self.figures(&[stack], totals), symbols);
+        let by_size = stacks.iter().flat_map(|stack| self.by_size(stack));
+        for (pcs, size, sum) in by_size {
+            let row = types::from_code(pcs, size, &estimated(&sum), symbols);
             match by_name.get_mut(&row.name) {
                 Some(known) => known.merge(&row),
                 None => drop(by_name.insert(row.name.clone(), row)),
@@ -238,6 +234,29 @@ impl<'a> HeapView<'a> {
             live.flatten().map(|live| live.now),
             recent.flatten().map(|recent| recent.live),
         )
+    }
+
+    /// What a stack allocated, by the size of objects.
+    fn by_size<'k>(&self, stack: &Known<'k>) -> Vec<(&'k [u64], u64, Scaled)> {
+        match self.basis {
+            Basis::Allocations => Vec::new(),
+            Basis::Samples(scaling) => {
+                let samples = stack.samples.into_iter().flat_map(|samples| &samples.sizes);
+                samples
+                    .map(|(size, counts)| (stack.pcs, *size, scaling.sum(*size, counts)))
+                    .collect()
+            }
+            Basis::History => {
+                let buckets = stack.buckets.iter();
+                buckets
+                    .map(|bucket| {
+                        let mut sum = Scaled::default();
+                        sum.add(bucket.last.allocs, bucket.size, self.rate());
+                        (stack.pcs, bucket.size, sum)
+                    })
+                    .collect()
+            }
+        }
     }
 
     /// What these stacks have alive of what they allocated since the capture began.

@@ -199,7 +199,7 @@ fn site(
         frames,
         figures,
         size: heap.sizes(&known, &figures),
-        types: heap.types(&known, totals, symbols),
+        types: heap.types(&known, symbols),
         live,
         recent,
         growth,

@@ -180,11 +180,16 @@ impl Meaning {
     }
 }
 
-/// What a stack allocated, of which no record tells the type: the code that asks does.
-pub(super) fn from_code(pcs: &[u64], figures: &Figures, symbols: &Symbols) -> TypeFigures {
-    let allocated = symbols.allocated(pcs);
+/// What a stack allocated in objects of `size_bytes`, of which no record tells the type: the code that asks does.
+pub(super) fn from_code(
+    pcs: &[u64],
+    size_bytes: u64,
+    figures: &Figures,
+    symbols: &Symbols,
+) -> TypeFigures {
+    let name = symbols.allocated(pcs, Some(size_bytes));
     TypeFigures {
-        name: allocated.map_or_else(|| NO_TYPE.to_owned(), |name| name.to_string()),
+        name: name.unwrap_or(NO_TYPE).to_owned(),
         allocs: figures.allocs,
         alloc_bytes: figures.alloc_bytes,
         bytes: figures.requested_bytes,

@@ -3,7 +3,7 @@
 //! Holds plain data: program counters and type addresses on one side, frames and types on the other. Reports read it
 //! without a [`Symbolizer`], so they can be made and tested without a binary.
 
-use super::element::GROW_OR_COPY;
+use super::element::{AllocatedType, GROW_OR_COPY};
 use super::{Frame, Lookup, Symbolizer, Unnamed};
 use crate::target::{Access, GoType, MapType, RuntimePc};
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ pub struct Symbols {
     /// Elements of the slices that the runtime grows or copies, by the return address of the call.
     elements: HashMap<u64, Option<Arc<GoType>>>,
     /// Types of what stacks of the runtime's heap profile allocate, by the return address of the call of the runtime.
-    allocated: HashMap<u64, Option<Arc<str>>>,
+    allocated: HashMap<u64, Option<AllocatedType>>,
     /// What instructions do with memory.
     accesses: HashMap<u64, Option<Access>>,
 }
@@ -143,11 +143,12 @@ impl Symbols {
         pcs.get(..=outside)?.iter().find_map(element)
     }
 
-    /// The name of the type that a stack, innermost program counter first, allocates, where the code of the first function
-    /// outside the runtime tells it.
-    pub fn allocated(&self, pcs: &[u64]) -> Option<&str> {
+    /// The name of the type of an object that a stack, innermost program counter first, has allocated, where the code of the
+    /// first function outside the runtime tells it. The size of the object in the heap tells the header of a map from its
+    /// entries.
+    pub fn allocated(&self, pcs: &[u64], size_bytes: Option<u64>) -> Option<&str> {
         let caller = self.caller_of_runtime(pcs)?;
-        self.allocated.get(&caller)?.as_deref()
+        self.allocated.get(&caller)?.as_ref()?.name(size_bytes)
     }
 
     /// The innermost return address into a function that is not the runtime's own; `None` if one before it has no name.

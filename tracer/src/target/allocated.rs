@@ -24,8 +24,14 @@ pub enum Allocated {
         /// Whether it has, or may have, a buffer.
         buffered: bool,
     },
-    /// What maps of the type keep their entries in: nearly all memory of a map.
-    Entries(VirtualAddress),
+    /// What maps of the type keep their entries in, nearly all memory of a map; or the header of the map, whose type has
+    /// that name.
+    Map {
+        /// The type of the map.
+        map: VirtualAddress,
+        /// The name of the type of its header.
+        header: &'static str,
+    },
     /// What is always of the type of that name.
     Named(&'static str),
 }
@@ -40,7 +46,7 @@ enum Rule {
     /// The type is the first argument, the size of the buffer the second.
     Channel,
     /// The type is the first argument.
-    Entries,
+    Map,
     Named(&'static str),
     /// The header of a map.
     MapHeader,
@@ -65,10 +71,11 @@ const RULES: &[(&str, Rule)] = &[
     ("runtime.makechan", Rule::Channel),
     ("runtime.makechan64", Rule::Channel),
     ("reflect.unsafe_New", Rule::Value(0)),
+    ("internal/reflectlite.unsafe_New", Rule::Value(0)),
     ("reflect.unsafe_NewArray", Rule::Array(0)),
-    // The last ones box every value of their size, whatever its type.
     ("runtime.convT", Rule::Value(0)),
     ("runtime.convTnoptr", Rule::Value(0)),
+    // These box every value of their size, whatever its type.
     ("runtime.convT16", Rule::Named("any(16-bit)")),
     ("runtime.convT32", Rule::Named("any(32-bit)")),
     ("runtime.convT64", Rule::Named("any(64-bit)")),
@@ -90,14 +97,19 @@ const RULES: &[(&str, Rule)] = &[
     ("runtime.stringtoslicebyte", Rule::Named("[]uint8")),
     ("runtime.stringtoslicerune", Rule::Named("[]int32")),
     ("internal/bytealg.MakeNoZero", Rule::Named("[]uint8")),
-    ("runtime.makemap", Rule::Entries),
-    ("runtime.makemap64", Rule::Entries),
+    ("runtime.typeAssert", Rule::Named("abi.TypeAssertCache")),
+    (
+        "runtime.interfaceSwitch",
+        Rule::Named("abi.InterfaceSwitchCache"),
+    ),
+    ("runtime.makemap", Rule::Map),
+    ("runtime.makemap64", Rule::Map),
     ("runtime.makemap_small", Rule::MapHeader),
-    ("runtime.mapassign", Rule::Entries),
-    ("runtime.mapassign_fast32", Rule::Entries),
-    ("runtime.mapassign_fast64", Rule::Entries),
-    ("runtime.mapassign_fast64ptr", Rule::Entries),
-    ("runtime.mapassign_faststr", Rule::Entries),
+    ("runtime.mapassign", Rule::Map),
+    ("runtime.mapassign_fast32", Rule::Map),
+    ("runtime.mapassign_fast64", Rule::Map),
+    ("runtime.mapassign_fast64ptr", Rule::Map),
+    ("runtime.mapassign_faststr", Rule::Map),
 ];
 
 /// Functions that grow a slice.
@@ -132,7 +144,10 @@ impl GoBinary {
                 channel: call.address(0)?,
                 buffered: call.number(1) != Some(0),
             },
-            Rule::Entries => Allocated::Entries(call.address(0)?),
+            Rule::Map => Allocated::Map {
+                map: call.address(0)?,
+                header: self.map_header(),
+            },
             Rule::Named(name) => Allocated::Named(name),
             Rule::MapHeader => Allocated::Named(self.map_header()),
         })
@@ -166,5 +181,119 @@ impl GoBinary {
         let swiss =
             self.go_version().minor >= SWISS_MAPS && self.function("runtime.hashGrow").is_none();
         if swiss { "maps.Map" } else { "runtime.hmap" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::fixture::{ALLOCATOR as SIZE, Fixture, MALLOC, MemoryFile};
+
+    const FUNCTIONS: &[&str] = &[
+        "runtime.mallocgc",
+        "runtime.newobject",
+        "runtime.growslice",
+        "runtime.makechan",
+        "runtime.mapassign_faststr",
+        "runtime.makemap_small",
+        "runtime.concatstrings",
+        "runtime.mallocgcSmallScanNoHeaderSC5",
+        "main.newobject",
+    ];
+    /// Registers in the encoding of the last byte of `lea N(%rip),REGISTER`.
+    const RAX: u8 = 0x05;
+    const RBX: u8 = 0x1d;
+    const RSI: u8 = 0x35;
+
+    /// mov $40,%eax: the size of `main.User`.
+    const ITS_SIZE: &[u8] = &[0xb8, 40, 0, 0, 0];
+    /// xor %ebx,%ebx
+    const NO_BUFFER: &[u8] = &[0x31, 0xdb];
+
+    /// Checks what a function allocates, in a program built with `version`, if it is called with the address of
+    /// `main.User` in a register, behind more code.
+    fn check(
+        version: &'static str,
+        function: &str,
+        (register, more): (u8, &[u8]),
+        expected: impl Fn(VirtualAddress) -> Option<Allocated>,
+    ) {
+        let fixture = Fixture {
+            version,
+            allocators: FUNCTIONS,
+            ..Fixture::default()
+        };
+        let mut image = fixture.build();
+        let at = FUNCTIONS.iter().position(|name| *name == function).unwrap();
+        let callee = MALLOC + SIZE * at as u64;
+        let return_address = VirtualAddress(image.call(register, more, callee));
+        let binary = GoBinary::open(&MemoryFile::new(&image.bytes).path()).unwrap();
+        let found = binary.allocated_at(return_address, &mut CodeBudget::default());
+        let user = VirtualAddress(image.user);
+        assert_eq!(found, expected(user), "{function} in {version}");
+        // The calling function has 32 bytes.
+        let found = binary.allocated_at(return_address, &mut CodeBudget(31));
+        assert_eq!(found, None);
+    }
+
+    #[test]
+    fn the_function_says_which_argument_is_the_type_of_what() {
+        for version in ["go1.19.8", "go1.27.3"] {
+            let check = |function, code, expected: fn(VirtualAddress) -> Option<Allocated>| {
+                check(version, function, code, expected);
+            };
+            check("runtime.newobject", (RAX, &[]), |user| {
+                Some(Allocated::Value(user))
+            });
+            check("runtime.newobject", (RSI, &[]), |_| None);
+            check("main.newobject", (RAX, &[]), |_| None);
+            check("runtime.concatstrings", (RAX, &[]), |_| {
+                Some(Allocated::Named("string"))
+            });
+            check("runtime.makechan", (RAX, NO_BUFFER), |channel| {
+                Some(Allocated::Channel {
+                    channel,
+                    buffered: false,
+                })
+            });
+            check("runtime.makechan", (RAX, &[]), |channel| {
+                Some(Allocated::Channel {
+                    channel,
+                    buffered: true,
+                })
+            });
+        }
+    }
+
+    #[test]
+    fn the_allocator_gives_a_value_or_an_array() {
+        for function in ["runtime.mallocgc", "runtime.mallocgcSmallScanNoHeaderSC5"] {
+            let check = |code, expected: fn(VirtualAddress) -> Option<Allocated>| {
+                check("go1.27.3", function, code, expected);
+            };
+            check((RBX, ITS_SIZE), |user| Some(Allocated::Value(user)));
+            check((RBX, &[]), |user| Some(Allocated::Array(user)));
+            check((RBX, &[0xb8, 80, 0, 0, 0]), |user| {
+                Some(Allocated::Array(user))
+            });
+            // Without a type.
+            check((RBX, NO_BUFFER), |_| None);
+        }
+    }
+
+    #[test]
+    fn versions_differ() {
+        let grown = |user| Some(Allocated::Grown(user));
+        check("go1.19.8", "runtime.growslice", (RAX, &[]), grown);
+        check("go1.27.3", "runtime.growslice", (RSI, &[]), grown);
+        check("go1.27.3", "runtime.growslice", (RAX, &[]), |_| None);
+        for (version, header) in [("go1.19.8", "runtime.hmap"), ("go1.27.3", "maps.Map")] {
+            check(version, "runtime.makemap_small", (RAX, &[]), |_| {
+                Some(Allocated::Named(header))
+            });
+            check(version, "runtime.mapassign_faststr", (RAX, &[]), |map| {
+                Some(Allocated::Map { map, header })
+            });
+        }
     }
 }

@@ -24,7 +24,7 @@ const MAX_CODE: u64 = 1 << 28;
 /// Bytes of code that may still be looked at, so that no binary makes it take minutes: a caller's whole code is decoded
 /// for every call in it.
 #[derive(Debug)]
-pub struct CodeBudget(u64);
+pub struct CodeBudget(pub(super) u64);
 
 impl Default for CodeBudget {
     fn default() -> Self {

@@ -52,6 +52,26 @@ impl Default for Fixture {
     }
 }
 
+impl Image {
+    /// Makes `main.outer` begin with `lea` of the address of `main.User` into a register, by the last byte of that
+    /// instruction's encoding, more code, and a call of `function`. Returns where the call returns to.
+    pub(crate) fn call(&mut self, register: u8, more: &[u8], function: u64) -> u64 {
+        let distance = |to: u64, code: &[u8]| {
+            let behind = OUTER + code.len() as u64 + 4;
+            let distance = to.cast_signed() - behind.cast_signed();
+            i32::try_from(distance).unwrap().to_le_bytes()
+        };
+        let mut code = vec![0x48, 0x8d, register];
+        code.extend(distance(self.user, &code));
+        code.extend(more);
+        code.push(0xe8);
+        code.extend(distance(function, &code));
+        let start = usize::try_from(OUTER - BASE).unwrap();
+        self.bytes[start..start + code.len()].copy_from_slice(&code);
+        OUTER + code.len() as u64
+    }
+}
+
 impl Fixture {
     /// Lays the executable out.
     pub(crate) fn build(self) -> Image {

@@ -51,6 +51,7 @@ pub use heap_profile::{
 };
 pub use mapped_file::FileIdentity;
 pub use memory::Memory;
+pub use physical::PhysicalStacks;
 pub use process::{ExeName, NamespaceIds, Process};
 pub use resident::{Mapped, MappedKind, Resident};
 pub use runtime_view::{ArenaLayout, RuntimeFigures, RuntimeView};

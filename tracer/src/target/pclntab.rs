@@ -59,6 +59,13 @@ impl Default for Steps {
     }
 }
 
+impl Steps {
+    /// Enough for lookups all over the program.
+    pub(super) fn of_all() -> Self {
+        Self(MAX_STEPS_OF_ALL)
+    }
+}
+
 /// An inlined call, as the tree of its function holds it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InlinedCall<'a> {
@@ -146,7 +153,7 @@ impl<'a> Pclntab<'a> {
         wanted: impl Fn(&[u8]) -> bool,
     ) -> Vec<(&'a [u8], &'a [u8])> {
         let mut copies = Vec::new();
-        let mut steps = Steps(MAX_STEPS_OF_ALL);
+        let mut steps = Steps::of_all();
         for function in self.functions.as_chunks::<8>().0 {
             let Some(function) = self.record_of(function) else {
                 continue;

@@ -5,52 +5,85 @@
 
 use super::pclntab::{Pclntab, Steps};
 use super::{GoBinary, VirtualAddress};
+use std::collections::HashMap;
 
 /// Deeper than the compiler inlines; a bound on trees that point in a circle.
 const MAX_INLINED: usize = 64;
 
+/// How many program counters are remembered; then all are forgotten at once. Programs have some thousand that allocate.
+const MAX_REMEMBERED: usize = 1 << 16;
+
 impl GoBinary {
+    /// To turn stacks of the runtime's profiles into those of a walk over frames.
+    #[must_use]
+    pub fn physical_stacks(&self) -> PhysicalStacks<'_> {
+        PhysicalStacks {
+            table: self.pclntab(),
+            steps: Steps::of_all(),
+            callers: HashMap::new(),
+        }
+    }
+
+    /// The same for one stack.
+    #[must_use]
+    pub fn physical(&self, pcs: &[u64]) -> Vec<u64> {
+        self.physical_stacks().of(pcs)
+    }
+}
+
+/// Remembers what is inlined where.
+#[derive(Debug)]
+pub struct PhysicalStacks<'a> {
+    table: Option<Pclntab<'a>>,
+    /// For all stacks together.
+    steps: Steps,
+    /// By return address: see [`PhysicalStacks::callers_at`].
+    callers: HashMap<u64, Box<[u64]>>,
+}
+
+impl PhysicalStacks<'_> {
     /// The return addresses on a stack, innermost first, out of those that the runtime has stored for its logical
     /// frames. All are link-time addresses. The innermost may be an instruction behind an inlined call, if the runtime
     /// has left out the frames inside of that.
-    #[must_use]
-    pub fn physical(&self, pcs: &[u64]) -> Vec<u64> {
-        match self.pclntab() {
-            Some(table) => return_addresses(table, pcs),
-            None => pcs.to_vec(),
-        }
-    }
-}
-
-fn return_addresses(table: Pclntab<'_>, pcs: &[u64]) -> Vec<u64> {
-    let mut rest = pcs;
-    let mut physical = Vec::new();
-    while let Some((pc, outer)) = rest.split_first() {
-        physical.push(*pc);
-        rest = outer;
-        for virtual_pc in callers_at(table, *pc) {
-            // The runtime leaves out the wrappers that the compiler has made around methods.
-            if let Some((next, outer)) = rest.split_first()
-                && *next == virtual_pc
-            {
-                rest = outer;
+    pub fn of(&mut self, pcs: &[u64]) -> Vec<u64> {
+        let mut rest = pcs;
+        let mut physical = Vec::new();
+        while let Some((pc, outer)) = rest.split_first() {
+            physical.push(*pc);
+            rest = outer;
+            for virtual_pc in self.callers_at(*pc) {
+                // The runtime leaves out the wrappers that the compiler has made around methods.
+                if let Some((next, outer)) = rest.split_first()
+                    && next == virtual_pc
+                {
+                    rest = outer;
+                }
             }
         }
+        physical
     }
-    physical
+
+    /// The program counters that the runtime makes up for the functions into which the call before `return_address` is
+    /// inlined, innermost first: those behind the first byte of an instruction of theirs. No call ends there.
+    fn callers_at(&mut self, return_address: u64) -> &[u64] {
+        if self.callers.len() == MAX_REMEMBERED && !self.callers.contains_key(&return_address) {
+            self.callers.clear();
+        }
+        let (table, steps) = (self.table, &mut self.steps);
+        self.callers
+            .entry(return_address)
+            .or_insert_with(|| find_callers(table, return_address, steps).into())
+    }
 }
 
-/// The program counters that the runtime makes up for the functions into which the call before `return_address` is
-/// inlined, innermost first: those behind the first byte of an instruction of theirs. No call ends there.
-fn callers_at(table: Pclntab<'_>, return_address: u64) -> Vec<u64> {
+fn find_callers(table: Option<Pclntab<'_>>, return_address: u64, steps: &mut Steps) -> Vec<u64> {
     let mut callers = Vec::new();
     let mut pc = return_address.wrapping_sub(1);
-    let Some(function) = table.function(VirtualAddress(pc)) else {
+    let Some(function) = table.and_then(|table| table.function(VirtualAddress(pc))) else {
         return callers;
     };
-    let mut steps = Steps::default();
     while callers.len() < MAX_INLINED
-        && let Some(index) = function.inlined_at(pc, &mut steps)
+        && let Some(index) = function.inlined_at(pc, steps)
         && let Some(call) = function.inlined_call(index)
     {
         pc = call.parent_pc;

@@ -5,7 +5,7 @@
 //! `src/runtime/pprof/protomem.go`). Counts are scaled by size before they are added up.
 
 use super::Amount;
-use crate::aggregate::{HeapStack, whole};
+use crate::aggregate::{HeapStack, SizeCounts, whole};
 use std::collections::BTreeMap;
 
 /// How many objects of `size` bytes one sample stands for, at one sample in `rate` bytes.
@@ -50,6 +50,13 @@ impl Scaled {
         self.bytes_variance += variance * size * size;
     }
 
+    fn merge(&mut self, other: &Self) {
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+        self.objects_variance += other.objects_variance;
+        self.bytes_variance += other.bytes_variance;
+    }
+
     pub(in crate::report) fn amount(&self) -> Amount {
         Amount {
             objects: whole(self.objects),
@@ -75,19 +82,28 @@ pub(in crate::report) enum Scaling {
     Spans,
 }
 
+impl Scaling {
+    /// What samples of one size stand for.
+    pub(in crate::report) fn sum(self, size: u64, counts: &SizeCounts) -> Scaled {
+        let mut sum = Scaled::default();
+        match self {
+            Scaling::Profiler(rate) => sum.add(counts.samples, size, rate),
+            Scaling::Spans => sum.add_spans(counts.samples, counts.objects, size),
+        }
+        sum
+    }
+}
+
 /// What these stacks allocated, from their samples.
 pub(in crate::report) fn allocated<'a>(
     stacks: impl Iterator<Item = &'a HeapStack>,
     scaling: Scaling,
 ) -> Scaled {
-    let mut sum = Scaled::default();
+    let mut all = Scaled::default();
     for (size, counts) in stacks.flat_map(|stack| &stack.sizes) {
-        match scaling {
-            Scaling::Profiler(rate) => sum.add(counts.objects, *size, rate),
-            Scaling::Spans => sum.add_spans(counts.samples, counts.objects, *size),
-        }
+        all.merge(&scaling.sum(*size, counts));
     }
-    sum
+    all
 }
 
 /// The same by size: `(size, objects)` in ascending order.
