@@ -9,7 +9,6 @@ use super::inlined::Copies;
 use super::site::TWO_ARGUMENTS;
 use super::{Place, Site, place};
 use crate::target::{FileOffset, GoBinary, VirtualAddress};
-
 use iced_x86::{FlowControl, Instruction};
 
 pub use layout::HeapLayout;
