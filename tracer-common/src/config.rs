@@ -77,7 +77,7 @@ pub const SWITCH_FAULTS: usize = SWITCH_MAP_GROWTHS + 1;
 /// Switch of [`PROGRAM_ASSIST`], likewise.
 pub const SWITCH_ASSISTS: usize = SWITCH_FAULTS + 1;
 
-/// Switch of [`PROGRAM_HEAP_SAMPLE`] and [`PROGRAM_HEAP_FREE`], likewise.
+/// Switch of the programs that sample the heap, likewise.
 pub const SWITCH_LIVE: usize = SWITCH_ASSISTS + 1;
 
 /// Programs record.

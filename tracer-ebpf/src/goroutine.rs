@@ -16,7 +16,7 @@ use core::ffi::c_void;
 use core::mem::size_of;
 use tracer_common::config::{LABELS_LIST, LABELS_MAP};
 use tracer_common::counter::Counter;
-use tracer_common::limits::{LABEL_KEY_BYTES, LABEL_VALUE_BYTES, MAX_LABELS, SEEN_LABELS};
+use tracer_common::limits::{MAX_LABELS, SEEN_LABELS};
 use tracer_common::record::{
     FLAG_TRUNCATED, FLAG_UNREADABLE, KIND_LABELS, Label, LabelsRecord, RecordHeader,
 };
@@ -47,6 +47,21 @@ pub struct LabelWalk {
     /// Sum of the labels' hashes: the same set in another order is the same set, a map has no order.
     sum: u64,
     flags: u64,
+}
+
+impl LabelWalk {
+    /// Over no labels, because of `flags`.
+    #[inline(always)]
+    fn over(flags: u16) -> Self {
+        LabelWalk {
+            keys: 0,
+            stride: 0,
+            values: 0,
+            used: 0,
+            sum: settings::hash_seed(),
+            flags: flags as u64,
+        }
+    }
 }
 
 /// The goroutine for which the code with this `g` in its register runs, which is that of the system stack or its own. New
@@ -93,37 +108,17 @@ fn labels(address: u64, key: u64, slot: &mut Slot) -> u64 {
     if form != LABELS_MAP && form != LABELS_LIST {
         return 0;
     }
-    let start = LabelWalk {
-        keys: 0,
-        stride: 0,
-        values: 0,
-        used: 0,
-        sum: settings::hash_seed(),
-        flags: 0,
-    };
     let found = match read::<u64>(address) {
         Some(0) => return 0,
         Some(labels) if form == LABELS_MAP => of_map(labels),
         Some(labels) => of_list(labels),
         None => None,
     };
-    slot.label_walk = match found {
-        Some(Found {
-            used: 0, flags: 0, ..
-        }) => return 0,
-        Some(found) => LabelWalk {
-            keys: found.keys,
-            stride: found.stride,
-            values: found.values,
-            used: found.used,
-            flags: found.flags,
-            ..start
-        },
-        None => LabelWalk {
-            flags: FLAG_UNREADABLE as u64,
-            ..start
-        },
-    };
+    let walk = found.unwrap_or(LabelWalk::over(FLAG_UNREADABLE));
+    if walk.used == 0 && walk.flags == 0 {
+        return 0;
+    }
+    slot.label_walk = walk;
     set(&raw mut slot.labels.count, 0);
     read_labels(slot);
     let flags = get(&raw const slot.label_walk.flags);
@@ -141,19 +136,11 @@ fn labels(address: u64, key: u64, slot: &mut Slot) -> u64 {
     id
 }
 
-/// Where labels are.
-struct Found {
-    keys: u64,
-    stride: u64,
-    values: u64,
-    used: u64,
-    flags: u64,
-}
-
 /// Bytes of a string's header.
 const STRING: u64 = 16;
-/// Bit n for each label n that can be kept.
-const ALL: u64 = (1 << MAX_LABELS) - 1;
+/// As many labels as can be kept, and bit n for each label n of these.
+const MOST: u64 = MAX_LABELS as u64;
+const ALL: u64 = (1 << MOST) - 1;
 
 /// `runtime.hmap`: `count`, `B`, `buckets`, `oldbuckets`; `bmap`: eight bytes that tell which entries are there, keys,
 /// values. Source: `src/runtime/map.go`.
@@ -168,53 +155,47 @@ mod hmap {
 
 /// Labels in a `map[string]string`: one of more than eight has more than one bucket and is not read.
 #[inline(always)]
-fn of_map(variable: u64) -> Option<Found> {
-    let mut found = Found {
-        keys: 0,
-        stride: STRING,
-        values: 0,
-        used: 0,
-        flags: 0,
-    };
+fn of_map(variable: u64) -> Option<LabelWalk> {
     let map: u64 = read(variable)?;
     if map == 0 || read::<u64>(map)? == 0 {
-        return Some(found);
+        return Some(LabelWalk::over(0));
     }
     if read::<u8>(map + hmap::B)? != 0 || read::<u64>(map + hmap::OLD_BUCKETS)? != 0 {
-        found.flags = FLAG_TRUNCATED as u64;
-        return Some(found);
+        return Some(LabelWalk::over(FLAG_TRUNCATED));
     }
     let bucket: u64 = read(map + hmap::BUCKETS)?;
     let top: [u8; 8] = read(bucket)?;
+    let mut used = 0;
     for (entry, top) in top.iter().enumerate() {
         if *top >= hmap::MIN_TOP_HASH {
-            found.used |= 1 << entry;
+            used |= 1 << entry;
         }
     }
-    found.keys = bucket + hmap::ENTRIES;
-    found.values = found.keys + hmap::ENTRIES * STRING;
-    Some(found)
+    let keys = bucket + hmap::ENTRIES;
+    Some(LabelWalk {
+        keys,
+        stride: STRING,
+        values: keys + hmap::ENTRIES * STRING,
+        used,
+        ..LabelWalk::over(0)
+    })
 }
 
 /// Labels in a slice of pairs of strings.
 #[inline(always)]
-fn of_list(variable: u64) -> Option<Found> {
+fn of_list(variable: u64) -> Option<LabelWalk> {
     let [labels, length]: [u64; 2] = read(variable)?;
-    let most = MAX_LABELS as u64;
-    Some(Found {
+    let (used, flags) = match length {
+        0..MOST => ((1 << length) - 1, 0),
+        MOST => (ALL, 0),
+        _ => (ALL, FLAG_TRUNCATED),
+    };
+    Some(LabelWalk {
         keys: labels,
         stride: 2 * STRING,
         values: labels + STRING,
-        used: if length >= most {
-            ALL
-        } else {
-            (1 << length) - 1
-        },
-        flags: if length > most {
-            FLAG_TRUNCATED as u64
-        } else {
-            0
-        },
+        used,
+        ..LabelWalk::over(flags)
     })
 }
 
@@ -243,7 +224,7 @@ unsafe extern "C" fn read_label(number: u32, context: *mut *mut Slot) -> i64 {
         return 0;
     }
     let count = forget(get(&raw const slot.labels.count));
-    if count >= MAX_LABELS as u64 {
+    if count >= MOST {
         return 0;
     }
     let at = get(&raw const slot.label_walk.stride) * number as u64;
@@ -263,26 +244,34 @@ unsafe extern "C" fn read_label(number: u32, context: *mut *mut Slot) -> i64 {
     0
 }
 
+/// Words of a label: its two lengths, then its texts.
+const WORDS: usize = size_of::<Label>() / 8;
+
 /// Reads a label from the headers of its two strings, and gives its hash.
 #[inline(always)]
 fn fill(label: &mut Label, key: u64, value: u64) -> Option<u64> {
     let [key, key_bytes]: [u64; 2] = read(key)?;
     let [value, value_bytes]: [u64; 2] = read(value)?;
+    let words: *mut u64 = (&raw mut *label).cast();
+    for word in 0..WORDS {
+        // What an earlier label left here would be part of the hash. Not an assignment: the compiler would call its
+        // `memset`.
+        // SAFETY: a label has so many words, in a record of words at a multiple of eight bytes: see the assertion.
+        set(unsafe { words.add(word) }, 0);
+    }
     label.key_bytes = key_bytes.min(u32::MAX as u64) as u32;
     label.value_bytes = value_bytes.min(u32::MAX as u64) as u32;
-    // What an earlier label left here would be part of the hash.
-    label.key = [0; LABEL_KEY_BYTES];
-    label.value = [0; LABEL_VALUE_BYTES];
     if !read_text(&mut label.key, key, key_bytes)
         || !read_text(&mut label.value, value, value_bytes)
     {
         return None;
     }
-    let words: *const [u64; size_of::<Label>() / 8] = (&raw const *label).cast();
-    // SAFETY: a label has so many bytes. It is part of a record of words, at a multiple of eight bytes: see the assertion.
-    let words = unsafe { words.read() };
-    let hash = settings::hash_seed();
-    Some(words.into_iter().fold(hash, stack::add))
+    let mut hash = settings::hash_seed();
+    for word in 0..WORDS {
+        // SAFETY: as above.
+        hash = stack::add(hash, get(unsafe { words.add(word) }));
+    }
+    Some(hash)
 }
 
 const _: () = assert!(

@@ -86,7 +86,9 @@ fn evidence(site: &Site, growth: &Growth, map: Option<&MapSite>) -> String {
     }
     if let Some((live, recent)) = site.live.zip(site.recent.as_ref()) {
         let older = live.now.bytes.saturating_sub(recent.live.bytes);
-        text += &format!("; {} are older than the capture", units::bytes(older));
+        if older > 0 {
+            text += &format!("; {} are older than the capture", units::bytes(older));
+        }
     }
     if let Some(entries) = map.map(|map| map.max_entries) {
         text += &format!("; the map there has {} entries", units::exact(entries));

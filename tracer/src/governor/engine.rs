@@ -67,6 +67,14 @@ pub struct End {
     pub uncounted: Duration,
 }
 
+impl End {
+    /// Whether this was recorded no longer from some step on.
+    pub fn has_given_up(&self, extra: Extra) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| step.mode == Mode::Without(extra))
+    }
+}
+
 /// Steers the probes of one target.
 #[derive(Debug)]
 pub(super) struct Engine {

@@ -25,6 +25,9 @@ const SAFE: f64 = 0.95;
 const STEADY: f64 = 0.5;
 /// Share of the budget from which on what is recorded besides allocations is what is too much.
 const EXTRAS: f64 = 0.25;
+/// The same for what of the heap is alive alone: nothing else tells that, and at the usual rate of the runtime's profiler it
+/// costs next to nothing.
+const LIVE: f64 = 0.6;
 /// Share of the budget that everything must fit into before more is recorded again.
 const LOW: f64 = 0.6;
 
@@ -208,12 +211,17 @@ impl Policy {
         let of = |extra: &Extra| rates.extras.get(*extra as usize).copied().unwrap_or(0);
         // What was given up may still have a hit or two.
         let ns = |extra: &Extra| of(extra) as f64 * cost.of_extra(*extra);
-        let ratio = self.extras.iter().map(ns).sum::<f64>() / rates.own_ns(cost);
-        let much = ratio > self.budget.ratio() * EXTRAS;
-        if self.budget.balance_ns() >= 0.0 || !much {
-            return None;
-        }
-        let dearest = *self.extras.iter().max_by(|a, b| ns(a).total_cmp(&ns(b)))?;
+        let is_much = |extras: &[&Extra], share: f64| {
+            let all: f64 = extras.iter().map(|extra| ns(extra)).sum();
+            all / rates.own_ns(cost) > self.budget.ratio() * share
+        };
+        let (live, others): (Vec<&Extra>, Vec<&Extra>) =
+            (self.extras.iter()).partition(|extra| **extra == Extra::Live);
+        let too_much = [(others, EXTRAS), (live, LIVE)]
+            .into_iter()
+            .find(|(extras, share)| is_much(extras, *share));
+        let (extras, _) = too_much.filter(|_| self.budget.balance_ns() < 0.0)?;
+        let dearest = **extras.iter().max_by(|a, b| ns(a).total_cmp(&ns(b)))?;
         self.extras.retain(|extra| *extra != dearest);
         self.changed();
         let of_dearest = of(&dearest);

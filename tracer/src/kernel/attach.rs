@@ -335,7 +335,7 @@ impl Attached {
             return Ok(self.faults.take(&mut self.ebpf));
         }
         let counters = self.counters()?;
-        // Of others it is not known; they have two probes at most.
+        // Of others it is not known; they have few probes.
         let passes = |row: &Row| {
             let row = usize::from(row.probe.cookie.row());
             let passes = counters.map_passes().get(row).copied();

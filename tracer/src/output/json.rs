@@ -5,7 +5,7 @@
 
 mod decode;
 mod encode;
-mod heap;
+pub(super) mod heap;
 pub(super) mod maps;
 pub(super) mod pages;
 pub(super) mod schema;

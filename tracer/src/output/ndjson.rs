@@ -12,10 +12,10 @@ use serde::Serialize;
 use super::{
     OutputError,
     interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite},
-    json::{maps, pages, schema, write_line},
+    json::{heap, maps, pages, schema, write_line},
 };
 use crate::findings::{self, Finding};
-use crate::report::{Figures, Frame, Group, GroupBy, Grouped, Report, Target, TimelinePoint};
+use crate::report::{Figures, Frame, Group, GroupBy, Grouped, Report, Site, Target, TimelinePoint};
 
 /// The schema of the stream.
 pub const SCHEMA: &str = "tracer.stream/1";
@@ -93,6 +93,11 @@ impl Stream {
         for crash in &report.crashes {
             write_line(&Event::Crash(crash.into()), out)?;
         }
+        for site in &report.sites {
+            if let Some(event) = Event::live(site) {
+                write_line(&event, out)?;
+            }
+        }
         let event = Event::End {
             window: (&report.window).into(),
             totals: schema::Totals::of(report),
@@ -100,6 +105,7 @@ impl Stream {
             overhead: (&report.overhead).into(),
             faults: report.faults.map(|faults| Box::new(faults.into())),
             gc: report.gc.as_ref().map(|gc| Box::new(gc.into())),
+            heap: report.heap.as_ref().map(|heap| Box::new(heap.into())),
             memory: report.memory.as_ref().map(|memory| Box::new(memory.into())),
         };
         write_line(&event, out)?;
@@ -245,6 +251,14 @@ enum Event<'a> {
     MapInstance(maps::MapInstance<'a>),
     /// A fatal error or a panic.
     Crash(maps::Crash<'a>),
+    /// What a place has alive at the end; nothing is told of one that has nothing.
+    Live {
+        /// Logical frames, innermost first.
+        frames: Vec<schema::Frame<'a>>,
+        live: Option<Box<heap::Live>>,
+        recent: Option<Box<heap::Recent<'a>>>,
+        growth: Option<Box<heap::Growth<'a>>>,
+    },
     /// Recording is over.
     End {
         window: schema::Window<'a>,
@@ -254,6 +268,7 @@ enum Event<'a> {
         /// `null`, like the two that follow, where it was not measured.
         faults: Option<Box<pages::Faults>>,
         gc: Option<Box<pages::Gc<'a>>>,
+        heap: Option<Box<heap::Heap<'a>>>,
         memory: Option<Box<pages::Memory<'a>>>,
     },
 }
@@ -288,6 +303,9 @@ struct PartFigures {
     /// Page faults; left out if they were not recorded, or have nothing to do with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     faults: Option<u64>,
+    /// Bytes alive at the end of the interval; left out if that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live_bytes: Option<u64>,
     /// Whether some allocations were not recorded, so that the figures are estimates; left out if not.
     #[serde(skip_serializing_if = "is_false")]
     estimated: bool,
@@ -303,6 +321,16 @@ impl<'a> Event<'a> {
             id,
             frames: frames.iter().map(Into::into).collect(),
         }
+    }
+
+    fn live(site: &'a Site) -> Option<Self> {
+        let has_any = site.figures.live_bytes.is_some_and(|bytes| bytes > 0);
+        has_any.then(|| Self::Live {
+            frames: site.frames.iter().map(Into::into).collect(),
+            live: site.live.map(|live| Box::new(live.into())),
+            recent: site.recent.as_ref().map(|recent| Box::new(recent.into())),
+            growth: site.growth.as_ref().map(|growth| Box::new(growth.into())),
+        })
     }
 
     fn group(id: u32, by: GroupBy, group: &'a Group) -> Self {
@@ -321,6 +349,7 @@ impl<'a> Event<'a> {
             alloc_bytes: figures.alloc_bytes,
             requested_bytes: figures.requested_bytes,
             faults: figures.faults,
+            live_bytes: figures.live_bytes,
             estimated: figures.estimate.is_some(),
         };
         let sites = interval.sites.iter();

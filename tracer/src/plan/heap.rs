@@ -9,7 +9,6 @@ use super::inlined::Copies;
 use super::site::TWO_ARGUMENTS;
 use super::{Place, Site, place};
 use crate::target::{FileOffset, GoBinary, VirtualAddress};
-
 use iced_x86::{FlowControl, Instruction};
 
 pub use layout::HeapLayout;
@@ -175,4 +174,47 @@ fn row(binary: &GoBinary, name: &str, event: HeapEvent) -> Result<HeapRow, Strin
         site,
         event,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::fixture::{Fixture, MemoryFile};
+
+    #[test]
+    fn what_has_no_probe_is_named() {
+        let fixture = Fixture {
+            version: "go1.22.10",
+            allocators: &["runtime.mallocgc", "runtime.setprofilebucket"],
+            ..Fixture::default()
+        };
+        let file = MemoryFile::new(&fixture.build().bytes);
+        let binary = GoBinary::open(&file.path()).unwrap();
+        let plan = plan(&binary, HeapProbes::Profiler, &Copies::new());
+        let events: Vec<_> = plan.rows.iter().map(|row| row.event).collect();
+        assert_eq!(events, [HeapEvent::Sample]);
+        assert_eq!(plan.rows[0].site.instruction, "push rbp");
+        assert_eq!(
+            plan.skipped,
+            ["runtime.freeSpecial, which the binary does not have"]
+        );
+    }
+
+    #[test]
+    fn an_inlined_copy_without_a_place_is_named() {
+        let binary = Fixture {
+            version: "go1.22.10",
+            allocators: &["runtime.mallocgc", "runtime.(*mcache).nextFree"],
+            ..Fixture::default()
+        };
+        let file = MemoryFile::new(&binary.build().bytes);
+        let binary = GoBinary::open(&file.path()).unwrap();
+        let copies = [("runtime.(*mcache).nextFree".to_owned(), REFILL.to_owned())].into();
+        let plan = plan(&binary, HeapProbes::Spans, &copies);
+        assert!(plan.rows.is_empty());
+        assert_eq!(
+            plan.skipped[0],
+            "runtime.(*mcache).refill inlined into runtime.(*mcache).nextFree"
+        );
+    }
 }

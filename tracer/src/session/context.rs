@@ -187,7 +187,10 @@ impl Context {
             .extend_accesses(&self.symbolizer, faulting.copied());
         self.name_heap(totals);
         let samples = totals.heap.samples;
-        let heap = self.heap_watch.hindsight(&self.prepared.heap, samples);
+        let mut heap = self.heap_watch.hindsight(&self.prepared.heap, samples);
+        if self.governed.has_given_up(Extra::Live) {
+            heap = heap.given_up();
+        }
         report::build(Capture {
             target: self.target.clone(),
             window: Window {

@@ -101,6 +101,18 @@ impl Outlook {
         }
     }
 
+    /// Samples and frees were recorded for a while only: nobody knows what of the samples is alive.
+    pub(super) fn given_up(self) -> Self {
+        Outlook {
+            probes: HeapProbes::Off,
+            reason: Some(
+                "recording samples of the heap cost too much: it is not known what is alive of what was allocated since the capture began"
+                    .to_owned(),
+            ),
+            ..self
+        }
+    }
+
     /// Whether the profiler is on.
     pub(super) fn is_on(&self) -> bool {
         self.profiler.rate_bytes.is_some_and(|rate| rate > 0)

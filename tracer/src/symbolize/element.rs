@@ -132,16 +132,22 @@ mod tests {
         let mut symbolizer = symbolizer(&image);
         let in_malloc = moved(MALLOC + 8);
         let stack = [in_malloc, moved(behind), moved(OUTER + 30)];
+        // The innermost of a stack without the runtime's frames is the call itself.
+        let from_call = [moved(behind) - 1, moved(OUTER + 30)];
         let no_name = [in_malloc, 7, moved(behind)];
         let no_call = [moved(OUTER + 30)];
         // In the fixture every function is of a file of the runtime.
         let outer = || vec![Frame::of("main.outer", "main", 10)];
+        let malloc = || vec![Frame::of("runtime.mallocgc", "runtime", 10)];
         let frames = [(moved(behind), outer()), (moved(OUTER + 30), outer())];
-        let mut symbols = Symbols::of(frames, Vec::new());
-        let stacks = [&stack[..], &no_name, &no_call];
+        let mut symbols = Symbols::of(frames, Vec::new())
+            .with_innermost(in_malloc, malloc())
+            .with_innermost(moved(behind) - 1, outer())
+            .with_innermost(moved(OUTER + 30), outer());
+        let stacks = [&stack[..], &from_call, &no_name, &no_call];
         symbols.extend_allocated(&mut symbolizer, stacks.into_iter());
         assert_eq!(symbols.allocated(&stack, Some(48)), Some("main.User"));
-        assert_eq!(symbols.allocated(&stack[1..], None), Some("main.User"));
+        assert_eq!(symbols.allocated(&from_call, None), Some("main.User"));
         assert_eq!(symbols.allocated(&no_name, None), None);
         assert_eq!(symbols.allocated(&no_call, None), None);
         assert_eq!(symbols.allocated(&stack[..1], None), None);

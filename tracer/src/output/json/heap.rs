@@ -60,7 +60,7 @@ pub(super) struct Amount {
 
 /// Alive of all that the site ever allocated.
 #[derive(Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Live {
+pub(in crate::output) struct Live {
     objects: u64,
     bytes: u64,
     bytes_error: u64,
@@ -74,7 +74,7 @@ pub(super) struct Live {
 
 /// Alive of what the site allocated since the capture began. Times are `[below, count]`, each class from half of `below`.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Recent<'a> {
+pub(in crate::output) struct Recent<'a> {
     samples: u64,
     freed: u64,
     objects: u64,
@@ -88,7 +88,7 @@ pub(super) struct Recent<'a> {
 
 /// How that changes from cycle to cycle of the collector.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Growth<'a> {
+pub(in crate::output) struct Growth<'a> {
     bytes_per_s: Float,
     error: Float,
     cycles: u64,

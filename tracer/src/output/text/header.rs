@@ -26,6 +26,10 @@ const CONTAINER_ID: usize = 12;
 /// The family of records that mode sampled is made of.
 const HEAP_SAMPLES: &str = "heap_samples";
 
+/// How spans are an estimate.
+const WEIGHED: &str =
+    "each span counts where it was filled up: the sum is certain, what each site has is not";
+
 type Item = (String, Style);
 
 pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
@@ -51,7 +55,10 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
         lines.extend(labelled("requested", requested(&report.totals)));
     }
     if let Some(estimate) = &report.totals.estimate {
-        let items = estimated(&report.totals, estimate);
+        let items = match report.window.mode.as_str() {
+            "sampled" if *estimate == Estimate::default() => vec![(WEIGHED.to_owned(), PLAIN)],
+            _ => estimated(&report.totals, estimate),
+        };
         lines.extend(labelled("estimated", items));
     }
     lines.extend(labelled(

@@ -4,7 +4,7 @@ use super::{
     Line, TextOptions,
     header::LABEL,
     interval::push_name,
-    line::wrap,
+    line::{flow, wrap},
     style::{CAUTION, FAINT, PLAIN, STRONG},
     table::GAP,
     units,
@@ -48,11 +48,8 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
             .map(|_| "the runtime's profile has more entries than were read".to_owned()),
     ];
     for text in missing.into_iter().flatten() {
-        let items: Vec<Item> = text
-            .split("; ")
-            .map(|part| (part.to_owned(), CAUTION))
-            .collect();
-        lines.extend(wrap(Line::starting("heap", FAINT), LABEL, &items, columns));
+        let start = Line::starting("heap", FAINT);
+        lines.extend(flow(start, LABEL, &text, CAUTION, columns));
     }
     lines
 }

@@ -5,7 +5,7 @@
 
 use crate::plan::code::instructions;
 use crate::target::GoBinary;
-use iced_x86::{Mnemonic, OpKind, Register};
+use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 use tracer_common::config::{LABELS_LIST, LABELS_MAP};
 
 /// Byte offsets, and values, of one Go version; 0 where it has none.
@@ -130,11 +130,48 @@ impl HeapLayout {
 /// Where `setprofilebucket` writes the kind of a special, and which: the one byte that it writes.
 fn special(binary: &GoBinary) -> Option<(u64, u64)> {
     let function = binary.function("runtime.setprofilebucket")?;
-    let write = instructions(binary, &function).find(|code| {
+    byte_written(instructions(binary, &function))
+}
+
+/// The offset of the first constant byte that code writes to an object, and the byte.
+fn byte_written(mut code: impl Iterator<Item = Instruction>) -> Option<(u64, u64)> {
+    let write = code.find(|code| {
         code.mnemonic() == Mnemonic::Mov
             && code.op0_kind() == OpKind::Memory
             && code.op1_kind() == OpKind::Immediate8
             && !matches!(code.memory_base(), Register::RSP | Register::RIP)
     })?;
     Some((write.memory_displacement64(), write.immediate(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iced_x86::{Decoder, DecoderOptions};
+
+    #[test]
+    fn the_kind_of_a_special_is_in_the_code() {
+        // movb $9,8(%rsp); mov 0x18(%rsp),%rbx; movb $4,0x10(%rbx); mov %rcx,0x18(%rbx)
+        let code = [
+            0xc6, 0x44, 0x24, 0x08, 0x09, 0x48, 0x8b, 0x5c, 0x24, 0x18, 0xc6, 0x43, 0x10, 0x04,
+            0x48, 0x89, 0x4b, 0x18,
+        ];
+        let decoder = Decoder::with_ip(64, &code, 0x40_1000, DecoderOptions::NONE);
+        assert_eq!(byte_written(decoder.into_iter()), Some((16, 4)));
+        let without = Decoder::with_ip(64, &code[14..], 0x40_1000, DecoderOptions::NONE);
+        assert_eq!(byte_written(without.into_iter()), None);
+    }
+
+    #[test]
+    fn each_version_has_the_layout_of_its_own_or_of_the_one_before() {
+        let gopc = |minor| HeapLayout::of_version(minor).g_gopc;
+        let expected = [296, 296, 280, 280, 288, 288, 280, 288, 288, 288];
+        assert_eq!([19, 20, 21, 22, 23, 24, 25, 26, 27, 99].map(gopc), expected);
+        let kind = |minor| {
+            let layout = HeapLayout::of_version(minor);
+            (layout.special_kind, layout.special_profile)
+        };
+        let expected = [(10, 2), (10, 3), (16, 3), (16, 4), (16, 4)];
+        assert_eq!([22, 23, 24, 25, 27].map(kind), expected);
+    }
 }
