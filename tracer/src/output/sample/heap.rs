@@ -16,6 +16,7 @@ fn amount(objects: u64, bytes: u64) -> Amount {
 pub(crate) fn with_heap() -> Report {
     let mut report = super::report();
     report.window.mode = "sampled".into();
+    report.completeness.coverage = None;
     report.heap = Some(Heap {
         probes: HeapProbes::Profiler,
         profiler: Profiler {
@@ -136,6 +137,7 @@ pub(crate) fn of_spans() -> Report {
     report.window.mode = "sampled".into();
     make_estimate(&mut report.totals);
     report.totals.estimate = Some(Estimate::default());
+    report.completeness.coverage = Some(0.97);
     report
         .sites
         .iter_mut()
