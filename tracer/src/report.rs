@@ -379,6 +379,8 @@ pub struct TypeFigures {
     pub bytes: Option<u64>,
     /// Bytes that the garbage collector must scan for pointers; `None` if that is not known.
     pub pointer_bytes: Option<u64>,
+    /// Bytes alive of all that was ever allocated; `None` if that is not known of the type.
+    pub live_bytes: Option<u64>,
 }
 
 impl TypeFigures {
@@ -386,7 +388,7 @@ impl TypeFigures {
     pub(crate) fn figures(&self) -> Figures {
         Figures {
             faults: None,
-            live_bytes: None,
+            live_bytes: self.live_bytes,
             growth_per_s: None,
             allocs: self.allocs,
             alloc_bytes: self.alloc_bytes,
@@ -407,6 +409,10 @@ impl TypeFigures {
         self.alloc_bytes = sum(self.alloc_bytes, other.alloc_bytes);
         self.bytes = sum(self.bytes, other.bytes);
         self.pointer_bytes = sum(self.pointer_bytes, other.pointer_bytes);
+        self.live_bytes = match (self.live_bytes, other.live_bytes) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => a.or(b),
+        };
     }
 }
 

@@ -70,7 +70,7 @@ fn evidence(site: &Site, growth: &Growth, map: Option<&MapSite>) -> String {
     let [first, last] = [growth.course.first(), growth.course.last()];
     let time = last
         .zip(first)
-        .map_or(0, |((end, _), (start, _))| end - start);
+        .map_or(0, |((end, _), (start, _))| end.saturating_sub(*start));
     let per_s = |bytes: f64| units::byte_rate(Some(bytes));
     let mut text = format!(
         "{} alive, {} more in {} and {} of the collector, {} ± {}",
@@ -81,7 +81,8 @@ fn evidence(site: &Site, growth: &Growth, map: Option<&MapSite>) -> String {
         per_s(growth.bytes_per_s),
         per_s(growth.error),
     );
-    if let Some(main) = site.types.first().filter(|row| row.name != "-") {
+    let heaviest = (site.types.iter()).max_by_key(|row| row.live_bytes.unwrap_or(row.weight()));
+    if let Some(main) = heaviest.filter(|row| row.name != "-") {
         text += &format!("; mostly {}", main.name);
     }
     if let Some((live, recent)) = site.live.zip(site.recent.as_ref()) {

@@ -324,7 +324,9 @@ impl<'a> Event<'a> {
     }
 
     fn live(site: &'a Site) -> Option<Self> {
-        let has_any = site.figures.live_bytes.is_some_and(|bytes| bytes > 0);
+        let live = site.live.map(|live| live.now.bytes);
+        let recent = site.recent.as_ref().map(|recent| recent.live.bytes);
+        let has_any = live.max(recent).is_some_and(|bytes| bytes > 0);
         has_any.then(|| Self::Live {
             frames: site.frames.iter().map(Into::into).collect(),
             live: site.live.map(|live| Box::new(live.into())),

@@ -50,6 +50,7 @@ fn type_figures(
         alloc_bytes,
         bytes: Some(bytes),
         pointer_bytes,
+        live_bytes: None,
     }
 }
 

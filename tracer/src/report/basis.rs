@@ -216,8 +216,17 @@ impl<'a> HeapView<'a> {
                 None => drop(by_name.insert(row.name.clone(), row)),
             }
         }
+        for bucket in buckets(stacks) {
+            let mut sum = Scaled::default();
+            sum.add(bucket.last.live(), bucket.size, self.rate());
+            let live = types::live_from_code(bucket, sum.amount().bytes, symbols);
+            match by_name.get_mut(&live.name) {
+                Some(known) => known.merge(&live),
+                None => drop(by_name.insert(live.name.clone(), live)),
+            }
+        }
         let mut rows: Vec<TypeFigures> = by_name.into_values().collect();
-        rows.retain(|row| row.allocs > 0);
+        rows.retain(|row| row.allocs > 0 || row.live_bytes.is_some_and(|bytes| bytes > 0));
         rows.sort_by(|a, b| {
             let by_weight = b.weight().cmp(&a.weight());
             by_weight.then_with(|| a.name.cmp(&b.name))
@@ -272,7 +281,12 @@ impl<'a> HeapView<'a> {
 
     /// What these stacks have alive of all that they ever allocated.
     pub(super) fn alive(&self, stacks: &[&Known<'_>]) -> Option<Live> {
-        Some(Live::of(&buckets(stacks), self.history?))
+        let buckets = buckets(stacks);
+        // A site that the profile does not know yet is not one that has nothing.
+        if buckets.is_empty() {
+            return None;
+        }
+        Some(Live::of(&buckets, self.history?))
     }
 
     /// How that changes.

@@ -257,6 +257,17 @@ fn completeness(
             }
         }
     }
+    if sampled {
+        // Here the figures are made of samples.
+        for (id, stack) in &totals.heap.stacks {
+            let samples: u64 = stack.sizes.values().map(|counts| counts.samples).sum();
+            match totals.frames.get(id).map(|frames| frames.cut) {
+                None => undefined_stacks += samples,
+                Some(Some(cause)) => *cut.entry(cause).or_default() += samples,
+                Some(None) => {}
+            }
+        }
+    }
     let unbinned = totals.stacks.values().map(|stack| stack.sizes.unbinned());
     let allocs = totals.sums.allocs;
     let at_a_site = allocs

@@ -3,7 +3,9 @@
 //! Every allocation that is at a site is in exactly one group, so that groups add up to what sites add up to. Hides how
 //! the figures of sites are split and put together again.
 
-use super::{Estimate, Figures, Frame, Report, Site, SizeSummary, Stack, TypeFigures};
+use super::{
+    Estimate, Figures, Frame, Report, Site, SizeSummary, Stack, StackFigures, TypeFigures,
+};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -130,9 +132,10 @@ impl Grouped {
     /// Groups `report`.
     pub fn of(report: &Report, by: GroupBy, sort: SortBy) -> Self {
         let goroutines = goroutines(report, by);
+        let alive = Alive::of(report);
         let mut parts: HashMap<String, Vec<(&Site, Part<'_>)>> = HashMap::new();
         for site in &report.sites {
-            for part in split(site, by, &goroutines) {
+            for part in split(site, by, &goroutines, alive) {
                 parts
                     .entry(part.name.clone())
                     .or_default()
@@ -171,6 +174,37 @@ impl Report {
     }
 }
 
+/// Which of the two figures of what is alive stacks can be summed up by.
+#[derive(Clone, Copy)]
+enum Alive {
+    /// Of what was allocated since the capture began: each sample has its stack and its goroutine.
+    SinceTheStart,
+    /// Of all that was ever allocated: the runtime's own profile has stacks of its own.
+    Ever,
+}
+
+impl Alive {
+    fn of(report: &Report) -> Self {
+        let probed = report.heap.as_ref().and_then(|heap| heap.probed);
+        match probed.and_then(|probed| probed.live) {
+            Some(_) => Alive::SinceTheStart,
+            None => Alive::Ever,
+        }
+    }
+
+    /// The figures of a stack.
+    fn figures(self, stack: &StackFigures) -> Figures {
+        let alive = match self {
+            Alive::SinceTheStart => stack.recent,
+            Alive::Ever => stack.live,
+        };
+        Figures {
+            live_bytes: alive.map(|alive| alive.bytes),
+            ..stack.figures
+        }
+    }
+}
+
 /// The group of each stack, if they are grouped by who runs them.
 fn goroutines(report: &Report, by: GroupBy) -> HashMap<u64, String> {
     let name = |stack: &Stack| match by {
@@ -196,7 +230,12 @@ fn created_at(frame: &Frame) -> String {
     }
 }
 
-fn split<'a>(site: &'a Site, by: GroupBy, goroutines: &HashMap<u64, String>) -> Vec<Part<'a>> {
+fn split<'a>(
+    site: &'a Site,
+    by: GroupBy,
+    goroutines: &HashMap<u64, String>,
+    alive: Alive,
+) -> Vec<Part<'a>> {
     let whole = |name: &str| Part {
         name: name.to_owned(),
         figures: site.figures,
@@ -221,13 +260,14 @@ fn split<'a>(site: &'a Site, by: GroupBy, goroutines: &HashMap<u64, String>) -> 
         GroupBy::Stack => site
             .stacks
             .iter()
-            .map(|stack| part(stack_name(stack.id), stack.figures, None))
+            .map(|stack| part(stack_name(stack.id), alive.figures(stack), None))
             .collect(),
         GroupBy::Goroutine | GroupBy::Label(_) => {
             let mut groups: HashMap<&str, Vec<Figures>> = HashMap::new();
             for stack in &site.stacks {
                 let name = goroutines.get(&stack.id).map_or(NO_NAME, String::as_str);
-                groups.entry(name).or_default().push(stack.figures);
+                let figures = alive.figures(stack);
+                groups.entry(name).or_default().push(figures);
             }
             let groups = groups.into_iter();
             groups
@@ -239,9 +279,6 @@ fn split<'a>(site: &'a Site, by: GroupBy, goroutines: &HashMap<u64, String>) -> 
                 part(
                     of_type.name.clone(),
                     Figures {
-                        faults: None,
-                        live_bytes: None,
-                        growth_per_s: None,
                         estimate: site.figures.estimate.map(|_| Estimate::default()),
                         ..of_type.figures()
                     },
@@ -527,13 +564,13 @@ mod tests {
                 .collect()
         };
         let by_tenant = names(GroupBy::Label("label:tenant"));
-        assert_eq!(by_tenant[0], ("acme".to_owned(), Some(131 << 20)));
+        assert_eq!(by_tenant[0], ("acme".to_owned(), Some(19 << 20)));
         assert!(by_tenant.iter().any(|(name, _)| name == "globex"));
         let unknown = names(GroupBy::Label("label:zone"));
         assert_eq!(unknown.len(), 1, "{unknown:?}");
         assert_eq!(unknown[0].0, "-");
         let makers = names(GroupBy::Goroutine);
-        assert_eq!(makers[0].1, Some(131 << 20), "{makers:?}");
+        assert_eq!(makers[0].1, Some(19 << 20), "{makers:?}");
         let groups = Grouped::of(&report, GroupBy::Label("label:tenant"), SortBy::Bytes);
         let sum: u64 = groups.groups.iter().map(|group| group.figures.allocs).sum();
         let stacks = report.sites.iter().flat_map(|site| &site.stacks);

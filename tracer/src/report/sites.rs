@@ -32,8 +32,8 @@ struct Ending<'a> {
 #[derive(Default)]
 struct Place<'a> {
     endings: Vec<Ending<'a>>,
-    /// Where those are of which the runtime's own profile may know something.
-    by_pcs: HashMap<&'a [u64], usize>,
+    /// Where those of the runtime's own profile are.
+    of_history: HashMap<&'a [u64], usize>,
 }
 
 /// All sites of a capture, most bytes first. Stacks that were never defined are in none.
@@ -47,7 +47,6 @@ pub(super) fn build<'a>(
         if let Some(definition) = totals.frames.get(&id) {
             let place = places.entry(place(&definition.pcs, symbols)).or_default();
             let ending = ending(id, &definition.pcs, totals, symbols, recorded);
-            place.by_pcs.insert(&definition.pcs, place.endings.len());
             place.endings.push(ending);
         }
     }
@@ -66,7 +65,8 @@ pub(super) fn build<'a>(
     sites
 }
 
-/// Adds what the runtime's own profile knows: to a stack that was recorded too, or as one of its own.
+/// Adds the stacks that the runtime's own profile knows. They stay apart from those that were recorded: of these there may be
+/// several for one of the profile, which does not tell goroutines apart.
 fn add_history<'a>(
     places: &mut HashMap<Vec<Frame>, Place<'a>>,
     symbols: &Symbols,
@@ -74,11 +74,11 @@ fn add_history<'a>(
 ) {
     for bucket in recorded.heap.history.iter().flat_map(|of| of.buckets()) {
         let place = places.entry(place(&bucket.pcs, symbols)).or_default();
-        let known = place.by_pcs.get(&*bucket.pcs).copied();
+        let known = place.of_history.get(&*bucket.pcs).copied();
         match known.and_then(|at| place.endings.get_mut(at)) {
             Some(ending) => ending.known.add(bucket),
             None => {
-                place.by_pcs.insert(&bucket.pcs, place.endings.len());
+                place.of_history.insert(&bucket.pcs, place.endings.len());
                 place.endings.push(Ending {
                     known: Known::of_bucket(history_stack(&bucket.pcs), bucket),
                     faults: recorded.faults.then(FaultFigures::default),
@@ -219,7 +219,7 @@ fn stacks_of(endings: &[Ending<'_>], totals: &Totals, heap: &HeapView<'_>) -> Ve
                 id: known.id.0,
                 figures: Figures {
                     faults: ending.faults.map(|faults| faults.all()),
-                    live_bytes: live.or(recent).map(|alive| alive.bytes),
+                    live_bytes: recent.or(live).map(|alive| alive.bytes),
                     ..heap.figures(&[known], totals)
                 },
                 live,

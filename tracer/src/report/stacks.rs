@@ -47,11 +47,9 @@ pub(super) fn stacks(
 ) -> (Vec<Frame>, Vec<Stack>) {
     let mut table = Table::default();
     let mut stacks: Vec<Stack> = Vec::with_capacity(totals.frames.len());
-    let mut known: HashSet<&[u64]> = HashSet::new();
+    let mut known: HashSet<u64> = HashSet::new();
     for (id, definition) in &totals.frames {
-        if history.is_some() {
-            known.insert(&definition.pcs);
-        }
+        known.insert(id.0);
         stacks.push(Stack {
             id: id.0,
             frames: table.stack(&definition.pcs, symbols),
@@ -60,9 +58,10 @@ pub(super) fn stacks(
         });
     }
     for bucket in history.iter().flat_map(|history| history.buckets()) {
-        if known.insert(&bucket.pcs) {
+        let id = history_stack(&bucket.pcs).0;
+        if known.insert(id) {
             stacks.push(Stack {
-                id: history_stack(&bucket.pcs).0,
+                id,
                 frames: table.stack(&bucket.pcs, symbols),
                 creator: None,
                 labels: Vec::new(),

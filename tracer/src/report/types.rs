@@ -5,7 +5,7 @@
 //! what the memory is for. The rules are rows of two tables, read off the sources of Go 1.19 to 1.27.
 
 use super::{Figures, TypeFigures};
-use crate::aggregate::{Sums, Types};
+use crate::aggregate::{BucketHistory, Sums, Types};
 use crate::symbolize::{Frame, Symbols};
 use crate::target::GoType;
 use std::collections::HashMap;
@@ -194,6 +194,23 @@ pub(super) fn from_code(
         alloc_bytes: figures.alloc_bytes,
         bytes: figures.requested_bytes,
         pointer_bytes: None,
+        live_bytes: None,
+    }
+}
+
+/// What the runtime's own profile has alive of a stack and a size.
+pub(super) fn live_from_code(
+    bucket: &BucketHistory,
+    live_bytes: u64,
+    symbols: &Symbols,
+) -> TypeFigures {
+    let nothing = Figures {
+        alloc_bytes: Some(0),
+        ..Figures::default()
+    };
+    TypeFigures {
+        live_bytes: Some(live_bytes),
+        ..from_code(&bucket.pcs, bucket.size, &nothing, symbols)
     }
 }
 
@@ -238,6 +255,7 @@ fn row(name: String, sums: &Sums, pointer_bytes: Option<u64>) -> TypeFigures {
         alloc_bytes: sums.known_alloc_bytes(),
         bytes: Some(sums.requested_bytes),
         pointer_bytes,
+        live_bytes: None,
     }
 }
 

@@ -264,6 +264,7 @@ impl From<schema::Type<'_>> for report::TypeFigures {
             alloc_bytes: figures.alloc_bytes,
             bytes: figures.bytes,
             pointer_bytes: figures.pointer_bytes,
+            live_bytes: figures.live_bytes,
         }
     }
 }
@@ -278,7 +279,7 @@ impl From<schema::SiteStack> for report::StackFigures {
                 alloc_bytes: stack.alloc_bytes,
                 requested_bytes: stack.requested_bytes,
                 faults: stack.faults,
-                live_bytes: live.or(recent).map(|alive: report::Amount| alive.bytes),
+                live_bytes: recent.or(live).map(|alive: report::Amount| alive.bytes),
                 growth_per_s: None,
                 estimate: stack.estimate.map(Into::into),
             },

@@ -227,6 +227,7 @@ impl<'a> From<&'a report::TypeFigures> for schema::Type<'a> {
             alloc_bytes: figures.alloc_bytes,
             bytes: figures.bytes,
             pointer_bytes: figures.pointer_bytes,
+            live_bytes: figures.live_bytes,
         }
     }
 }

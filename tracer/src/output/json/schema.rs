@@ -227,6 +227,8 @@ pub(super) struct Type<'a> {
     pub(super) alloc_bytes: Option<u64>,
     pub(super) bytes: Option<u64>,
     pub(super) pointer_bytes: Option<u64>,
+    /// Of all that was ever allocated.
+    pub(super) live_bytes: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -61,7 +61,7 @@ pub(crate) fn with_heap() -> Report {
         for stack in &mut site.stacks {
             stack.live = Some(amount(880_000, 131 * MIB));
             stack.recent = Some(amount(125_000, 19 * MIB));
-            stack.figures.live_bytes = Some(131 * MIB);
+            stack.figures.live_bytes = Some(19 * MIB);
         }
     }
     if let Some(site) = report.sites.get_mut(1) {
@@ -71,7 +71,7 @@ pub(crate) fn with_heap() -> Report {
             live.now = amount(4500, 10 * MIB);
         }
         site.figures.live_bytes = Some(10 * MIB);
-        site.figures.growth_per_s = Some(104_857);
+        site.figures.growth_per_s = Some(0);
     }
     let tenants = ["acme", "globex"];
     for (stack, tenant) in report.stacks.iter_mut().zip(tenants) {
@@ -124,6 +124,10 @@ pub(crate) fn only_history() -> Report {
         });
     }
     for site in &mut report.sites {
+        for stack in &mut site.stacks {
+            stack.recent = None;
+            stack.figures.live_bytes = stack.live.map(|live| live.bytes);
+        }
         site.recent = None;
         site.growth = None;
         site.figures.growth_per_s = None;

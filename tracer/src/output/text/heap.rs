@@ -10,7 +10,7 @@ use super::{
     units,
 };
 use crate::plan::HeapProbes;
-use crate::report::{Growth, Heap, History, Report, Site};
+use crate::report::{Heap, History, Report, Site};
 use anstyle::Style;
 use std::cmp::Reverse;
 
@@ -111,9 +111,9 @@ fn places(report: &Report, options: &TextOptions) -> Vec<Line> {
     let mut sites: Vec<&Site> = report
         .sites
         .iter()
-        .filter(|site| site.figures.live_bytes.is_some_and(|bytes| bytes > 0))
+        .filter(|site| most_alive(site) > 0)
         .collect();
-    sites.sort_by_key(|site| (Reverse(site.figures.live_bytes), site.id));
+    sites.sort_by_key(|site| (Reverse(most_alive(site)), site.id));
     sites.truncate(options.limit.min(MAX_PLACES));
     if sites.is_empty() {
         return Vec::new();
@@ -141,6 +141,13 @@ fn places(report: &Report, options: &TextOptions) -> Vec<Line> {
     lines
 }
 
+/// Bytes alive, by whichever of the two figures has more: the runtime's own lags behind by a cycle or two.
+fn most_alive(site: &Site) -> u64 {
+    let recent = site.recent.as_ref().map(|recent| recent.live.bytes);
+    let live = site.live.map(|live| live.now.bytes);
+    live.max(recent).unwrap_or(0)
+}
+
 struct Column {
     title: &'static str,
     cells: Vec<String>,
@@ -154,14 +161,16 @@ fn columns(report: &Report, sites: &[&Site]) -> Vec<Column> {
     };
     let mut columns = vec![
         column("#", &|site| site.id.to_string()),
-        column("alive", &|site| units::maybe_bytes(site.figures.live_bytes)),
+        column("alive", &|site| {
+            units::maybe_bytes(site.live.map(|live| live.now.bytes))
+        }),
     ];
     if report
         .heap
         .as_ref()
         .is_some_and(|heap| heap.probes == HeapProbes::Profiler)
     {
-        columns.push(column("since start", &|site| {
+        columns.push(column("of capture", &|site| {
             units::maybe_bytes(site.recent.as_ref().map(|recent| recent.live.bytes))
         }));
         columns.push(column("age p50", &|site| {
@@ -172,7 +181,9 @@ fn columns(report: &Report, sites: &[&Site]) -> Vec<Column> {
         }));
     }
     if sites.iter().any(|site| site.growth.is_some()) {
-        columns.push(column("growth/s", &|site| growth(site.growth.as_ref())));
+        columns.push(column("growth/s", &|site| {
+            growth(site.figures.growth_per_s)
+        }));
     }
     columns
 }
@@ -191,14 +202,15 @@ fn ends(columns: &[Column]) -> Vec<usize> {
         .collect()
 }
 
-/// The slope if it is more than noise.
-pub(super) fn growth(growth: Option<&Growth>) -> String {
-    match growth {
-        Some(growth) if growth.bytes_per_s.abs() > 2.0 * growth.error => {
-            let sign = if growth.bytes_per_s < 0.0 { "-" } else { "+" };
-            format!("{sign}{}", units::byte_rate(Some(growth.bytes_per_s.abs())))
+/// How fast live bytes grow, where that is more than noise.
+pub(super) fn growth(growth_per_s: Option<i64>) -> String {
+    match growth_per_s {
+        Some(0) => "~0".to_owned(),
+        Some(per_s) => {
+            let sign = if per_s < 0 { "-" } else { "+" };
+            let size = units::byte_rate(Some(per_s.unsigned_abs() as f64));
+            format!("{sign}{size}")
         }
-        Some(_) => "~0".to_owned(),
         None => units::UNKNOWN.to_owned(),
     }
 }

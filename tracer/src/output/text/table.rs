@@ -1,7 +1,7 @@
 //! The table of figures that both sites and groups are shown in: which columns there are and which of them fit.
 
 use super::{
-    Measure, TextOptions,
+    Measure, TextOptions, heap,
     line::{Line, width},
     style::{BAR, CAUTION, FAINT, PLAIN},
     units,
@@ -194,7 +194,9 @@ fn all_columns(report: &Report, rows: &[Row<'_>], measure: Measure) -> Vec<Colum
     ];
     if measure == Measure::Live {
         let known = rows.iter().any(|row| row.figures.growth_per_s.is_some());
-        columns.extend(known.then(|| column("growth/s", 0, &|row| growth(&row.figures))));
+        columns.extend(
+            known.then(|| column("growth/s", 0, &|row| heap::growth(row.figures.growth_per_s))),
+        );
         columns.extend([
             column("ever allocated", 3, &|row| {
                 units::maybe_bytes(row.figures.alloc_bytes)
@@ -224,16 +226,6 @@ fn all_columns(report: &Report, rows: &[Row<'_>], measure: Measure) -> Vec<Colum
         Some(More::Nothing) | None => {}
     }
     columns
-}
-
-/// How fast live bytes grow.
-fn growth(figures: &Figures) -> String {
-    let Some(per_s) = figures.growth_per_s else {
-        return units::UNKNOWN.to_owned();
-    };
-    let sign = if per_s < 0 { "-" } else { "+" };
-    let size = units::byte_rate(Some(per_s.unsigned_abs() as f64));
-    format!("{sign}{size}")
 }
 
 /// Standard error of the bytes; nothing if each allocation was counted.

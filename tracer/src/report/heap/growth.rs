@@ -3,6 +3,9 @@
 use super::scale::scale;
 use crate::aggregate::{BucketHistory, HeapHistory, whole};
 
+/// Slopes up to so many standard errors are noise.
+const NOISE: f64 = 2.0;
+
 /// How what a site has alive changes, cycle by cycle of the collector.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Growth {
@@ -12,6 +15,15 @@ pub struct Growth {
     pub error: f64,
     /// Time since the start of recording in nanoseconds, and bytes alive.
     pub course: Vec<(u64, u64)>,
+}
+
+/// Samples alive at one end of the course and not at the other. Each of them is there by chance, also where as many come as
+/// go; those alive at both ends make no difference between them.
+fn replaced(bucket: &BucketHistory) -> u64 {
+    let (first, last) = (bucket.first.live(), bucket.last.live());
+    let freed = bucket.last.frees.saturating_sub(bucket.first.frees);
+    let survivors = first.saturating_sub(freed).min(last);
+    first - survivors + (last - survivors)
 }
 
 impl Growth {
@@ -32,8 +44,7 @@ impl Growth {
             for (sum, live) in bytes.iter_mut().zip(bucket.course(times.len())) {
                 *sum += f64::from(live) * weight;
             }
-            let change = bucket.last.live().abs_diff(bucket.first.live());
-            noise += change as f64 * weight * weight;
+            noise += replaced(bucket) as f64 * weight * weight;
         }
         let seconds: Vec<f64> = times
             .iter()
@@ -52,8 +63,11 @@ impl Growth {
         })
     }
 
-    /// The slope in whole bytes per second.
+    /// The slope in whole bytes per second, 0 if it is not more than noise.
     pub(crate) fn whole_bytes_per_s(&self) -> i64 {
+        if self.bytes_per_s.abs() <= NOISE * self.error {
+            return 0;
+        }
         let size = i64::try_from(whole(self.bytes_per_s.abs())).unwrap_or(i64::MAX);
         if self.bytes_per_s < 0.0 { -size } else { size }
     }
