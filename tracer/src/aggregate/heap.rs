@@ -172,6 +172,14 @@ impl HeapTotals {
         self.labels.insert(set.id, labels);
     }
 
+    /// Bytes of all records, not scaled.
+    pub fn bytes(&self) -> u64 {
+        let sizes = self.stacks.values().flat_map(|stack| &stack.sizes);
+        sizes.fold(0, |sum: u64, (size, counts)| {
+            sum.saturating_add(size.saturating_mul(counts.objects))
+        })
+    }
+
     /// The objects of a stack that are alive.
     pub fn live_of(&self) -> StackMap<Vec<LiveObject>> {
         let mut stacks: StackMap<Vec<LiveObject>> = StackMap::default();

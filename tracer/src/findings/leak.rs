@@ -96,9 +96,57 @@ fn evidence(site: &Site, growth: &Growth, map: Option<&MapSite>) -> String {
     text
 }
 
-/// The maps that grow at the same place.
+/// The map that grows at the same place.
 fn map_of<'a>(report: &'a Report, site: &Site) -> Option<&'a MapSite> {
     let maps = report.maps.as_ref()?;
     let mut sites = maps.sites.iter();
     sites.find(|map| !map.frames.is_empty() && map.frames == site.frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::sample;
+
+    fn leaks(report: &Report) -> Vec<Finding> {
+        let findings = crate::findings::find(report).into_iter();
+        findings.filter(|found| found.rule == Rule::Leak).collect()
+    }
+
+    #[test]
+    fn a_site_that_grows_each_cycle_is_a_leak_and_noise_is_none() {
+        let found = leaks(&sample::with_heap());
+        let [leak] = &*found else { panic!("{found:?}") };
+        assert_eq!(leak.site, Some(1));
+        assert_eq!(
+            leak.title,
+            "main.(*Cache).Put (cache.go:88): what it allocates stays alive, more each cycle"
+        );
+        assert_eq!(
+            leak.evidence,
+            "131 MiB alive, 20 MiB more in 10.0 s and 5 cycles of the collector, 2 MiB/s ± 205 KiB/s; \
+             mostly main.User; 112 MiB are older than the capture"
+        );
+    }
+
+    #[test]
+    fn what_grows_less_than_its_error_or_too_little_is_no_leak() {
+        let mut report = sample::with_heap();
+        let with = |change: fn(&mut Growth)| {
+            let mut changed = report.clone();
+            change(changed.sites[0].growth.as_mut().unwrap());
+            leaks(&changed).len()
+        };
+        assert_eq!(with(|_| {}), 1);
+        assert_eq!(with(|growth| growth.error = growth.bytes_per_s / 3.0), 0);
+        assert_eq!(with(|growth| growth.course.truncate(3)), 0);
+        let up_and_down = |growth: &mut Growth| {
+            for (number, (_, bytes)) in growth.course.iter_mut().enumerate() {
+                *bytes += (number as u64 % 2) * (30 << 20);
+            }
+        };
+        assert_eq!(with(up_and_down), 0);
+        report.totals.live_bytes = Some(10 << 30);
+        assert_eq!(leaks(&report), []);
+    }
 }

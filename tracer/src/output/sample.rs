@@ -1,8 +1,10 @@
 //! Reports to test outputs with: one as it usually is, one empty, one as nasty as a hostile binary makes it.
 
+mod heap;
 mod maps;
 mod pages;
 
+pub(crate) use heap::{of_spans, only_history, with_heap};
 pub(crate) use maps::with_maps;
 pub(crate) use pages::with_pages;
 
@@ -459,6 +461,7 @@ pub(crate) fn nasty() -> Report {
     let (maps, crashes) = maps::nasty(&first);
     report.maps = Some(maps);
     pages::make_nasty(&mut report);
+    report.heap = heap::nasty(&long);
     report.crashes = crashes;
     report.frames = vec![first, host];
     for stack in &mut report.stacks {

@@ -144,7 +144,8 @@ pub fn build(capture: Capture<'_>) -> Report {
     } else {
         0.0
     };
-    let completeness = completeness(totals, counters, probed_share, symbols);
+    let sampled = !heap.allocations;
+    let completeness = completeness(totals, counters, probed_share, sampled, symbols);
     Report {
         target,
         window,
@@ -234,6 +235,7 @@ fn completeness(
     totals: &Totals,
     counters: &Counters,
     probed_share: Option<f64>,
+    sampled: bool,
     symbols: &Symbols,
 ) -> Completeness {
     let hits = counters.get(Counter::Hits);
@@ -262,9 +264,13 @@ fn completeness(
         .saturating_sub(totals.overflowed);
     let sampled_out = counters.get(Counter::SampledOut);
     let arrived = (delivered + sampled_out) as f64 / hits as f64;
-    let coverage = probed_share
-        .filter(|_| hits > 0 && allocs > 0)
-        .map(|share| share * arrived * at_a_site as f64 / allocs as f64);
+    let coverage = if sampled {
+        probed_share
+    } else {
+        probed_share
+            .filter(|_| hits > 0 && allocs > 0)
+            .map(|share| share * arrived * at_a_site as f64 / allocs as f64)
+    };
     Completeness {
         hits,
         delivered,
@@ -398,6 +404,7 @@ mod tests {
             aggregator.totals(),
             &Counters::of(counters),
             probed_share,
+            false,
             &Symbols::default(),
         )
     }

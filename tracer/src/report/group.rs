@@ -515,4 +515,28 @@ mod tests {
             Grouped::of(&sample::nasty(), by, SortBy::Allocs);
         }
     }
+
+    #[test]
+    fn stacks_are_grouped_by_the_label_and_the_maker_of_their_goroutine() {
+        let report = sample::with_heap();
+        let names = |by| -> Vec<(String, Option<u64>)> {
+            let grouped = Grouped::of(&report, by, SortBy::Live);
+            let groups = grouped.groups.into_iter();
+            groups
+                .map(|group| (group.name, group.figures.live_bytes))
+                .collect()
+        };
+        let by_tenant = names(GroupBy::Label("label:tenant"));
+        assert_eq!(by_tenant[0], ("acme".to_owned(), Some(131 << 20)));
+        assert!(by_tenant.iter().any(|(name, _)| name == "globex"));
+        let unknown = names(GroupBy::Label("label:zone"));
+        assert_eq!(unknown.len(), 1, "{unknown:?}");
+        assert_eq!(unknown[0].0, "-");
+        let makers = names(GroupBy::Goroutine);
+        assert_eq!(makers[0].1, Some(131 << 20), "{makers:?}");
+        let groups = Grouped::of(&report, GroupBy::Label("label:tenant"), SortBy::Bytes);
+        let sum: u64 = groups.groups.iter().map(|group| group.figures.allocs).sum();
+        let stacks = report.sites.iter().flat_map(|site| &site.stacks);
+        assert_eq!(sum, stacks.map(|stack| stack.figures.allocs).sum::<u64>());
+    }
 }

@@ -7,7 +7,7 @@ use crate::aggregate::{Look, Sums, Totals, Watched};
 use crate::collect::Tally;
 use crate::governor::{self, End, Step};
 use crate::kernel::{Counters, Extra, HitCost};
-use crate::plan::{Coverage, ProbePlan};
+use crate::plan::{Coverage, HeapProbes, ProbePlan};
 use crate::report::{
     self, Capture, EndedBy, HeapFacts, ModeStep, Overhead, Report, Target, TimelinePoint, Window,
 };
@@ -293,6 +293,12 @@ impl Context {
 
     /// How much of what the runtime allocates passes the probes: all of it where the version table knows the binary.
     fn probed_share(&self, totals: &Totals) -> Option<f64> {
+        if !self.prepared.allocations {
+            // What spans hold when a cycle of the collector starts is given back without a refill.
+            let spans = self.prepared.heap.probes == HeapProbes::Spans;
+            let counter = self.heap_counter.as_ref().filter(|_| spans)?;
+            return counter.share_of(totals.heap.bytes());
+        }
         match self.prepared.plan.coverage {
             _ if self.governed.unseen => None,
             Coverage::Complete => Some(1.0),

@@ -187,6 +187,38 @@ fn parts_that_this_version_does_not_know_are_skipped() {
 }
 
 #[test]
+fn what_is_alive_comes_back() {
+    for report in [
+        sample::with_heap(),
+        sample::only_history(),
+        sample::of_spans(),
+    ] {
+        let document = value(&report);
+        assert_eq!(read(&mut written(&report).as_slice()).unwrap(), report);
+        assert_eq!(document["sites"][0]["requested_bytes"], Value::Null);
+    }
+    let document = value(&sample::with_heap());
+    assert_eq!(document["heap"]["source"], "profiler");
+    assert_eq!(
+        document["heap"]["profiler"],
+        json!({"on": true, "linked": true, "rate_bytes": 524_288})
+    );
+    let growth = &document["sites"][0]["growth"];
+    assert_eq!(
+        (&growth["cycles"], &growth["first_bytes"]),
+        (&json!(5), &json!(111 << 20))
+    );
+    let goroutine = &document["goroutines"]["9f3a000000000001"];
+    assert_eq!(
+        *goroutine,
+        json!({"created_by": 6, "labels": {"tenant": "acme"}})
+    );
+    let off = value(&sample::of_spans());
+    assert_eq!(off["heap"]["profiler"]["on"], false);
+    assert_eq!(off["sites"][0]["live"], Value::Null);
+}
+
+#[test]
 fn what_is_known_of_maps_comes_back_and_findings_are_made_anew() {
     let report = sample::with_maps();
     let document = value(&report);

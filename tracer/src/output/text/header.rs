@@ -27,8 +27,7 @@ const CONTAINER_ID: usize = 12;
 const HEAP_SAMPLES: &str = "heap_samples";
 
 /// How spans are an estimate.
-const WEIGHED: &str =
-    "each span counts where it was filled up: the sum is certain, what each site has is not";
+const WEIGHED: &str = "each span counts where it was filled up";
 
 type Item = (String, Style);
 
@@ -285,7 +284,7 @@ fn complete(completeness: &Completeness, sampled: bool, columns: usize) -> Vec<I
         completeness.unsure_bytes.unwrap_or(0),
     ));
     items.extend(completeness.families.iter().flat_map(shortfall));
-    if sampled {
+    if sampled && coverage.is_none() {
         return items;
     }
     items.push(match coverage {

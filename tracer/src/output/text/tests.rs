@@ -147,6 +147,17 @@ fn findings_come_first_and_maps_after_the_sites() {
 }
 
 #[test]
+fn what_is_alive_reads_as_the_golden_file() {
+    let texts = [
+        sample::with_heap(),
+        sample::only_history(),
+        sample::of_spans(),
+    ]
+    .map(|report| text(&report.sorted(SortBy::Live), &TextOptions::default()));
+    assert_eq!(texts.join("\n"), include_str!("golden/heap.txt"));
+}
+
+#[test]
 fn a_capture_with_pages_reads_as_the_golden_file() {
     let golden = include_str!("golden/pages.txt");
     assert_eq!(text(&sample::with_pages(), &TextOptions::default()), golden);
@@ -226,7 +237,14 @@ fn the_sites_beyond_the_limit_are_summed_up() {
 
 #[test]
 fn no_line_is_wider_than_asked() {
-    for report in [sample::report(), sample::empty(), sample::nasty(), lossy()] {
+    for report in [
+        sample::report(),
+        sample::empty(),
+        sample::nasty(),
+        sample::with_heap(),
+        sample::only_history(),
+        lossy(),
+    ] {
         for columns in (40..=140).step_by(3) {
             let options = TextOptions {
                 width: columns,
@@ -255,6 +273,8 @@ fn lines_do_not_end_in_blanks() {
         sample::report(),
         sample::empty(),
         sample::nasty(),
+        sample::with_heap(),
+        sample::of_spans(),
         lossy(),
     ] {
         let options = TextOptions::default();
