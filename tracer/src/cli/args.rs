@@ -279,12 +279,21 @@ impl From<SortBy> for report::SortBy {
 impl Show {
     /// The groups that were asked for; none for sites, which a report has anyway.
     pub(super) fn groups(&self, report: &report::Report) -> Option<report::Grouped> {
-        Some(report::Grouped::of(report, self.group_by.0?, self.sort()))
+        Some(report::Grouped::of(
+            report,
+            self.group_by.0?,
+            self.sort_of(&report.window.mode),
+        ))
     }
 
-    /// What to show first.
-    pub(super) fn sort(&self) -> report::SortBy {
-        self.sort.map_or(report::SortBy::Bytes, Into::into)
+    /// What to show first of a capture in this mode.
+    pub(super) fn sort_of(&self, mode: &str) -> report::SortBy {
+        let usual = if mode == "heap" {
+            report::SortBy::Live
+        } else {
+            report::SortBy::Bytes
+        };
+        self.sort.map_or(usual, Into::into)
     }
 }
 

@@ -87,7 +87,7 @@ async fn show(
     mut display: Display,
     asked: &args::Show,
 ) -> anyhow::Result<()> {
-    let mut live = LiveView::new(asked.sort());
+    let mut live = LiveView::new(asked.sort_of(session.mode().name()));
     let mut news = News::default();
     let mut written = display.start(&session);
     let ended_by = loop {
@@ -110,7 +110,9 @@ async fn show(
     };
     let ended = session.finish(ended_by).await?;
     if written.is_ok() {
-        let report = &*ended.report.sorted(asked.sort());
+        let report = &*ended
+            .report
+            .sorted(asked.sort_of(&ended.report.window.mode));
         let groups = asked.groups(report);
         let groups = groups.as_ref();
         written = display

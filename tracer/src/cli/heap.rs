@@ -3,17 +3,11 @@
 use super::args::{self, Global};
 use super::attach::on_runtime;
 use super::sinks::{Sinks, StandardStream};
-use crate::report::SortBy;
 use crate::session::Inspection;
 use anyhow::bail;
 
 pub(super) fn run(args: &args::Heap, global: &Global) -> anyhow::Result<()> {
-    let show = args::Show {
-        sort: args.show.sort.or(Some(args::SortBy::Live)),
-        ..args.show.clone()
-    };
-    debug_assert!(show.sort() != SortBy::Bytes || args.show.sort.is_some());
-    let sinks = Sinks::open(&args.output, StandardStream::Out, global, &show)?;
+    let sinks = Sinks::open(&args.output, StandardStream::Out, global, &args.show)?;
     on_runtime(async {
         let inspection = Inspection::start(args.pid, args.duration, args.interval)?;
         if let Some(reason) = inspection.unavailable() {

@@ -67,7 +67,7 @@ impl Sinks {
     /// # Errors
     /// Something cannot be written. A reader of standard output that went away is no error.
     pub(super) fn write(mut self, report: &Report) -> anyhow::Result<()> {
-        let report = &*report.sorted(self.show.sort());
+        let report = &*report.sorted(self.show.sort_of(&report.window.mode));
         let groups = self.show.groups(report);
         let groups = groups.as_ref();
         if self.files.is_empty() {
