@@ -89,10 +89,12 @@ pub enum Counter {
     LabelSets = 39,
     /// Those not sent because the ring was full; they are sent again with the next event that has them.
     LabelSetsRingFull = 40,
+    /// Specials that a probe saw freed and that could not be read: it may have been one of a sampled object.
+    HeapFreesUnreadable = 41,
 }
 
 /// Number of counters.
-pub const COUNTERS: usize = 41;
+pub const COUNTERS: usize = 42;
 /// First of [`MAX_ROWS`] slots that count how often each row of the plan was passed: its hits, and what was filtered or
 /// paused.
 pub const PASSES: usize = COUNTERS;
@@ -121,7 +123,8 @@ pub const HEAP_SAMPLE_LOSSES: [Counter; 2] = [
     Counter::HeapSamplesScratchBusy,
 ];
 /// Every way to lose a record of a [`Counter::HeapFrees`].
-pub const HEAP_FREE_LOSSES: [Counter; 1] = [Counter::HeapFreesRingFull];
+pub const HEAP_FREE_LOSSES: [Counter; 2] =
+    [Counter::HeapFreesRingFull, Counter::HeapFreesUnreadable];
 
 impl Counter {
     /// All counters, in slot order.
@@ -167,6 +170,7 @@ impl Counter {
         Counter::LivePaused,
         Counter::LabelSets,
         Counter::LabelSetsRingFull,
+        Counter::HeapFreesUnreadable,
     ];
 
     /// Position in the counter array.
@@ -223,6 +227,7 @@ impl Counter {
             Counter::LivePaused => "live_paused",
             Counter::LabelSets => "label_sets",
             Counter::LabelSetsRingFull => "label_sets_ring_full",
+            Counter::HeapFreesUnreadable => "heap_frees_unreadable",
         }
     }
 }

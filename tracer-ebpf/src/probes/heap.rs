@@ -88,14 +88,17 @@ pub fn heap_free(ctx: ProbeContext) -> u32 {
 fn record_free(ctx: &ProbeContext) {
     let regs = Registers::read(ctx);
     let layout = settings::special();
-    // The runtime is about to read it.
-    if read::<u8>(regs.argument0 + layout.kind) != Some(layout.profile as u8) {
+    let kind: Option<u8> = read(regs.argument0 + layout.kind);
+    if kind.is_some_and(|kind| kind != layout.profile as u8) {
         return;
     }
     if !settings::live() {
         return count(Counter::LivePaused);
     }
     count(Counter::HeapFrees);
+    if kind.is_none() {
+        return count(Counter::HeapFreesUnreadable);
+    }
     let sent = emit::record(
         KEY,
         HeapFreeRecord {
