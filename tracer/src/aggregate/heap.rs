@@ -3,7 +3,8 @@
 //! Counts are raw: what they stand for depends on the rate of the runtime's profiler, and is the report's business. Hides
 //! the table of live objects, which has a bound.
 
-use super::StackMap;
+use super::fold::MAX_FOLDS;
+use super::{MAX_STACKS, StackMap};
 use crate::decode::{HeapFree, HeapSample, LabelSet, LabelsId, StackId};
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,8 +12,13 @@ use std::collections::{BTreeMap, HashMap};
 pub(super) const MAX_LIVE_OBJECTS: usize = 1 << 20;
 /// Most sets of labels that are kept: a program that puts a request's number into a label has any number.
 const MAX_LABEL_SETS: usize = 10_000;
-/// Most sizes of a stack that are told apart; what is beyond counts for the largest.
-const MAX_SIZES: usize = 128;
+/// Most stacks: as many as records of allocations may have.
+const MAX_HEAP_STACKS: usize = MAX_STACKS + MAX_FOLDS;
+/// Most sizes of a stack that are told apart: size classes are some 70, objects beyond 32 KiB have any number of pages.
+/// What is beyond counts for a size near it.
+const MAX_SIZES: usize = 1024;
+/// The same of all stacks together, at some 40 bytes each. Beyond it each stack has the sizes that it has, or one.
+const MAX_ALL_SIZES: usize = 1 << 21;
 /// Classes of a time: class n has times below 2^n nanoseconds.
 const TIME_CLASSES: usize = 64;
 
@@ -94,6 +100,8 @@ pub struct LiveObject {
     pub stack: StackId,
     /// Bytes, rounded to its size class.
     pub size: u64,
+    /// The size it is counted under at its stack: another one if there are too many.
+    counted_size: u64,
     /// When, on the monotonic clock in nanoseconds.
     pub since_ns: u64,
     /// Number of the goroutine that allocated it; 0 if it is not known.
@@ -115,22 +123,34 @@ pub struct HeapTotals {
     pub frees: u64,
     /// Frees of objects that were sampled before the capture began, or are beyond the bound.
     pub unknown_frees: u64,
-    /// Objects beyond the bound: not followed.
+    /// Objects beyond the bounds: not followed.
     pub unfollowed: u64,
+    /// Records that count for another size, because the stack has too many.
+    pub merged_sizes: u64,
+    /// Records beyond the bound on stacks: at no stack.
+    pub overflowed_samples: u64,
     /// Records of labels that arrived, repeated ones included.
     pub label_records: u64,
+    /// Sizes of all stacks.
+    sizes: usize,
 }
 
 impl HeapTotals {
     /// Takes a sample.
     pub fn sample(&mut self, stack: StackId, sample: &HeapSample) {
         self.samples += 1;
-        let counts = self.counts(stack, sample.size);
-        counts.samples += 1;
-        counts.objects = counts.objects.saturating_add(sample.objects);
+        let counted_size = self.count(stack, sample);
         if sample.address == 0 {
             return;
         }
+        let Some(counted_size) = counted_size else {
+            self.unfollowed += 1;
+            // The one that was at this address before is gone.
+            if let Some(before) = self.live.remove(&sample.address) {
+                self.freed(&before, sample.time_ns);
+            }
+            return;
+        };
         if self.live.len() >= MAX_LIVE_OBJECTS && !self.live.contains_key(&sample.address) {
             self.unfollowed += 1;
             return;
@@ -138,6 +158,7 @@ impl HeapTotals {
         let object = LiveObject {
             stack,
             size: sample.size,
+            counted_size,
             since_ns: sample.time_ns,
             goroutine_id: sample.goroutine_id,
         };
@@ -190,23 +211,42 @@ impl HeapTotals {
     }
 
     fn freed(&mut self, object: &LiveObject, time_ns: u64) {
-        self.counts(object.stack, object.size).freed += 1;
-        if let Some(stack) = self.stacks.get_mut(&object.stack) {
-            let lifetime = time_ns.saturating_sub(object.since_ns);
-            stack.lifetimes.add(lifetime);
-        }
+        let Some(stack) = self.stacks.get_mut(&object.stack) else {
+            return;
+        };
+        stack.sizes.entry(object.counted_size).or_default().freed += 1;
+        let lifetime = time_ns.saturating_sub(object.since_ns);
+        stack.lifetimes.add(lifetime);
     }
 
-    fn counts(&mut self, stack: StackId, size: u64) -> &mut SizeCounts {
+    /// Counts a sample at its stack. Gives the size it is counted under; `None` if there are too many stacks.
+    fn count(&mut self, stack: StackId, sample: &HeapSample) -> Option<u64> {
+        if self.stacks.len() >= MAX_HEAP_STACKS && !self.stacks.contains_key(&stack) {
+            self.overflowed_samples += 1;
+            return None;
+        }
         let sizes = &mut self.stacks.entry(stack).or_default().sizes;
-        let key = match sizes.last_key_value() {
-            Some((largest, _)) if sizes.len() >= MAX_SIZES && !sizes.contains_key(&size) => {
-                *largest
-            }
-            _ => size,
+        let before = sizes.len();
+        let is_full = before >= MAX_SIZES || (before > 0 && self.sizes >= MAX_ALL_SIZES);
+        let size = if is_full {
+            near(sizes, sample.size)
+        } else {
+            sample.size
         };
-        sizes.entry(key).or_default()
+        let counts = sizes.entry(size).or_default();
+        counts.samples += 1;
+        counts.objects = counts.objects.saturating_add(sample.objects);
+        self.sizes += sizes.len() - before;
+        self.merged_sizes += u64::from(size != sample.size);
+        Some(size)
     }
+}
+
+/// The next known size that is not smaller; else the largest.
+fn near(sizes: &BTreeMap<u64, SizeCounts>, size: u64) -> u64 {
+    let larger = sizes.range(size..).next();
+    let near = larger.or_else(|| sizes.last_key_value());
+    near.map_or(size, |(near, _)| *near)
 }
 
 #[cfg(test)]
@@ -284,13 +324,45 @@ mod tests {
     }
 
     #[test]
-    fn sizes_beyond_the_bound_count_for_the_largest() {
-        let records: Vec<_> = (1..200)
-            .map(|size| encoded::heap_sample(0, 1, 0, (size, 1), 0))
-            .collect();
-        let stack = &totals(&records).stacks[&StackId(1)];
-        assert_eq!(stack.sizes.len(), MAX_SIZES);
-        let objects: u64 = stack.sizes.values().map(|counts| counts.objects).sum();
-        assert_eq!(objects, 199);
+    fn a_size_beyond_the_bound_counts_for_a_near_one() {
+        let address = |size| 0x10_0000 * size;
+        let sample = |size: u64| encoded::heap_sample(0, 1, address(size), (size, 1), 0);
+        // Every even size up to the bound is known; then come an odd one and a large one.
+        let last = 2 * MAX_SIZES as u64;
+        let mut records: Vec<_> = (1..=last / 2).map(|half| sample(2 * half)).collect();
+        let new = [101, last + 500];
+        records.extend(new.map(sample));
+        records.extend(new.map(|size| encoded::heap_free(address(size), 100)));
+        let totals = totals(&records);
+        let sizes = &totals.stacks[&StackId(1)].sizes;
+        let twice = SizeCounts {
+            samples: 2,
+            objects: 2,
+            freed: 1,
+        };
+        assert_eq!((sizes[&102], sizes[&last]), (twice, twice));
+        assert_eq!((sizes.len(), totals.sizes), (MAX_SIZES, MAX_SIZES));
+        assert_eq!((totals.merged_sizes, totals.live.len()), (2, MAX_SIZES));
+    }
+
+    #[test]
+    fn stacks_beyond_the_bound_are_counted() {
+        let mut totals = HeapTotals::default();
+        let bound = MAX_HEAP_STACKS as u64;
+        for stack in 0..=bound {
+            let sample = HeapSample {
+                row: 0,
+                stack: StackId(stack),
+                address: 0x1000 + 16 * stack,
+                size: 48,
+                objects: 1,
+                time_ns: 0,
+                goroutine_id: 0,
+            };
+            totals.sample(StackId(stack % bound), &sample);
+            totals.sample(StackId(stack), &sample);
+        }
+        assert_eq!(totals.stacks.len(), MAX_HEAP_STACKS);
+        assert_eq!((totals.overflowed_samples, totals.unfollowed), (1, 1));
     }
 }
