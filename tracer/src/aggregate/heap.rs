@@ -131,6 +131,10 @@ pub struct HeapTotals {
     pub overflowed_samples: u64,
     /// Records of labels that arrived, repeated ones included.
     pub label_records: u64,
+    /// Definitions of labels beyond the bound, repeated ones included: their goroutines have none in the report.
+    pub refused_labels: u64,
+    /// Sets of labels of which some are missing.
+    pub incomplete_labels: u64,
     /// Sizes of all stacks.
     sizes: usize,
 }
@@ -180,9 +184,14 @@ impl HeapTotals {
     /// Takes the labels of a goroutine.
     pub fn define(&mut self, set: &LabelSet<'_>) {
         self.label_records += 1;
-        if self.labels.len() >= MAX_LABEL_SETS || self.labels.contains_key(&set.id) {
+        if self.labels.contains_key(&set.id) {
             return;
         }
+        if self.labels.len() >= MAX_LABEL_SETS {
+            self.refused_labels += 1;
+            return;
+        }
+        self.incomplete_labels += u64::from(set.incomplete);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into();
         let pairs = set.iter().map(|(key, value)| (text(key), text(value)));
         let mut labels = Labels {

@@ -114,6 +114,8 @@ impl<'a> HeapView<'a> {
             frees,
             unknown_frees,
             unfollowed,
+            refused_labels,
+            incomplete_labels,
             ..
         } = *self.totals;
         Heap {
@@ -126,6 +128,8 @@ impl<'a> HeapView<'a> {
                 // Those beyond the bound are not known by name either.
                 frees_before: unknown_frees,
                 unfollowed,
+                missing_labels: refused_labels,
+                incomplete_labels,
                 live: self.recently_live(),
             }),
             history: self.history.map(History::of),

@@ -298,8 +298,8 @@ fn completeness(
             })
             .into(),
         undefined_stacks,
-        overflowed: totals.overflowed,
-        unbinned_sizes: unbinned.fold(0, u64::saturating_add),
+        overflowed: totals.overflowed + totals.heap.overflowed_samples,
+        unbinned_sizes: unbinned.fold(totals.heap.merged_sizes, u64::saturating_add),
         counters: Counter::ALL
             .map(|counter| (counter.name().to_owned(), counters.get(counter)))
             .into(),

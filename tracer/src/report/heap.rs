@@ -60,6 +60,10 @@ pub struct Probed {
     pub frees_before: u64,
     /// Live objects beyond the bound: not followed.
     pub unfollowed: u64,
+    /// Sets of goroutine labels that are missing, and those that lack some of their labels.
+    pub missing_labels: u64,
+    /// See `missing_labels`.
+    pub incomplete_labels: u64,
     /// What is alive of what was allocated since the capture began; `None` for spans, of which that is not known.
     pub live: Option<Amount>,
 }

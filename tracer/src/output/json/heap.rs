@@ -21,6 +21,11 @@ pub(in crate::output) struct Heap<'a> {
     frees_before: Option<u64>,
     /// Live objects beyond the bound.
     unfollowed: Option<u64>,
+    /// Sets of goroutine labels beyond the bound, and those that lack some labels.
+    #[serde(default)]
+    missing_labels: Option<u64>,
+    #[serde(default)]
+    incomplete_labels: Option<u64>,
     /// The runtime's own profile, as of the last complete cycle of the collector.
     history: Option<History>,
     live_since_attach: Option<Amount>,
@@ -137,6 +142,8 @@ impl<'a> From<&'a report::Heap> for Heap<'a> {
             frees: probed.map(|probed| probed.frees),
             frees_before: probed.map(|probed| probed.frees_before),
             unfollowed: probed.map(|probed| probed.unfollowed),
+            missing_labels: probed.map(|probed| probed.missing_labels),
+            incomplete_labels: probed.map(|probed| probed.incomplete_labels),
             history: heap.history.map(|history| History {
                 buckets: history.buckets,
                 complete: history.complete,
@@ -158,6 +165,8 @@ impl From<Heap<'_>> for report::Heap {
                 frees: heap.frees?,
                 frees_before: heap.frees_before?,
                 unfollowed: heap.unfollowed?,
+                missing_labels: heap.missing_labels.unwrap_or(0),
+                incomplete_labels: heap.incomplete_labels.unwrap_or(0),
                 live: heap.live_since_attach.map(Into::into),
             })
         };

@@ -29,6 +29,8 @@ pub(crate) fn with_heap() -> Report {
             frees: 2201,
             frees_before: 17,
             unfollowed: 0,
+            missing_labels: 0,
+            incomplete_labels: 2,
             live: Some(amount(125_000, 19 * MIB)),
         }),
         history: Some(History {

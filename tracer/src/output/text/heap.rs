@@ -43,6 +43,20 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
                     units::exact(probed.unfollowed)
                 )
             }),
+        heap.probed
+            .filter(|probed| probed.missing_labels > 0)
+            .map(|_| {
+                "goroutines have more different labels than are kept: some stacks lack theirs"
+                    .to_owned()
+            }),
+        heap.probed
+            .filter(|probed| probed.incomplete_labels > 0)
+            .map(|probed| {
+                format!(
+                    "{} of labels lack some: a goroutine has more than 8",
+                    units::plural(probed.incomplete_labels, "set")
+                )
+            }),
         heap.history
             .filter(|history| !history.complete)
             .map(|_| "the runtime's profile has more entries than were read".to_owned()),
