@@ -3,7 +3,7 @@
 //! Hides that it may be off or not readable, and when it is worth a reading: what it publishes changes with the cycles of
 //! the collector only.
 
-use super::prepared::physical;
+use super::prepared::ProfiledStacks;
 use crate::aggregate::HeapHistory;
 use crate::plan::HeapProbes;
 use crate::report::Profiler;
@@ -131,8 +131,7 @@ fn why_off(linked: bool) -> String {
 #[derive(Debug)]
 pub(super) struct HeapWatch {
     profile: Option<HeapProfile>,
-    binary: Arc<GoBinary>,
-    bias: LoadBias,
+    stacks: ProfiledStacks,
     history: HeapHistory,
     /// Number of the profile's cycle when it was read last.
     cycle: Option<u32>,
@@ -156,8 +155,7 @@ impl HeapWatch {
             .then(|| HeapProfile::open(process, binary, bias));
         let mut watch = HeapWatch {
             profile: profile.and_then(Result::ok),
-            binary: Arc::clone(binary),
-            bias,
+            stacks: ProfiledStacks::new(binary, bias),
             history: HeapHistory::default(),
             cycle: None,
             collected: false,
@@ -192,7 +190,7 @@ impl HeapWatch {
         let start = Instant::now();
         // A process that has exited tells nothing; what was read last stays.
         if let Ok(snapshot) = profile.read() {
-            let physical = |pcs: &[u64]| physical(&self.binary, self.bias, pcs).into();
+            let physical = |pcs: &[u64]| self.stacks.of(pcs).into();
             self.history.take(&snapshot, time_ns, physical);
             self.cycle = Some(snapshot.cycle);
             self.collected = snapshot.collected;
