@@ -10,7 +10,7 @@ use crate::symbolize::{Lookup, NameSource, Symbolizer, Symbols};
 use crate::target::elf::Elf;
 use crate::target::fixture::{BASE, END, Fixture, Image, MALLOC, MemoryFile, OUTER};
 use crate::target::mapped_file::MappedFile;
-use crate::target::{ArenaLayout, GoBinary, LoadBias, RuntimePc, VirtualAddress};
+use crate::target::{ArenaLayout, GoBinary, LoadBias, PhysicalStacks, RuntimePc, VirtualAddress};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use std::ops::Range;
@@ -155,9 +155,9 @@ fn ask_everything(bytes: &[u8], image: &Image) {
 }
 
 /// Asks what is asked of the stacks of a heap profile.
-fn ask_for_stacks(binary: &GoBinary, symbolizer: &mut Symbolizer) {
+fn ask_for_stacks(binary: &Arc<GoBinary>, symbolizer: &mut Symbolizer) {
     let pcs: Vec<u64> = (OUTER - 1..END + 2).chain([0, u64::MAX]).collect();
-    assert!(binary.physical(&pcs).len() <= pcs.len());
+    assert!(PhysicalStacks::new(binary).of(&pcs).len() <= pcs.len());
     let mut symbols = Symbols::default();
     symbols.extend_allocated(symbolizer, pcs.chunks(1));
     let named = pcs

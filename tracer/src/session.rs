@@ -158,6 +158,7 @@ impl Session {
             let tally = self.collector.tally().await?;
             let has_faults = lock(&self.attached).has_faults();
             let since_start = self.context.started.elapsed();
+            self.context.follow_heap();
             let gauges = self.context.read_gauges();
             self.context.mark(tally, has_faults, since_start, gauges);
             look_at_maps(&self.collector, &self.context, Some(WATCHED_MAPS)).await?;
@@ -200,6 +201,7 @@ impl Session {
         lock(&attached).stop()?;
         let duration = context.started.elapsed();
         let gauges = context.read_gauges();
+        context.finish_heap();
         let counters = settle(&attached, &collector).await?;
         look_at_maps(&collector, &context, None).await?;
         collector.set_mapped(context.mapped())?;

@@ -53,7 +53,7 @@ impl HeapHistory {
         &mut self,
         snapshot: &HeapSnapshot,
         time_ns: u64,
-        physical: impl Fn(&[u64]) -> Box<[u64]>,
+        mut physical: impl FnMut(&[u64]) -> Box<[u64]>,
     ) {
         self.complete = snapshot.complete && (self.readings == 0 || self.complete);
         self.rate_bytes = snapshot.rate_bytes;

@@ -116,8 +116,17 @@ impl Context {
 
     /// A point of the timeline with what the target shows of its memory now, and nothing else.
     pub(super) fn read_gauges(&mut self) -> TimelinePoint {
-        self.heap_watch.follow(monotonic_ns());
         self.gauges.point(&self.prepared)
+    }
+
+    /// Reads the runtime's own heap profile again, if that is worth it.
+    pub(super) fn follow_heap(&mut self) {
+        self.heap_watch.follow(monotonic_ns());
+    }
+
+    /// Reads it for the last time.
+    pub(super) fn finish_heap(&mut self) {
+        self.heap_watch.finish(monotonic_ns());
     }
 
     /// Adds a point to the timeline, from what the target showed then. `has_faults` tells whether page faults are still
@@ -223,7 +232,7 @@ impl Context {
 
     /// Why the runtime's own heap profile says nothing; `None` if it does.
     pub(super) fn heap_unavailable(&self) -> Option<&str> {
-        if self.heap_watch.history().is_some() {
+        if self.heap_watch.was_read() {
             return None;
         }
         let reason = self.prepared.heap.reason.as_deref();

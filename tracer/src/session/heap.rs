@@ -3,7 +3,7 @@
 //! Hides that it may be off or not readable, and when it is worth a reading: what it publishes changes with the cycles of
 //! the collector only.
 
-use super::prepared::physical;
+use super::prepared::ProfiledStacks;
 use crate::aggregate::HeapHistory;
 use crate::plan::HeapProbes;
 use crate::report::Profiler;
@@ -131,10 +131,12 @@ fn why_off(linked: bool) -> String {
 #[derive(Debug)]
 pub(super) struct HeapWatch {
     profile: Option<HeapProfile>,
-    binary: Arc<GoBinary>,
-    bias: LoadBias,
+    stacks: ProfiledStacks,
     history: HeapHistory,
+    /// Number of the profile's cycle when it was read last.
     cycle: Option<u32>,
+    /// Whether counts have been published by then: before, they change without a cycle.
+    collected: bool,
     /// How long the last reading took, and when it was over.
     last: Option<(Duration, Instant)>,
 }
@@ -153,38 +155,45 @@ impl HeapWatch {
             .then(|| HeapProfile::open(process, binary, bias));
         let mut watch = HeapWatch {
             profile: profile.and_then(Result::ok),
-            binary: Arc::clone(binary),
-            bias,
+            stacks: ProfiledStacks::new(binary, bias),
             history: HeapHistory::default(),
             cycle: None,
+            collected: false,
             last: None,
         };
         watch.read(time_ns);
         watch
     }
 
-    /// Reads the profile again if a cycle of the collector has ended, and the last reading was cheap.
+    /// Reads the profile again if it may have changed, and the last reading was cheap.
     pub(super) fn follow(&mut self, time_ns: u64) {
-        let cycle = self.profile.as_ref().and_then(|of| of.cycle().ok());
         let rested = self
             .last
             .is_none_or(|(took, at)| at.elapsed() >= took * SHARE_OF_TIME);
-        if cycle.is_some() && cycle != self.cycle && rested {
+        if rested {
+            self.finish(time_ns);
+        }
+    }
+
+    /// Reads the profile for the last time, if it may have changed.
+    pub(super) fn finish(&mut self, time_ns: u64) {
+        let cycle = self.profile.as_ref().and_then(|of| of.cycle().ok());
+        if cycle.is_some() && (cycle != self.cycle || !self.collected) {
             self.read(time_ns);
         }
     }
 
-    /// Reads the profile.
-    pub(super) fn read(&mut self, time_ns: u64) {
+    fn read(&mut self, time_ns: u64) {
         let Some(profile) = &self.profile else {
             return;
         };
         let start = Instant::now();
         // A process that has exited tells nothing; what was read last stays.
         if let Ok(snapshot) = profile.read() {
-            let physical = |pcs: &[u64]| physical(&self.binary, self.bias, pcs).into();
+            let physical = |pcs: &[u64]| self.stacks.of(pcs).into();
             self.history.take(&snapshot, time_ns, physical);
             self.cycle = Some(snapshot.cycle);
+            self.collected = snapshot.collected;
         }
         self.last = Some((start.elapsed(), Instant::now()));
         log::debug!(
@@ -204,6 +213,7 @@ impl HeapWatch {
                     rate_bytes: Some(rate_bytes),
                     ..outlook.profiler
                 },
+                reason: outlook.reason.clone().or_else(|| self.remark()),
                 ..outlook.clone()
             },
             Some(ProfilerState::Off { linked }) if samples == 0 => Outlook::off(linked),
@@ -212,8 +222,21 @@ impl HeapWatch {
         }
     }
 
-    /// What the readings said; `None` if there was none.
+    /// What is worth telling of a profiler that is on.
+    fn remark(&self) -> Option<String> {
+        (self.was_read() && self.history().is_none()).then(|| {
+            "the runtime's heap profile has no entry yet: nothing was sampled, and no GC cycle has ended".to_owned()
+        })
+    }
+
+    /// Whether the profile could be read.
+    pub(super) fn was_read(&self) -> bool {
+        self.history.readings > 0
+    }
+
+    /// What the readings said; `None` if there was none, or none of a runtime that had begun to count.
     pub(super) fn history(&self) -> Option<&HeapHistory> {
-        (self.history.readings > 0).then_some(&self.history)
+        let has_begun = self.cycle.is_some_and(|cycle| cycle > 0) || !self.history.is_empty();
+        (self.was_read() && has_begun).then_some(&self.history)
     }
 }

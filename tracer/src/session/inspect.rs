@@ -53,7 +53,11 @@ impl Inspection {
     /// Signals or timers cannot be waited for.
     pub async fn finish(mut self) -> Result<Report, SessionError> {
         let (ended_by, duration) = match self.events.take() {
-            Some(events) => (self.watch(events).await, self.context.started.elapsed()),
+            Some(events) => {
+                let ended_by = self.watch(events).await;
+                self.context.finish_heap();
+                (ended_by, self.context.started.elapsed())
+            }
             None => (EndedBy::Duration, Duration::ZERO),
         };
         self.mark(duration);
@@ -64,7 +68,10 @@ impl Inspection {
     async fn watch(&mut self, mut events: Events) -> EndedBy {
         loop {
             match events.next().await {
-                Event::Tick => self.mark(self.context.started.elapsed()),
+                Event::Tick => {
+                    self.context.follow_heap();
+                    self.mark(self.context.started.elapsed());
+                }
                 Event::Signal(_) => return EndedBy::Signal,
                 Event::End(by) => return by,
             }

@@ -12,8 +12,10 @@ use crate::plan::{self, Extras, MapProbes, ProbePlan};
 use crate::report::Target;
 use crate::symbolize::{is_runtime, package};
 use crate::target::{
-    ControllerLayout, GoBinary, HeapCounter, LoadBias, Process, RuntimePc, VirtualAddress,
+    ControllerLayout, GoBinary, HeapCounter, LoadBias, PhysicalStacks, Process, RuntimePc,
+    VirtualAddress,
 };
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 /// The first Go 1.N that says why it stops the world (`stwReason` in `src/runtime/proc.go`).
@@ -186,10 +188,10 @@ impl Prepared {
 
     fn aggregator(&self) -> Aggregator {
         let facts = || {
-            let binary = Arc::clone(&self.binary);
             Box::new(BinaryFacts {
-                binary,
+                binary: Arc::clone(&self.binary),
                 bias: self.bias,
+                stacks: RefCell::new(ProfiledStacks::new(&self.binary, self.bias)),
             })
         };
         let rules = Rules {
@@ -241,6 +243,7 @@ impl Prepared {
 struct BinaryFacts {
     binary: Arc<GoBinary>,
     bias: LoadBias,
+    stacks: RefCell<ProfiledStacks>,
 }
 
 impl TypeFacts for BinaryFacts {
@@ -258,7 +261,7 @@ impl CodeFacts for BinaryFacts {
     }
 
     fn physical(&self, pcs: &[u64]) -> Vec<u64> {
-        physical(&self.binary, self.bias, pcs)
+        self.stacks.borrow_mut().of(pcs)
     }
 
     fn is_frameless(&self, pc: u64) -> bool {
@@ -267,18 +270,33 @@ impl CodeFacts for BinaryFacts {
     }
 }
 
-/// The call that a stack of the runtime's heap profile begins with, then return addresses, as in a stack that the kernel
-/// programs walk.
-pub(super) fn physical(binary: &GoBinary, bias: LoadBias, pcs: &[u64]) -> Vec<u64> {
-    let link_time = |pc: &u64| bias.to_link_time(RuntimePc(*pc)).0;
-    let logical: Vec<u64> = pcs.iter().map(link_time).collect();
-    let mut physical: Vec<u64> = binary
-        .physical(&logical)
-        .into_iter()
-        .map(|pc| bias.to_runtime(VirtualAddress(pc)).0)
-        .collect();
-    if let Some(innermost) = physical.first_mut() {
-        *innermost = innermost.saturating_sub(1);
+/// Turns stacks of the runtime's heap profile into stacks as the kernel programs walk them, for one capture.
+#[derive(Debug)]
+pub(super) struct ProfiledStacks {
+    bias: LoadBias,
+    stacks: PhysicalStacks,
+}
+
+impl ProfiledStacks {
+    pub(super) fn new(binary: &Arc<GoBinary>, bias: LoadBias) -> Self {
+        ProfiledStacks {
+            bias,
+            stacks: PhysicalStacks::new(binary),
+        }
     }
-    physical
+
+    /// The call that a stack begins with, then return addresses.
+    pub(super) fn of(&mut self, pcs: &[u64]) -> Vec<u64> {
+        let bias = self.bias;
+        let link_time = |pc: &u64| bias.to_link_time(RuntimePc(*pc)).0;
+        let logical: Vec<u64> = pcs.iter().map(link_time).collect();
+        let physical = self.stacks.of(&logical).into_iter();
+        let mut physical: Vec<u64> = physical
+            .map(|pc| bias.to_runtime(VirtualAddress(pc)).0)
+            .collect();
+        if let Some(innermost) = physical.first_mut() {
+            *innermost = innermost.saturating_sub(1);
+        }
+        physical
+    }
 }

@@ -11,11 +11,16 @@ mod window;
 use super::{GoBinary, LoadBias, Memory, Process, RuntimePc, TargetError};
 pub use bucket::{Bucket, Counts};
 use std::collections::HashSet;
+use std::fs;
 use variables::Variables;
 use window::Window;
 
 /// Most buckets that are read, at some 300 bytes each; a large service has some ten thousand.
 const MAX_BUCKETS: usize = 200_000;
+/// The last Go 1.N in which `runtime.MemProfileRate` is 0 until the runtime's initialisers run.
+const LAST_WITH_LATE_RATE: u16 = 20;
+/// What it is then, if a reader of the profile is linked.
+const DEFAULT_RATE: u64 = 512 << 10;
 /// How often the list is read again because a cycle of the collector ended meanwhile.
 const ATTEMPTS: usize = 4;
 
@@ -65,7 +70,10 @@ pub enum ProfilerState {
 #[derive(Debug)]
 pub struct HeapProfile {
     memory: Memory,
+    pid: i32,
     variables: Variables,
+    /// Whether the rate is 0 until the runtime's initialisers run.
+    has_late_rate: bool,
     /// Whether the program has the code that reads a profile.
     linked: bool,
     /// Whether the records count bytes besides objects.
@@ -105,6 +113,8 @@ impl HeapProfile {
         let minor = binary.go_version().minor;
         let profile = HeapProfile {
             memory,
+            pid: process.pid(),
+            has_late_rate: minor <= LAST_WITH_LATE_RATE,
             variables: Variables::find(binary, bias)?,
             linked: variables::reader_is_linked(binary),
             counts_bytes: minor <= bucket::LAST_WITH_BYTES,
@@ -121,6 +131,9 @@ impl HeapProfile {
     /// The process is gone.
     pub fn state(&self) -> Result<ProfilerState, HeapProfileError> {
         Ok(match self.rate()? {
+            0 if self.linked && self.has_late_rate && !self.has_started()? => ProfilerState::On {
+                rate_bytes: DEFAULT_RATE,
+            },
             0 => ProfilerState::Off {
                 linked: self.linked,
             },
@@ -128,6 +141,16 @@ impl HeapProfile {
             _ if !self.linked && self.head()? == 0 => ProfilerState::Off { linked: false },
             rate_bytes => ProfilerState::On { rate_bytes },
         })
+    }
+
+    /// Whether the runtime's initialisers run, or have run: it starts its monitor as a second thread before
+    /// (`main` in `src/runtime/proc.go`).
+    fn has_started(&self) -> Result<bool, HeapProfileError> {
+        if self.cycle_word()? != 0 || self.head()? != 0 {
+            return Ok(true);
+        }
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid));
+        Ok(threads.is_ok_and(|threads| threads.take(2).count() > 1))
     }
 
     /// Number of the profile's cycle, cheap: only with it changes what is published.

@@ -6,6 +6,7 @@
 use super::pclntab::{Pclntab, Steps};
 use super::{GoBinary, VirtualAddress};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Deeper than the compiler inlines; a bound on trees that point in a circle.
 const MAX_INLINED: usize = 64;
@@ -13,35 +14,27 @@ const MAX_INLINED: usize = 64;
 /// How many program counters are remembered; then all are forgotten at once. Programs have some thousand that allocate.
 const MAX_REMEMBERED: usize = 1 << 16;
 
-impl GoBinary {
-    /// To turn stacks of the runtime's profiles into those of a walk over frames.
-    #[must_use]
-    pub fn physical_stacks(&self) -> PhysicalStacks<'_> {
-        PhysicalStacks {
-            table: self.pclntab(),
-            steps: Steps::of_all(),
-            callers: HashMap::new(),
-        }
-    }
-
-    /// The same for one stack.
-    #[must_use]
-    pub fn physical(&self, pcs: &[u64]) -> Vec<u64> {
-        self.physical_stacks().of(pcs)
-    }
-}
-
-/// Remembers what is inlined where.
+/// Turns stacks of the runtime's profiles into those of a walk over frames. Remembers what is inlined where.
 #[derive(Debug)]
-pub struct PhysicalStacks<'a> {
-    table: Option<Pclntab<'a>>,
+pub struct PhysicalStacks {
+    binary: Arc<GoBinary>,
     /// For all stacks together.
     steps: Steps,
     /// By return address: see [`PhysicalStacks::callers_at`].
     callers: HashMap<u64, Box<[u64]>>,
 }
 
-impl PhysicalStacks<'_> {
+impl PhysicalStacks {
+    /// For stacks of a process that runs `binary`.
+    #[must_use]
+    pub fn new(binary: &Arc<GoBinary>) -> Self {
+        PhysicalStacks {
+            binary: Arc::clone(binary),
+            steps: Steps::of_all(),
+            callers: HashMap::new(),
+        }
+    }
+
     /// The return addresses on a stack, innermost first, out of those that the runtime has stored for its logical
     /// frames. All are link-time addresses. The innermost may be an instruction behind an inlined call, if the runtime
     /// has left out the frames inside of that.
@@ -69,10 +62,10 @@ impl PhysicalStacks<'_> {
         if self.callers.len() == MAX_REMEMBERED && !self.callers.contains_key(&return_address) {
             self.callers.clear();
         }
-        let (table, steps) = (self.table, &mut self.steps);
+        let (binary, steps) = (&self.binary, &mut self.steps);
         self.callers
             .entry(return_address)
-            .or_insert_with(|| find_callers(table, return_address, steps).into())
+            .or_insert_with(|| find_callers(binary.pclntab(), return_address, steps).into())
     }
 }
 
@@ -104,7 +97,10 @@ mod tests {
                 ..Fixture::default()
             };
             let binary = GoBinary::open(&MemoryFile::new(&fixture.build().bytes).path()).unwrap();
-            assert_eq!(binary.physical(pcs), expected, "{version}");
+            let mut stacks = PhysicalStacks::new(&Arc::new(binary));
+            assert_eq!(stacks.of(pcs), expected, "{version}");
+            // What is remembered says the same.
+            assert_eq!(stacks.of(pcs), expected, "{version}");
         }
     }
 

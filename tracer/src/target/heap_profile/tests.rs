@@ -61,6 +61,8 @@ impl Target {
         let place = |word| RuntimePc(self.address(word));
         HeapProfile {
             memory: Memory::open(&process).unwrap(),
+            pid: process.pid(),
+            has_late_rate: self.counts_bytes,
             variables: Variables {
                 buckets: place(HEAD),
                 cycle: place(CYCLE),
@@ -133,6 +135,44 @@ fn a_profiler_that_is_off_is_not_one_without_samples() {
         target.words[RATE] = rate;
         assert_eq!(state(&target), ProfilerState::Off { linked: true });
     }
+}
+
+#[test]
+fn a_rate_that_is_not_set_yet_is_the_default() {
+    let mut child = std::process::Command::new("sleep")
+        .arg("60")
+        .spawn()
+        .unwrap();
+    let state = |target: &Target, pid: i32| {
+        let profile = HeapProfile {
+            pid,
+            ..target.profile()
+        };
+        profile.state().unwrap()
+    };
+    let one_thread = child.id().cast_signed();
+    let late = ProfilerState::On {
+        rate_bytes: DEFAULT_RATE,
+    };
+    let off = ProfilerState::Off { linked: true };
+    for (counts_bytes, expected) in [(true, late), (false, off)] {
+        let mut target = Target::new(counts_bytes);
+        target.words[RATE] = 0;
+        assert_eq!(state(&target, one_thread), expected);
+        // With a cycle of the collector behind it, it has started.
+        target.words[CYCLE] = 1 << 1;
+        assert_eq!(state(&target, one_thread), off);
+    }
+    // So has it with a second thread.
+    let mut target = Target::new(true);
+    target.words[RATE] = 0;
+    let (end, wait) = std::sync::mpsc::channel::<()>();
+    let second = std::thread::spawn(move || wait.recv().is_err());
+    assert_eq!(state(&target, std::process::id().cast_signed()), off);
+    drop(end);
+    second.join().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]
