@@ -216,7 +216,8 @@ impl Context {
             faults: self.prepared.plan.faults,
             gc_plan: self.prepared.plan.gc.as_ref(),
             heap: HeapFacts {
-                history: self.heap_watch.history().filter(|_| heap.is_on()),
+                history: self.heap_watch.history().filter(|_| heap.was_on),
+                scale_rate: heap.scale_rate,
                 probes: heap.probes,
                 profiler: heap.profiler,
                 reason: heap.reason,
