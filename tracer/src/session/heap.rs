@@ -7,7 +7,9 @@ use super::prepared::ProfiledStacks;
 use crate::aggregate::HeapHistory;
 use crate::plan::HeapProbes;
 use crate::report::Profiler;
-use crate::target::{GoBinary, HeapProfile, LoadBias, Process, ProfilerState};
+use crate::target::{
+    GoBinary, HeapProfile, HeapProfileError, LoadBias, Process, ProfilerState, TargetError,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -76,9 +78,7 @@ impl Outlook {
             HeapAsked::Samples => HeapProbes::Spans,
         };
         let reason = why.map(|why| match probes {
-            HeapProbes::Spans => {
-                format!("{why}; samples are the spans that allocations fill, of which it is not known what is alive")
-            }
+            HeapProbes::Spans => on_spans(&why),
             _ => format!("{why}: it is not known what is alive"),
         });
         Outlook {
@@ -107,6 +107,28 @@ impl Outlook {
             was_on: false,
             scale_rate: None,
         }
+    }
+
+    /// What is probed instead of the profiler, if its probes lack `skipped`; `None` if they lack nothing.
+    pub(super) fn without(&self, asked: HeapAsked, skipped: &[String]) -> Option<Self> {
+        if self.probes != HeapProbes::Profiler || skipped.is_empty() {
+            return None;
+        }
+        let why = format!("no probe sees {}", skipped.join("; "));
+        let (probes, reason) = match asked {
+            HeapAsked::Samples => (HeapProbes::Spans, on_spans(&why)),
+            HeapAsked::Live | HeapAsked::Nothing => (
+                HeapProbes::Off,
+                format!(
+                    "{why}: it is not known what is alive of what was allocated since the capture began"
+                ),
+            ),
+        };
+        Some(Outlook {
+            probes,
+            reason: Some(reason),
+            ..self.clone()
+        })
     }
 
     /// Samples and frees were recorded for a while only: nobody knows what of the samples is alive.
@@ -156,11 +178,35 @@ impl Outlook {
     }
 }
 
+fn on_spans(why: &str) -> String {
+    format!(
+        "{why}; samples are the spans that allocations fill, of which it is not known what is alive"
+    )
+}
+
 fn why_off(linked: bool) -> String {
     if linked {
         "the program has switched the runtime's heap profiler off (MemProfileRate is 0)".to_owned()
     } else {
         "the runtime's heap profiler is off, because nothing in the program reads its profile (importing net/http/pprof switches it on)".to_owned()
+    }
+}
+
+/// That the profile may be read, if it can be found.
+///
+/// # Errors
+/// The memory of the process may not be read, or the process has ended.
+pub(super) fn require_memory(
+    process: &Process,
+    binary: &GoBinary,
+    bias: LoadBias,
+) -> Result<(), TargetError> {
+    match HeapProfile::open(process, binary, bias) {
+        Err(HeapProfileError::Memory(error)) => Err(error),
+        Err(HeapProfileError::Unreadable { .. }) if !process.is_alive() => {
+            Err(TargetError::Gone { pid: process.pid() })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -383,6 +429,23 @@ mod tests {
             assert_eq!(found, Outlook::off(linked));
             assert!(found.reason.is_some_and(|reason| reason.contains("off")));
         }
+    }
+
+    #[test]
+    fn a_profiler_that_cannot_be_probed_is_replaced_by_spans_or_nothing() {
+        let skipped = ["runtime.freeSpecial, which the binary does not have".to_owned()];
+        assert_eq!(outlook().without(HeapAsked::Samples, &[]), None);
+        let check = |asked, probes| {
+            let found = outlook().without(asked, &skipped).unwrap();
+            assert_eq!(found.probes, probes);
+            let reason = found.reason.unwrap();
+            assert!(
+                reason.starts_with("no probe sees runtime.freeSpecial"),
+                "{reason}"
+            );
+        };
+        check(HeapAsked::Samples, HeapProbes::Spans);
+        check(HeapAsked::Live, HeapProbes::Off);
     }
 
     #[test]

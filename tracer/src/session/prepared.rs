@@ -70,14 +70,21 @@ impl Prepared {
         let binary = Arc::new(process.binary()?);
         let bias = process.load_bias(&binary)?;
         let heap = Outlook::of(&process, &binary, bias, wanted.heap);
-        let extras = Extras {
-            heap: heap.probes,
-            ..wanted.extras
+        let plan_for = |heap: &Outlook| {
+            let extras = Extras {
+                heap: heap.probes,
+                ..wanted.extras
+            };
+            if wanted.allocations {
+                plan::exact(&binary, extras)
+            } else {
+                plan::sampled(&binary, extras)
+            }
         };
-        let plan = if wanted.allocations {
-            plan::exact(&binary, extras)?
-        } else {
-            plan::sampled(&binary, extras)?
+        let plan = plan_for(&heap)?;
+        let (heap, plan) = match heap.without(wanted.heap, &plan.heap.skipped) {
+            Some(heap) => (heap.clone(), plan_for(&heap)?),
+            None => (heap, plan),
         };
         Ok(Prepared {
             process,
