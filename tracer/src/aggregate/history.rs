@@ -6,6 +6,8 @@
 use crate::target::{Counts, HeapSnapshot};
 use std::collections::HashMap;
 
+/// Most buckets of all readings together; a large service has some ten thousand.
+const MAX_BUCKETS: usize = 200_000;
 /// Most points of the course. When they are full, every second one goes.
 const MAX_POINTS: usize = 64;
 
@@ -31,9 +33,13 @@ pub struct HeapHistory {
     points: Vec<Point>,
     /// Cycles from one point to the next.
     stride: u32,
-    /// `runtime.MemProfileRate`, as it was last.
+    /// `runtime.MemProfileRate`, as it was last before the profiler was switched off, if it was; 0 if it was always off.
     pub rate_bytes: u64,
-    /// Whether each reading had all buckets.
+    /// The same as it was first.
+    first_rate_bytes: u64,
+    /// Number of the profile's cycle at the first reading and at the last.
+    cycles: Option<(u32, u32)>,
+    /// Whether each reading had all buckets, and all are kept.
     pub complete: bool,
     /// Readings.
     pub readings: u32,
@@ -56,11 +62,17 @@ impl HeapHistory {
         mut physical: impl FnMut(&[u64]) -> Box<[u64]>,
     ) {
         self.complete = snapshot.complete && (self.readings == 0 || self.complete);
-        self.rate_bytes = snapshot.rate_bytes;
+        self.take_rate(snapshot.rate_bytes);
+        let first_cycle = self.cycles.map_or(snapshot.cycle, |(first, _)| first);
+        self.cycles = Some((first_cycle, snapshot.cycle));
         let is_first = self.readings == 0;
         self.readings = self.readings.saturating_add(1);
         let has_point = self.make_point(snapshot.cycle, time_ns);
         for bucket in &snapshot.buckets {
+            if self.buckets.len() >= MAX_BUCKETS && !self.buckets.contains_key(&bucket.address) {
+                self.complete = false;
+                continue;
+            }
             let counts = snapshot.published(bucket);
             let known = self.buckets.entry(bucket.address);
             let history = known.or_insert_with(|| BucketHistory {
@@ -77,6 +89,18 @@ impl HeapHistory {
                 history.live.push(live);
             }
         }
+    }
+
+    /// Cycles of the collector from the first reading to the last.
+    pub fn cycles(&self) -> u64 {
+        let (first, last) = self.cycles.unwrap_or_default();
+        u64::from(last.wrapping_sub(first))
+    }
+
+    /// The rate at first and at last, if the program has changed it: the counts are of both then.
+    pub fn changed_rate(&self) -> Option<(u64, u64)> {
+        let (first, last) = (self.first_rate_bytes, self.rate_bytes);
+        (first != last).then_some((first, last))
     }
 
     /// Everything, by bucket.
@@ -97,6 +121,16 @@ impl HeapHistory {
     /// Times of the points of the course, on the monotonic clock in nanoseconds.
     pub fn times_ns(&self) -> impl ExactSizeIterator<Item = u64> {
         self.points.iter().map(|point| point.time_ns)
+    }
+
+    fn take_rate(&mut self, rate_bytes: u64) {
+        // Nothing is sampled at a rate of 0.
+        if rate_bytes != 0 {
+            self.rate_bytes = rate_bytes;
+        }
+        if self.first_rate_bytes == 0 {
+            self.first_rate_bytes = rate_bytes;
+        }
     }
 
     /// Whether there is a point for this cycle: what is published changes with the cycle only.
@@ -195,6 +229,47 @@ mod tests {
         for (time, live) in history.times_ns().zip(bucket.course(points)) {
             assert_eq!(time, 1000 * (u64::from(live) + 1));
         }
+    }
+
+    #[test]
+    fn a_rate_that_changes_is_remembered_and_one_of_0_does_not_count() {
+        let check = |rates: &[u64], rate, changed| {
+            let readings: Vec<_> = (7..)
+                .zip(rates)
+                .map(|(cycle, rate)| HeapSnapshot {
+                    rate_bytes: *rate,
+                    ..reading(cycle, &[(1, 1, 0)])
+                })
+                .collect();
+            let history = taken(&readings);
+            let found = (history.rate_bytes, history.changed_rate());
+            assert_eq!(found, (rate, changed), "{rates:?}");
+            assert_eq!(history.cycles(), rates.len() as u64 - 1);
+        };
+        check(&[512, 512, 0], 512, None);
+        check(&[0, 512], 512, None);
+        check(&[512, 0, 64], 64, Some((512, 64)));
+        check(&[0], 0, None);
+    }
+
+    #[test]
+    fn cycles_are_counted_when_their_number_starts_again() {
+        let history = taken(&[reading(u32::MAX, &[]), reading(1, &[])]);
+        assert_eq!(history.cycles(), 2);
+        assert_eq!(HeapHistory::default().cycles(), 0);
+    }
+
+    #[test]
+    fn buckets_beyond_the_bound_are_told() {
+        let bound = MAX_BUCKETS as u64;
+        let all = |from| (from..from + bound).map(|address| (address, 1, 0));
+        let first: Vec<_> = all(1).collect();
+        let second: Vec<_> = all(2).collect();
+        let history = taken(&[reading(1, &first)]);
+        assert_eq!((history.len(), history.complete), (MAX_BUCKETS, true));
+        let history = taken(&[reading(1, &first), reading(2, &second)]);
+        assert_eq!((history.len(), history.complete), (MAX_BUCKETS, false));
+        assert_eq!(history.buckets[&bound].course(2).count(), 2);
     }
 
     #[test]

@@ -139,7 +139,7 @@ pub(super) struct Tracing {
     /// How much to record
     #[arg(long, value_enum, value_name = "MODE", default_value_t = Mode::Auto)]
     pub(super) mode: Mode,
-    /// CPU time that probes may take in mode auto, in percent of what the target uses
+    /// CPU time that probes may take in mode auto, in percent of what the target uses; no effect in other modes
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5%")]
     pub(super) max_overhead: f64,
     /// What to record of maps [default: growth; off in mode sampled]
@@ -151,10 +151,11 @@ pub(super) struct Tracing {
     /// Whether to record what the garbage collector does [default: on; off in mode sampled]
     #[arg(long, value_enum, value_name = "SWITCH")]
     pub(super) gc: Option<Switch>,
-    /// Whether to record what stays alive, where the runtime's heap profiler is on
+    /// Whether to record what stays alive, where the runtime's heap profiler is on; no effect in mode sampled, which always
+    /// does
     #[arg(long, value_enum, value_name = "SWITCH", default_value_t = Switch::On)]
     pub(super) live: Switch,
-    /// Leave out allocations of fewer bytes
+    /// Leave out allocations of fewer bytes; does not apply to samples, as those of mode sampled
     #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "0")]
     pub(super) min_size: u64,
     /// Most frames of a stack
@@ -234,7 +235,7 @@ impl Tracing {
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Show {
     /// What to sum up by: site, stack, type, function, package, goroutine (the place that made it), or label:KEY for a
-    /// label that the program sets with runtime/pprof.Do
+    /// label that the program sets with runtime/pprof.Do; the last two need a capture of mode sampled
     #[arg(long, value_name = "WHAT", value_parser = group_by, default_value = "site")]
     pub(super) group_by: Grouping,
     /// What to show first; without it bytes, of `tracer heap` what is alive

@@ -60,6 +60,9 @@ pub struct HeapFacts<'a> {
     pub probes: HeapProbes,
     /// The runtime's profiler.
     pub profiler: Profiler,
+    /// Bytes between two samples, on average, by which samples are scaled: the rate of the profiler, also if it has been
+    /// switched off meanwhile.
+    pub scale_rate: Option<u64>,
     /// Why this was probed, or why it is not known what is alive.
     pub reason: Option<String>,
     /// The runtime's own profile.
@@ -74,6 +77,7 @@ impl HeapFacts<'_> {
         HeapFacts {
             probes: HeapProbes::Off,
             profiler: Profiler::default(),
+            scale_rate: None,
             reason: None,
             history: None,
             allocations: true,
@@ -84,7 +88,7 @@ impl HeapFacts<'_> {
     fn scaling(&self) -> Option<Scaling> {
         match self.probes {
             HeapProbes::Off => None,
-            HeapProbes::Profiler => self.profiler.rate_bytes.map(Scaling::Profiler),
+            HeapProbes::Profiler => self.scale_rate.map(Scaling::Profiler),
             HeapProbes::Spans => Some(Scaling::Spans),
         }
     }

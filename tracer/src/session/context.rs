@@ -56,18 +56,21 @@ impl Context {
             heap,
             ..
         } = &prepared;
+        // Recording has begun: what takes time comes after the clocks and the counter.
+        let (started, start_unix_ns) = (Instant::now(), unix_ns());
         let start_monotonic_ns = monotonic_ns();
-        let heap_watch = HeapWatch::start(process, binary, *bias, heap, start_monotonic_ns);
+        let heap_counter = HeapCounter::start(process, *bias, plan.total_alloc);
+        let heap_watch = HeapWatch::start(process, binary, *bias, heap, monotonic_ns());
         Context {
             target: prepared.target(),
-            heap_counter: HeapCounter::start(process, *bias, plan.total_alloc),
+            heap_counter,
             memory: Memory::open(process).ok(),
             gauges: Gauges::start(&prepared),
             cpu: Cpu::start(process),
             symbolizer: Symbolizer::new(Arc::clone(binary), *bias),
             symbols: Symbols::default(),
-            started: Instant::now(),
-            start_unix_ns: unix_ns(),
+            started,
+            start_unix_ns,
             start_monotonic_ns,
             heap_watch,
             agent_cpu_at_start: agent_cpu(),
@@ -216,7 +219,8 @@ impl Context {
             faults: self.prepared.plan.faults,
             gc_plan: self.prepared.plan.gc.as_ref(),
             heap: HeapFacts {
-                history: self.heap_watch.history().filter(|_| heap.is_on()),
+                history: self.heap_watch.history().filter(|_| heap.was_on),
+                scale_rate: heap.scale_rate,
                 probes: heap.probes,
                 profiler: heap.profiler,
                 reason: heap.reason,

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::events::{Events, Watch};
+use super::heap::require_memory;
 use super::{Event, Mode, Prepared, SessionError, Wanted};
 use crate::aggregate::Totals;
 use crate::collect::Tally;
@@ -22,13 +23,14 @@ impl Inspection {
     /// each `interval`.
     ///
     /// # Errors
-    /// The process is gone, or is no Go program of a supported version.
+    /// The process is gone, is no Go program of a supported version, or its memory may not be read.
     pub fn start(
         pid: i32,
         duration: Option<Duration>,
         interval: Duration,
     ) -> Result<Self, SessionError> {
         let prepared = Prepared::new(pid, Wanted::NOTHING)?;
+        require_memory(&prepared.process, &prepared.binary, prepared.bias)?;
         let watch = duration.map(|_| Watch::new(&prepared.process)).transpose();
         let watch = watch.map_err(SessionError::Events)?;
         Ok(Inspection {

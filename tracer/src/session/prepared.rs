@@ -8,7 +8,7 @@ use crate::aggregate::{Aggregator, CodeFacts, GcRules, MapRules, Rounding, Rules
 use crate::collect::{Collector, Remote};
 use crate::governor::{Governor, Terms};
 use crate::kernel::{self, Anchors, Attached, Extra, Settings};
-use crate::plan::{self, Extras, MapProbes, ProbePlan};
+use crate::plan::{self, Extras, HeapProbes, MapProbes, ProbePlan};
 use crate::report::Target;
 use crate::symbolize::{is_runtime, package};
 use crate::target::{
@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex};
 
 /// The first Go 1.N that says why it stops the world (`stwReason` in `src/runtime/proc.go`).
 const STW_REASONS: u16 = 21;
+
+/// The profiler's rate below which its samples are no longer rare: its default is 512 KiB.
+const FREQUENT_SAMPLES: u64 = 16 << 10;
 
 /// What is known before anything is attached.
 #[derive(Debug)]
@@ -70,14 +73,21 @@ impl Prepared {
         let binary = Arc::new(process.binary()?);
         let bias = process.load_bias(&binary)?;
         let heap = Outlook::of(&process, &binary, bias, wanted.heap);
-        let extras = Extras {
-            heap: heap.probes,
-            ..wanted.extras
+        let plan_for = |heap: &Outlook| {
+            let extras = Extras {
+                heap: heap.probes,
+                ..wanted.extras
+            };
+            if wanted.allocations {
+                plan::exact(&binary, extras)
+            } else {
+                plan::sampled(&binary, extras)
+            }
         };
-        let plan = if wanted.allocations {
-            plan::exact(&binary, extras)?
-        } else {
-            plan::sampled(&binary, extras)?
+        let plan = plan_for(&heap)?;
+        let (heap, plan) = match heap.without(wanted.heap, &plan.heap.skipped) {
+            Some(heap) => (heap.clone(), plan_for(&heap)?),
+            None => (heap, plan),
         };
         Ok(Prepared {
             process,
@@ -120,6 +130,9 @@ impl Prepared {
     /// # Errors
     /// The kernel refuses, or the target exits meanwhile; nothing stays attached then.
     pub fn start(mut self, request: &Request) -> Result<Session, SessionError> {
+        if request.mode == Mode::Sampled {
+            self.warn_of_frequent_samples();
+        }
         // Before the probes, so that an early Ctrl-C ends the capture in order.
         let watch = Watch::new(&self.process).map_err(SessionError::Events)?;
         let settings = Settings {
@@ -184,6 +197,15 @@ impl Prepared {
         };
         Governor::start(&self.process, Arc::clone(attached), collector, terms)
             .map_err(SessionError::Thread)
+    }
+
+    fn warn_of_frequent_samples(&self) {
+        let rate = self.heap.scale_rate.filter(|rate| *rate < FREQUENT_SAMPLES);
+        if let Some(rate) = rate.filter(|_| self.heap.probes == HeapProbes::Profiler) {
+            log::warn!(
+                "about one allocation in {rate} bytes is sampled, as the target has set MemProfileRate: that costs the target more than the default of one in 524288"
+            );
+        }
     }
 
     fn aggregator(&self) -> Aggregator {

@@ -20,6 +20,9 @@ const ARGUMENTS: [Register; 5] = [
 const REGISTERS: usize = 16;
 /// Most code that one budget covers: some seconds.
 const MAX_CODE: u64 = 1 << 28;
+/// Most code of one function that is looked at: generated ones may have a megabyte, and are decoded for every call in
+/// them. A function that seems larger says nothing, and does not use up the budget of the others.
+const MAX_FUNCTION: u64 = 4 << 20;
 
 /// Bytes of code that may still be looked at, so that no binary makes it take minutes: a caller's whole code is decoded
 /// for every call in it.
@@ -82,6 +85,9 @@ impl GoBinary {
             return None;
         }
         let function = self.function_at(VirtualAddress(return_address.0.checked_sub(1)?))?;
+        if function.size > MAX_FUNCTION {
+            return None;
+        }
         budget.0 = budget.0.checked_sub(function.size)?;
         let code = self.code(function.address, usize::try_from(function.size).ok()?)?;
         call(code, function.address, return_address)
