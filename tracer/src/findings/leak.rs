@@ -77,7 +77,7 @@ fn evidence(site: &Site, growth: &Growth, map: Option<&MapSite>) -> String {
         units::bytes(growth.last_bytes()),
         units::bytes(growth.last_bytes().saturating_sub(growth.first_bytes())),
         units::duration(time),
-        units::plural(growth.course.len() as u64 - 1, "cycle"),
+        units::plural(growth.cycles, "cycle"),
         per_s(growth.bytes_per_s),
         per_s(growth.error),
     );

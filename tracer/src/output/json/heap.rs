@@ -273,7 +273,7 @@ impl<'a> From<&'a report::Growth> for Growth<'a> {
         Growth {
             bytes_per_s: Float(growth.bytes_per_s),
             error: Float(growth.error),
-            cycles: growth.course.len().saturating_sub(1) as u64,
+            cycles: growth.cycles,
             first_bytes: growth.first_bytes(),
             last_bytes: growth.last_bytes(),
             course: growth.course.as_slice().into(),
@@ -286,6 +286,7 @@ impl From<Growth<'_>> for report::Growth {
         report::Growth {
             bytes_per_s: growth.bytes_per_s.0,
             error: growth.error.0,
+            cycles: growth.cycles,
             course: growth.course.into_owned(),
         }
     }

@@ -108,6 +108,7 @@ fn growth(mib: &[u64]) -> Growth {
     Growth {
         bytes_per_s: (mib[mib.len() - 1] as f64 - mib[0] as f64) * MIB as f64 / 10.0,
         error: 0.2 * MIB as f64,
+        cycles: 5,
         course: times.zip(mib.iter().map(|mib| mib * MIB)).collect(),
     }
 }

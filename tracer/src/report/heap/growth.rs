@@ -13,6 +13,8 @@ pub struct Growth {
     pub bytes_per_s: f64,
     /// Its standard error: the scatter of the course, or that of sampling if it is larger.
     pub error: f64,
+    /// Cycles of the collector from its first point to the last.
+    pub cycles: u64,
     /// Time since the start of recording in nanoseconds, and bytes alive.
     pub course: Vec<(u64, u64)>,
 }
@@ -55,6 +57,7 @@ impl Growth {
         Some(Growth {
             bytes_per_s,
             error: scatter.max(noise.sqrt() / length),
+            cycles: history.cycles(),
             course: times
                 .iter()
                 .zip(&bytes)
