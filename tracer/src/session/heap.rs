@@ -306,7 +306,7 @@ impl HeapWatch {
         let last_rate = Some(self.history.rate_bytes).filter(|rate| *rate > 0);
         match self.state {
             Some(ProfilerState::On { rate_bytes }) => {
-                outlook.on(rate_bytes, self.remark(rate_bytes))
+                outlook.on(rate_bytes, self.remark(rate_bytes, samples))
             }
             Some(ProfilerState::Off { linked })
                 if samples == 0 && (!linked || self.history.is_empty()) =>
@@ -319,15 +319,15 @@ impl HeapWatch {
                 None => outlook.clone(),
             },
             None => match last_rate {
-                Some(rate_bytes) => outlook.on(rate_bytes, self.remark(rate_bytes)),
+                Some(rate_bytes) => outlook.on(rate_bytes, self.remark(rate_bytes, samples)),
                 None => outlook.clone(),
             },
         }
     }
 
-    /// What is worth telling of a profiler that is on, now at the rate `now`.
-    fn remark(&self, now: u64) -> Option<String> {
-        if self.was_read() && self.history().is_none() {
+    /// What is worth telling of a profiler that is on, now at the rate `now`, of which the probes saw so many samples.
+    fn remark(&self, now: u64, samples: u64) -> Option<String> {
+        if samples == 0 && self.was_read() && self.history().is_none() {
             return Some("the runtime's heap profile has no entry yet: nothing was sampled, and no GC cycle has ended".to_owned());
         }
         let first = self.history.changed_rate().map(|(first, _)| first);
