@@ -6,6 +6,7 @@
 use super::{
     Estimate, Figures, Frame, Report, Site, SizeSummary, Stack, StackFigures, TypeFigures,
 };
+use crate::aggregate::whole;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -132,10 +133,10 @@ impl Grouped {
     /// Groups `report`.
     pub fn of(report: &Report, by: GroupBy, sort: SortBy) -> Self {
         let goroutines = goroutines(report, by);
-        let alive = Alive::of(report);
+        let (alive, errors) = (Alive::of(report), Errors::of(report));
         let mut parts: HashMap<String, Vec<(&Site, Part<'_>)>> = HashMap::new();
         for site in &report.sites {
-            for part in split(site, by, &goroutines, alive) {
+            for part in split(site, by, &goroutines, (alive, errors)) {
                 parts
                     .entry(part.name.clone())
                     .or_default()
@@ -144,7 +145,7 @@ impl Grouped {
         }
         let mut groups: Vec<Group> = parts
             .into_iter()
-            .map(|(name, parts)| group(name, &parts, sort))
+            .map(|(name, parts)| group(name, &parts, sort, errors))
             .collect();
         groups.sort_by(|a, b| {
             let ranks = sort.rank(&a.figures).cmp(&sort.rank(&b.figures));
@@ -234,7 +235,7 @@ fn split<'a>(
     site: &'a Site,
     by: GroupBy,
     goroutines: &HashMap<u64, String>,
-    alive: Alive,
+    (alive, errors): (Alive, Errors),
 ) -> Vec<Part<'a>> {
     let whole = |name: &str| Part {
         name: name.to_owned(),
@@ -271,7 +272,9 @@ fn split<'a>(
             }
             let groups = groups.into_iter();
             groups
-                .map(|(name, figures)| part(name.to_owned(), sum(figures.into_iter()), None))
+                .map(|(name, figures)| {
+                    part(name.to_owned(), sum(figures.into_iter(), errors), None)
+                })
                 .collect()
         }
         GroupBy::Type => {
@@ -293,7 +296,7 @@ fn split<'a>(
 
 /// What a site has allocated beyond its types; a capture need not have any.
 fn untold(site: &Site) -> Option<Figures> {
-    let told = sum(site.types.iter().map(TypeFigures::figures));
+    let told = sum(site.types.iter().map(TypeFigures::figures), Errors::Unknown);
     let allocs = site.figures.allocs.saturating_sub(told.allocs);
     let alloc_bytes = site.figures.alloc_bytes.zip(told.alloc_bytes);
     let requested_bytes = site.figures.requested_bytes.zip(told.requested_bytes);
@@ -308,7 +311,7 @@ fn untold(site: &Site) -> Option<Figures> {
     })
 }
 
-fn group(name: String, parts: &[(&Site, Part<'_>)], sort: SortBy) -> Group {
+fn group(name: String, parts: &[(&Site, Part<'_>)], sort: SortBy, errors: Errors) -> Group {
     let mut types: HashMap<&str, TypeFigures> = HashMap::new();
     for row in parts.iter().flat_map(|(_, part)| part.types) {
         match types.get_mut(row.name.as_str()) {
@@ -330,7 +333,7 @@ fn group(name: String, parts: &[(&Site, Part<'_>)], sort: SortBy) -> Group {
         })
         .collect();
     sites.sort_by_key(|site| (sort.rank(&site.figures), site.id));
-    let figures = sum(parts.iter().map(|(_, part)| part.figures));
+    let figures = sum(parts.iter().map(|(_, part)| part.figures), errors);
     let sizes: Option<Vec<&SizeSummary>> = parts.iter().map(|(_, part)| part.size).collect();
     Group {
         id: 0,
@@ -346,7 +349,39 @@ fn group(name: String, parts: &[(&Site, Part<'_>)], sort: SortBy) -> Group {
     }
 }
 
-fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
+/// What is known of the errors of two parts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errors {
+    /// Each sample is taken by itself: variances add up.
+    Independent,
+    /// Windows are of several sites at once.
+    Unknown,
+}
+
+impl Errors {
+    fn of(report: &Report) -> Self {
+        match report.window.mode.as_str() {
+            "sampled" | "heap" => Errors::Independent,
+            _ => Errors::Unknown,
+        }
+    }
+
+    fn together(self, a: Estimate, b: Estimate) -> Estimate {
+        let add = |a: Option<u64>, b: Option<u64>| {
+            let (a, b) = a.zip(b)?;
+            Some(whole((a as f64).hypot(b as f64)))
+        };
+        match self {
+            Errors::Unknown => Estimate::default(),
+            Errors::Independent => Estimate {
+                allocs_error: add(a.allocs_error, b.allocs_error),
+                alloc_bytes_error: add(a.alloc_bytes_error, b.alloc_bytes_error),
+            },
+        }
+    }
+}
+
+fn sum(figures: impl Iterator<Item = Figures>, errors: Errors) -> Figures {
     let nothing = Figures {
         allocs: 0,
         alloc_bytes: Some(0),
@@ -370,8 +405,7 @@ fn sum(figures: impl Iterator<Item = Figures>) -> Figures {
         live_bytes: either(a.live_bytes, b.live_bytes, u64::saturating_add),
         growth_per_s: either(a.growth_per_s, b.growth_per_s, i64::saturating_add),
         estimate: match (a.estimate, b.estimate) {
-            // Errors of two sites need not be independent: what they have together is not known here.
-            (Some(_), Some(_)) => Some(Estimate::default()),
+            (Some(a), Some(b)) => Some(errors.together(a, b)),
             (a, b) => a.or(b),
         },
     })
@@ -462,10 +496,12 @@ mod tests {
     fn groups_add_up_to_the_sites() {
         let report = sample::report();
         for by in ALL {
-            let all = sum(grouped(by).iter().map(|group| group.figures));
-            assert_eq!(all, sum(report.sites.iter().map(|site| site.figures)));
+            let sum = |figures: Vec<Figures>| sum(figures.into_iter(), Errors::Unknown);
+            let all = sum(grouped(by).iter().map(|group| group.figures).collect());
+            let of_sites = sum(report.sites.iter().map(|site| site.figures).collect());
+            assert_eq!(all, of_sites);
             for group in grouped(by) {
-                let parts = sum(group.sites.iter().map(|site| site.figures));
+                let parts = sum(group.sites.iter().map(|site| site.figures).collect());
                 assert_eq!(parts, group.figures, "{}", group.name);
             }
         }
@@ -575,5 +611,8 @@ mod tests {
         let sum: u64 = groups.groups.iter().map(|group| group.figures.allocs).sum();
         let stacks = report.sites.iter().flat_map(|site| &site.stacks);
         assert_eq!(sum, stacks.map(|stack| stack.figures.allocs).sum::<u64>());
+        let by_package = Grouped::of(&report, GroupBy::Package, SortBy::Bytes).groups;
+        let with_error = |group: &Group| group.figures.estimate.unwrap().alloc_bytes_error;
+        assert!(by_package.iter().all(|group| with_error(group).is_some()));
     }
 }
