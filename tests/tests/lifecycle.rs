@@ -93,10 +93,13 @@ fn the_tracer_killed_in_the_middle_leaves_the_target_at_full_speed_and_no_probe(
         breakpoints(program.pid(), &addresses) == 0
     });
     assert!(program.is_running());
-    let after = speed(&program);
+    // A neighbour of this machine may take its time for a second; a probe that stays takes it always.
+    let after = (0..5)
+        .map(|_| speed(&program))
+        .find(|after| *after > free * 0.7);
     assert!(
-        after > free * 0.7,
-        "{after} iterations/s after, {free} before"
+        after.is_some(),
+        "in none of five seconds 0.7 of the {free} iterations/s before"
     );
 }
 
