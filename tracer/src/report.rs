@@ -14,6 +14,7 @@ mod memory;
 mod sites;
 mod stacks;
 mod types;
+mod value;
 
 pub use build::{Capture, HeapFacts, build};
 pub use faults::{FaultFigures, FaultsByMemory};
@@ -22,6 +23,7 @@ pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
 pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
+pub use value::Value;
 
 use crate::aggregate::SizesView;
 use crate::symbolize;

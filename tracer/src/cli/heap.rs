@@ -7,7 +7,8 @@ use crate::session::Inspection;
 use anyhow::bail;
 
 pub(super) fn run(args: &args::Heap, global: &Global) -> anyhow::Result<()> {
-    let sinks = Sinks::open(&args.output, StandardStream::Out, global, &args.show)?;
+    let output = &args.output;
+    let sinks = Sinks::open(&output.files, output.format, StandardStream::Out)?;
     on_runtime(async {
         let inspection = Inspection::start(args.pid, args.duration, args.interval)?;
         if let Some(reason) = inspection.unavailable() {
@@ -19,6 +20,6 @@ pub(super) fn run(args: &args::Heap, global: &Global) -> anyhow::Result<()> {
             );
         }
         let report = inspection.finish().await?;
-        sinks.write(&report)
+        sinks.write(&report, global, &args.show)
     })
 }

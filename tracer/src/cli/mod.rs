@@ -3,6 +3,7 @@
 mod args;
 mod attach;
 mod config;
+mod diff;
 mod doctor;
 mod exit;
 mod heap;
@@ -11,6 +12,7 @@ mod report;
 mod run;
 mod sinks;
 mod terminal;
+mod top;
 
 pub use args::Args;
 pub use exit::code as exit_code;
@@ -28,6 +30,8 @@ pub fn run(args: Args) -> anyhow::Result<u8> {
         Command::Run(run) => run::run(&run, &args.global),
         Command::Heap(heap) => heap::run(&heap, &args.global).map(|()| 0),
         Command::Report(report) => report::run(&report, &args.global).map(|()| 0),
+        Command::Diff(diff) => diff::run(&diff, &args.global).map(|()| 0),
+        Command::Top(top) => top::run(&top, &args.global).map(|()| 0),
         Command::Doctor(doctor) => doctor::run(&doctor, &args.global).map(|()| 0),
     }
 }

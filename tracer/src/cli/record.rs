@@ -12,14 +12,15 @@ pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
         let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
         return print(&prepared.plan().to_string());
     }
-    let sinks = Sinks::open(&args.output, StandardStream::Out, global, &args.show)?;
+    let output = &args.output;
+    let sinks = Sinks::open(&output.files, output.format, StandardStream::Out)?;
     kernel::require()?;
     let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
     attach::on_runtime(async {
         let session = prepared.start(&config::record(args, global))?;
         attach::announce(&session);
         let ended = capture(session).await?;
-        let written = sinks.write(&ended.report);
+        let written = sinks.write(&ended.report, global, &args.show);
         if let Some(attached) = ended.attached {
             detach_in_background(attached);
         }

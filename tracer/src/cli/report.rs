@@ -3,16 +3,27 @@
 use super::args::{Global, Report};
 use super::sinks::{Sinks, StandardStream};
 use crate::output::json;
+use crate::report;
 use anyhow::Context as _;
 use std::fs::File;
 use std::io::BufReader;
+use std::path::Path;
 
 pub(super) fn run(args: &Report, global: &Global) -> anyhow::Result<()> {
-    let path = args.file.display();
-    let file = File::open(&args.file).with_context(|| {
-        format!("cannot read {path}: give a capture that `tracer record -o FILE.json` has written")
+    let report = read(&args.file)?;
+    let output = &args.output;
+    let sinks = Sinks::open(&output.files, output.format, StandardStream::Out)?;
+    sinks.write(&report, global, &args.show)
+}
+
+/// Reads a saved capture.
+///
+/// # Errors
+/// The file cannot be read, or is no capture.
+pub(super) fn read(path: &Path) -> anyhow::Result<report::Report> {
+    let shown = path.display();
+    let file = File::open(path).with_context(|| {
+        format!("cannot read {shown}: give a capture that `tracer record -o FILE.json` has written")
     })?;
-    let report =
-        json::read(&mut BufReader::new(file)).with_context(|| format!("cannot use {path}"))?;
-    Sinks::open(&args.output, StandardStream::Out, global, &args.show)?.write(&report)
+    json::read(&mut BufReader::new(file)).with_context(|| format!("cannot use {shown}"))
 }

@@ -12,7 +12,8 @@ use std::io::{IsTerminal as _, stdin};
 
 /// Runs the program and gives its exit code.
 pub(super) fn run(args: &Run, global: &Global) -> anyhow::Result<u8> {
-    let sinks = Sinks::open(&args.output, StandardStream::Err, global, &args.show)?;
+    let output = &args.output;
+    let sinks = Sinks::open(&output.files, output.format, StandardStream::Err)?;
     kernel::require()?;
     let mut launched = Launched::start(&args.program, &args.arguments)?;
     let prepared = Prepared::new(launched.pid().as_raw(), args.tracing.wanted())?;
@@ -23,7 +24,7 @@ pub(super) fn run(args: &Run, global: &Global) -> anyhow::Result<u8> {
         let ended = whole_life(session, &launched).await?;
         // The program has ended; its exit code is the answer even if the report cannot be written.
         let code = launched.wait()?;
-        let written = sinks.write(&ended.report);
+        let written = sinks.write(&ended.report, global, &args.show);
         if let Some(attached) = ended.attached {
             detach_in_background(attached);
         }

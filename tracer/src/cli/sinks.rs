@@ -1,23 +1,22 @@
 //! Where reports go. Files are opened before a capture starts, so that a bad path costs no capture, and take their name
 //! only when they are complete.
 
-use super::args::{Global, Output, Show};
+use super::args::{Global, Show};
 use super::terminal;
-use crate::output::{self, Format, OutputError};
+use crate::output::text::TextOptions;
+use crate::output::{self, Format, Options, OutputError};
 use crate::report::Report;
 use anyhow::Context as _;
 use std::fs::File;
 use std::io::{self, stderr, stdout};
 use std::path::{Path, PathBuf};
 
-/// Everything one report is written to.
+/// Everything that one report, or one comparison, is written to.
 #[derive(Debug)]
 pub(super) struct Sinks {
     files: Vec<Sink>,
     stream: StandardStream,
     format: Format,
-    global: Global,
-    show: Show,
 }
 
 /// Where a report goes that no file is named for.
@@ -38,27 +37,23 @@ struct Sink {
 }
 
 impl Sinks {
-    /// Opens every file.
+    /// Opens every file; without any, `format` goes to `stream`.
     ///
     /// # Errors
     /// A name does not tell a format, or cannot be written.
     pub(super) fn open(
-        output: &Output,
+        files: &[PathBuf],
+        format: impl Into<Format>,
         stream: StandardStream,
-        global: &Global,
-        show: &Show,
     ) -> anyhow::Result<Self> {
-        let files = output
-            .files
+        let files = files
             .iter()
             .map(|path| Sink::open(path))
             .collect::<anyhow::Result<_>>()?;
         Ok(Sinks {
             files,
             stream,
-            format: output.format.into(),
-            global: global.clone(),
-            show: show.clone(),
+            format: format.into(),
         })
     }
 
@@ -66,28 +61,38 @@ impl Sinks {
     ///
     /// # Errors
     /// Something cannot be written. A reader of standard output that went away is no error.
-    pub(super) fn write(mut self, report: &Report) -> anyhow::Result<()> {
-        let report = &*report.sorted(self.show.sort_of(&report.window.mode));
-        let groups = self.show.groups(report);
-        let groups = groups.as_ref();
+    pub(super) fn write(self, report: &Report, global: &Global, show: &Show) -> anyhow::Result<()> {
+        let report = &*report.sorted(show.sort_of(&report.window.mode));
+        let groups = show.groups(report);
+        let limit = show.limit;
+        self.each(global, limit, |format, text, out| {
+            let value = show.value.into();
+            let options = &Options { text, value };
+            output::render(format, report, groups.as_ref(), options, out)
+        })
+    }
+
+    /// Has `render` write in every format that was asked for, text with at most `limit` rows.
+    ///
+    /// # Errors
+    /// As [`Sinks::write`].
+    pub(super) fn each(
+        mut self,
+        global: &Global,
+        limit: usize,
+        render: impl Fn(Format, TextOptions, &mut dyn io::Write) -> Result<(), OutputError>,
+    ) -> anyhow::Result<()> {
         if self.files.is_empty() {
             let mut out: Box<dyn io::Write> = match self.stream {
                 StandardStream::Out => Box::new(stdout()),
                 StandardStream::Err => Box::new(stderr()),
             };
-            let options = terminal::options(self.stream, &self.global, self.show.limit);
-            return closed_pipe_is_fine(output::render(
-                self.format,
-                report,
-                groups,
-                &options,
-                &mut out,
-            ));
+            let options = terminal::options(self.stream, global, limit);
+            return closed_pipe_is_fine(render(self.format, options, &mut out));
         }
-        let options = terminal::file_options(&self.show);
         for sink in &mut self.files {
             let path = sink.path.display();
-            output::render(sink.format, report, groups, &options, &mut sink.file)
+            render(sink.format, terminal::file_options(limit), &mut sink.file)
                 .with_context(|| format!("cannot write {path}"))?;
             if let Some(unfinished) = sink.unfinished.take() {
                 std::fs::rename(&unfinished, &sink.path)

@@ -1,6 +1,6 @@
 //! What the output can show: colour and width.
 
-use super::args::{Color, Global, Show};
+use super::args::{Color, Global};
 use super::sinks::StandardStream;
 use crate::output::text::TextOptions;
 use std::io::{IsTerminal as _, stderr, stdout};
@@ -16,6 +16,7 @@ pub(super) fn options(stream: StandardStream, global: &Global, limit: usize) -> 
         StandardStream::Err => (stderr().is_terminal(), terminal_size_of(stderr())),
     };
     let color = match global.color {
+        _ if global.no_color => false,
         Color::Always => true,
         Color::Never => false,
         // https://no-color.org: set and not empty.
@@ -32,11 +33,11 @@ pub(super) fn options(stream: StandardStream, global: &Global, limit: usize) -> 
 }
 
 /// How to lay out text in a file.
-pub(super) fn file_options(show: &Show) -> TextOptions {
+pub(super) fn file_options(limit: usize) -> TextOptions {
     TextOptions {
         width: DEFAULT_WIDTH,
         color: false,
-        limit: show.limit,
+        limit,
         ..TextOptions::default()
     }
 }

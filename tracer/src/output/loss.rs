@@ -1,6 +1,6 @@
 //! What is missing from a report is in every format of it.
 
-use super::{Format, render, sample, text::TextOptions};
+use super::{Format, Options, render, sample};
 use crate::aggregate::Aggregator;
 use crate::collect::Collector;
 use crate::decode::encoded;
@@ -15,7 +15,7 @@ use tracer_common::counter::Counter;
 fn in_each_format(report: &Report) -> [String; 3] {
     [Format::Text, Format::Json, Format::Ndjson].map(|format| {
         let mut out = Vec::new();
-        render(format, report, None, &TextOptions::default(), &mut out).unwrap();
+        render(format, report, None, &Options::default(), &mut out).unwrap();
         String::from_utf8(out).unwrap().replace(',', "")
     })
 }

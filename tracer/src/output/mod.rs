@@ -3,11 +3,15 @@
 //! Outputs write to the writer they are given and do nothing else: no files, no terminal detection, no clock. This module
 //! hides which formats exist and how each one lays out its bytes.
 
+pub mod flame;
+pub mod folded;
+pub mod html;
 pub mod interval;
 pub mod json;
 #[cfg(test)]
 mod loss;
 pub mod ndjson;
+pub mod pprof;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod text;
@@ -19,7 +23,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::report::{Grouped, Report};
+use crate::report::{Grouped, Report, Value};
 use text::TextOptions;
 
 /// A form in which a report can be written.
@@ -31,13 +35,25 @@ pub enum Format {
     Json,
     /// The lines of a stream: see [`ndjson`].
     Ndjson,
+    /// One page with everything in it, for people.
+    Html,
+    /// A gzipped `profile.proto`, for `go tool pprof`.
+    Pprof,
+    /// A flame graph.
+    Svg,
+    /// Stacks and a value, one stack on a line.
+    Folded,
 }
 
 /// File name endings of the formats that exist.
-const ENDINGS: [(&str, Format); 3] = [
+const ENDINGS: [(&str, Format); 7] = [
     (".txt", Format::Text),
     (".json", Format::Json),
     (".ndjson", Format::Ndjson),
+    (".html", Format::Html),
+    (".pb.gz", Format::Pprof),
+    (".svg", Format::Svg),
+    (".folded", Format::Folded),
 ];
 
 impl Format {
@@ -54,19 +70,32 @@ impl Format {
     }
 }
 
-/// Writes `report`, by groups if there are any, to `out` and flushes it; `options` matters to [`Format::Text`] alone.
+/// How to render, where a format leaves a choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Of [`Format::Text`].
+    pub text: TextOptions,
+    /// What flame graphs are made of.
+    pub value: Value,
+}
+
+/// Writes `report`, by groups if there are any and the format shows groups, to `out` and flushes it.
 pub fn render(
     format: Format,
     report: &Report,
     groups: Option<&Grouped>,
-    options: &TextOptions,
+    options: &Options,
     out: &mut dyn Write,
 ) -> Result<(), OutputError> {
     let mut out = BufWriter::new(out);
     match format {
-        Format::Text => text::write(report, groups, options, &mut out)?,
+        Format::Text => text::write(report, groups, &options.text, &mut out)?,
         Format::Json => json::write(report, groups, &mut out)?,
         Format::Ndjson => ndjson::write(report, groups, &mut out)?,
+        Format::Html => html::write(report, options.value, &mut out)?,
+        Format::Pprof => pprof::write(report, &mut out)?,
+        Format::Svg => flame::write(report, options.value, &mut out)?,
+        Format::Folded => folded::write(report, options.value, &mut out)?,
     }
     out.flush().map_err(OutputError::Write)
 }
@@ -76,7 +105,7 @@ pub fn render(
 pub enum OutputError {
     /// The file name does not say which format to write.
     #[error(
-        "cannot tell an output format from the file name {path:?}: end it in .txt, .json or .ndjson"
+        "cannot tell an output format from the file name {path:?}: end it in .txt, .json, .ndjson, .html, .pb.gz, .svg or .folded"
     )]
     UnknownFormat {
         /// The path whose file name has no known ending.
@@ -99,6 +128,12 @@ pub enum OutputError {
     Schema {
         /// What the document says of itself.
         found: String,
+    },
+    /// What flame graphs should be made of was not recorded.
+    #[error("cannot make a flame graph of {value}: the capture has none; choose another --value")]
+    NoValue {
+        /// What was asked for.
+        value: &'static str,
     },
     /// Parts of the document contradict each other.
     #[error("cannot read the capture: {0}")]
@@ -124,25 +159,20 @@ mod tests {
         check("report.txt", Format::Text);
         check("/tmp/a.b/capture.json", Format::Json);
         check("capture.json.ndjson", Format::Ndjson);
+        check("heap.pb.gz", Format::Pprof);
+        check("a.folded", Format::Folded);
+        check("a.svg", Format::Svg);
+        check("a.html", Format::Html);
     }
 
     #[test]
     fn a_format_that_does_not_exist_is_refused_with_those_that_do() {
-        for path in [
-            "heap.pb.gz",
-            "a.folded",
-            "a.svg",
-            "a.html",
-            "json",
-            "a.json/b",
-            "..",
-            "",
-        ] {
+        for path in ["heap.pb", "a.gz", "a.htm", "json", "a.json/b", "..", ""] {
             let error = Format::of_path(Path::new(path)).unwrap_err().to_string();
             assert_eq!(
                 error,
                 format!(
-                    "cannot tell an output format from the file name {path:?}: end it in .txt, .json or .ndjson"
+                    "cannot tell an output format from the file name {path:?}: end it in .txt, .json, .ndjson, .html, .pb.gz, .svg or .folded"
                 )
             );
         }
@@ -164,7 +194,7 @@ mod tests {
         let report = sample::report();
         for (_, format) in ENDINGS {
             let error =
-                render(format, &report, None, &TextOptions::default(), &mut Closed).unwrap_err();
+                render(format, &report, None, &Options::default(), &mut Closed).unwrap_err();
             assert!(error.is_closed_pipe(), "{format:?}: {error:?}");
         }
         assert!(!OutputError::Write(io::ErrorKind::StorageFull.into()).is_closed_pipe());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{OutputError, read, write};
-use crate::output::{Format, render, sample, text::TextOptions};
+use crate::output::{Format, Options, render, sample, text::TextOptions};
 use crate::report::{Estimate, GroupBy, Grouped, ModeStep, Report, SortBy, TimelinePoint};
 
 fn written(report: &Report) -> Vec<u8> {
@@ -465,9 +465,13 @@ fn whatever_is_read_can_be_rendered() {
                 continue;
             };
             for format in [Format::Text, Format::Json, Format::Ndjson] {
-                let options = TextOptions {
+                let text = TextOptions {
                     width: 70,
                     ..TextOptions::default()
+                };
+                let options = Options {
+                    text,
+                    ..Options::default()
                 };
                 let by = [GroupBy::Stack, GroupBy::Type, GroupBy::Function]
                     .map(|by| Some(Grouped::of(&report, by, SortBy::Bytes)));
