@@ -425,6 +425,9 @@ pub struct StackFigures {
     pub id: u64,
     /// What it allocated.
     pub figures: Figures,
+    /// Go types allocated through it, most bytes first; empty in captures of versions that did not keep them apart, unless
+    /// its site has one type only.
+    pub types: Vec<TypeFigures>,
     /// What it has alive of all that it ever allocated; `None` if that is not known, as in captures of versions that did
     /// not look.
     pub live: Option<Amount>,
