@@ -8,7 +8,7 @@ use crate::output::{self, Format, Options, OutputError};
 use crate::report::Report;
 use anyhow::Context as _;
 use std::fs::File;
-use std::io::{self, stderr, stdout};
+use std::io::{self, IsTerminal as _, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 /// Everything that one report, or one comparison, is written to.
@@ -27,6 +27,16 @@ pub(super) enum StandardStream {
     Err,
 }
 
+impl StandardStream {
+    /// Whether a person sees it.
+    fn is_terminal(self) -> bool {
+        match self {
+            StandardStream::Out => stdout().is_terminal(),
+            StandardStream::Err => stderr().is_terminal(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Sink {
     path: PathBuf,
@@ -40,12 +50,16 @@ impl Sinks {
     /// Opens every file; without any, `format` goes to `stream`.
     ///
     /// # Errors
-    /// A name does not tell a format, or cannot be written.
+    /// A name does not tell a format, or cannot be written; or `format` is binary and would go to a terminal.
     pub(super) fn open(
         files: &[PathBuf],
         format: impl Into<Format>,
         stream: StandardStream,
     ) -> anyhow::Result<Self> {
+        let format = format.into();
+        if files.is_empty() && format.is_binary() && stream.is_terminal() {
+            return Err(OutputError::Terminal { format: "pprof" }.into());
+        }
         let files = files
             .iter()
             .map(|path| Sink::open(path))
@@ -53,7 +67,7 @@ impl Sinks {
         Ok(Sinks {
             files,
             stream,
-            format: format.into(),
+            format,
         })
     }
 

@@ -57,6 +57,11 @@ const ENDINGS: [(&str, Format); 7] = [
 ];
 
 impl Format {
+    /// Whether it is no text, and would do a terminal no good.
+    pub fn is_binary(self) -> bool {
+        self == Format::Pprof
+    }
+
     /// The format that the file name of `path` asks for.
     pub fn of_path(path: &Path) -> Result<Self, OutputError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -134,6 +139,14 @@ pub enum OutputError {
     NoValue {
         /// What was asked for.
         value: &'static str,
+    },
+    /// The format is no text, and standard output is a terminal.
+    #[error(
+        "{format} is binary: it is not written to a terminal; name a file with -o, or send standard output to one"
+    )]
+    Terminal {
+        /// What was asked for.
+        format: &'static str,
     },
     /// Parts of the document contradict each other.
     #[error("cannot read the capture: {0}")]
