@@ -11,6 +11,7 @@ mod group;
 mod heap;
 mod maps;
 mod memory;
+mod single;
 mod sites;
 mod stacks;
 mod types;
@@ -23,6 +24,7 @@ pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
 pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
+pub use single::{SingleAlloc, type_name};
 pub use value::Value;
 
 use crate::aggregate::SizesView;

@@ -114,7 +114,7 @@ pub(super) struct Attach {
     /// Form of the output
     #[arg(long, value_enum, default_value_t = StreamFormat::Text)]
     pub(super) format: StreamFormat,
-    /// Write a line for each allocation, too; needs --format ndjson
+    /// Write a line for each allocation, too; needs --format ndjson. Those that the reader is too slow for are counted
     #[arg(long)]
     pub(super) events: bool,
     #[command(flatten)]

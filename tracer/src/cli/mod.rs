@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod exit;
 mod heap;
+mod outlet;
 mod record;
 mod report;
 mod run;
