@@ -6,12 +6,14 @@ mod gauges;
 mod heap;
 mod inspect;
 mod live;
+mod pace;
 mod prepared;
 
 pub use events::Event;
 pub use heap::HeapAsked;
 pub use inspect::Inspection;
 pub use live::LiveView;
+pub use pace::Pace;
 pub use prepared::{Prepared, Wanted};
 
 use crate::collect::{Collector, CollectorDied, Tally};
@@ -146,6 +148,20 @@ impl Session {
     /// Start of recording in nanoseconds of Unix time.
     pub fn start_unix_ns(&self) -> u64 {
         self.context.start_unix_ns
+    }
+
+    /// Time since recording began.
+    pub fn elapsed(&self) -> Duration {
+        self.context.started.elapsed()
+    }
+
+    /// What the target does now, as of the last tick. Reads the kernel's counters and nothing else.
+    pub fn pace(&self) -> Pace {
+        let lost = lock(&self.attached).counters().ok();
+        Pace {
+            lost: lost.map(|counters| counters.lost()),
+            ..Pace::of(self.context.timeline())
+        }
     }
 
     /// Waits for the next tick or the end. Each tick adds a point to the timeline.

@@ -1,6 +1,7 @@
 //! `tracer attach`: the same capture, shown while it runs.
 
 use super::args::{self, Attach, Global, StreamFormat};
+use super::progress::{Progress, during};
 use super::sinks::{StandardStream, closed_pipe_is_fine, print};
 use super::{config, terminal};
 use crate::findings::{Finding, News};
@@ -9,7 +10,7 @@ use crate::output::ndjson::Stream;
 use crate::output::text::{self, TextOptions};
 use crate::output::{OutputError, interval::Interval};
 use crate::report::{EndedBy, Grouped, Report};
-use crate::session::{Event, LiveView, Prepared, Session};
+use crate::session::{Event, LiveView, Prepared, Session, SessionError};
 use anyhow::Context as _;
 use std::io::stdout;
 
@@ -19,10 +20,11 @@ pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
         return print(&prepared.plan().to_string());
     }
     kernel::require()?;
-    let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
+    let prepared = prepare(args.target.pid, &args.target.tracing)?;
     let options = terminal::options(StandardStream::Out, global, args.show.limit);
     on_runtime(async {
-        let session = prepared.start(&config::attach(args, global))?;
+        let request = config::attach(args, global);
+        let session = during("attaching", || prepared.start(&request))?;
         announce(&session);
         let display = match args.format {
             StreamFormat::Text => Display::Text(options),
@@ -31,6 +33,9 @@ pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
         show(session, display, &args.show).await
     })
 }
+
+/// What the end of a capture takes most of its time for.
+pub(super) const NAMING: &str = "naming functions and types";
 
 /// Where intervals go.
 enum Display {
@@ -108,7 +113,9 @@ async fn show(
             Event::End(by) => break by,
         }
     };
+    let naming = Progress::of(NAMING);
     let ended = session.finish(ended_by).await?;
+    drop(naming);
     if written.is_ok() {
         let report = &*ended
             .report
@@ -125,6 +132,12 @@ async fn show(
         detach_in_background(attached);
     }
     written
+}
+
+/// Reads the process's program and plans its probes.
+pub(super) fn prepare(pid: i32, tracing: &args::Tracing) -> Result<Prepared, SessionError> {
+    let reading = format!("reading the program of pid {pid}");
+    during(reading, || Prepared::new(pid, tracing.wanted()))
 }
 
 /// Tells scripts and people that every probe is live.

@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod exit;
 mod heap;
+mod progress;
 mod record;
 mod report;
 mod run;

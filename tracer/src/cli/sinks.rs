@@ -5,6 +5,7 @@ mod place;
 mod unfinished;
 
 use super::args::{Global, Show};
+use super::progress::Progress;
 use super::terminal;
 use crate::output::text::TextOptions;
 use crate::output::{self, Format, Options, OutputError};
@@ -173,6 +174,7 @@ impl Sink {
                 closed_pipe_is_fine(written).with_context(cannot_write)?;
             }
             Destination::File(unfinished) => {
+                let _writing = Progress::of(format!("writing {}", self.path.display()));
                 render(self.format, options, &mut unfinished.file()).with_context(cannot_write)?;
                 unfinished.finish().with_context(cannot_write)?;
             }
