@@ -7,6 +7,7 @@ mod gauges;
 mod heap;
 mod inspect;
 mod live;
+mod pace;
 mod prepared;
 
 pub use events::Event;
@@ -14,6 +15,7 @@ pub use feed::{Feed, SingleSink};
 pub use heap::HeapAsked;
 pub use inspect::Inspection;
 pub use live::LiveView;
+pub use pace::Pace;
 pub use prepared::{Prepared, Wanted};
 
 use crate::collect::{Collector, CollectorDied, Tally};
@@ -156,6 +158,20 @@ impl Session {
     /// Allocations one by one, once, if that was asked for; the reader needs a thread of its own.
     pub fn take_feed(&mut self) -> Option<Feed> {
         self.feed.take()
+    }
+
+    /// Time since recording began.
+    pub fn elapsed(&self) -> Duration {
+        self.context.started.elapsed()
+    }
+
+    /// What the target does now, as of the last tick. Reads the kernel's counters and nothing else.
+    pub fn pace(&self) -> Pace {
+        let lost = lock(&self.attached).counters().ok();
+        Pace {
+            lost: lost.map(|counters| counters.lost()),
+            ..Pace::of(self.context.timeline())
+        }
     }
 
     /// Waits for the next tick or the end. Each tick adds a point to the timeline.

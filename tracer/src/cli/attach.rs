@@ -1,9 +1,9 @@
 //! `tracer attach`: the same capture, shown while it runs.
 
 use super::args::{self, Attach, Global, StreamFormat};
-use super::exit::Misuse;
 use super::outlet::{Inlet, Outlet};
-use super::sinks::{StandardStream, closed_pipe_is_fine, print};
+use super::progress::{Progress, during};
+use super::sinks::{Misuse, StandardStream, closed_pipe_is_fine, print};
 use super::{config, terminal};
 use crate::collect::Missed;
 use crate::findings::News;
@@ -12,7 +12,7 @@ use crate::output::ndjson::{Skipped, Stream, write_single, write_stack};
 use crate::output::text::{self, TextOptions};
 use crate::output::{OutputError, interval::Interval};
 use crate::report::{EndedBy, Frame, Report, SingleAlloc};
-use crate::session::{Event, Feed, LiveView, Prepared, Session, SingleSink};
+use crate::session::{Event, Feed, LiveView, Prepared, Session, SessionError, SingleSink};
 use anyhow::{Context as _, anyhow, bail};
 use std::io::{self, stdout};
 use std::thread::{self, JoinHandle};
@@ -27,13 +27,14 @@ pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
         return print(&prepared.plan().to_string());
     }
     if args.events && args.format == StreamFormat::Text {
-        return Err(Misuse("cannot write single allocations as text: add --format ndjson").into());
+        return Err(Misuse::EventsAsText.into());
     }
     kernel::require()?;
-    let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
+    let prepared = prepare(args.target.pid, &args.target.tracing)?;
     let options = terminal::options(StandardStream::Out, global, args.show.limit);
     on_runtime(async {
-        let session = prepared.start(&config::attach(args, global))?;
+        let request = config::attach(args, global);
+        let session = during("attaching", || prepared.start(&request))?;
         announce(&session);
         let outlet = Outlet::start(stdout()).context("cannot write to standard output")?;
         let display = match args.format {
@@ -45,6 +46,9 @@ pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
         shown.and_then(|()| complete(written))
     })
 }
+
+/// What the end of a capture takes most of its time for.
+pub(super) const NAMING: &str = "naming functions and types";
 
 /// What became of the output.
 fn complete(written: io::Result<()>) -> anyhow::Result<()> {
@@ -179,7 +183,9 @@ async fn show(
             Event::End(by) => break by,
         }
     };
+    let naming = Progress::of(NAMING);
     let ended = session.finish(ended_by).await?;
+    drop(naming);
     if let Some(singles) = singles {
         let panicked = |_panic| anyhow!("the thread that writes allocations has panicked");
         singles.join().map_err(panicked)?;
@@ -225,6 +231,12 @@ impl SingleSink for Lines {
     fn pause(&mut self) {
         self.inlet.send(std::mem::take(&mut self.waiting));
     }
+}
+
+/// Reads the process's program and plans its probes.
+pub(super) fn prepare(pid: i32, tracing: &args::Tracing) -> Result<Prepared, SessionError> {
+    let reading = format!("reading the program of pid {pid}");
+    during(reading, || Prepared::new(pid, tracing.wanted()))
 }
 
 /// Tells scripts and people that every probe is live.

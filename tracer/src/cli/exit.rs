@@ -1,5 +1,6 @@
 //! The exit code that an error stands for.
 
+use super::sinks::Misuse;
 use crate::kernel::KernelError;
 use crate::output::OutputError;
 use crate::plan::PlanError;
@@ -11,11 +12,6 @@ const USAGE: u8 = 2;
 const NO_TARGET: u8 = 3;
 const PRIVILEGE: u8 = 4;
 const KERNEL: u8 = 5;
-
-/// What was typed makes no sense, which only shows when all of it is known.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Misuse(pub(super) &'static str);
 
 /// The code to exit with: 1 failed, 2 bad usage, 3 the target is gone or is not a Go program, 4 not enough privilege, 5
 /// kernel feature missing.

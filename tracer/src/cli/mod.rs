@@ -8,6 +8,7 @@ mod doctor;
 mod exit;
 mod heap;
 mod outlet;
+mod progress;
 mod record;
 mod report;
 mod run;

@@ -34,7 +34,7 @@ pub struct SingleAlloc<'a> {
 pub fn type_name(pcs: &[u64], type_pointer: u64, size: u64, symbols: &Symbols) -> Option<String> {
     let mut one = Types::default();
     one.add(type_pointer, size, None, 1);
-    let rows = types::figures(std::iter::once((pcs, &one)), symbols);
+    let rows = types::of_stack(pcs, &one, symbols);
     let name = rows.into_iter().next()?.name;
     (name != types::NO_TYPE).then_some(name)
 }

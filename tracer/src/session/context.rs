@@ -95,6 +95,11 @@ impl Context {
         self.governed = end;
     }
 
+    /// A point for each tick so far.
+    pub(super) fn timeline(&self) -> &[TimelinePoint] {
+        &self.timeline
+    }
+
     /// Reads the headers of maps; for the last time, when nothing is recorded any more.
     pub(super) fn look(&self, watched: &[Watched], last: bool) -> Vec<Look> {
         let look = |map: &Watched| Look {
