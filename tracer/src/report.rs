@@ -12,6 +12,7 @@ mod heap;
 mod maps;
 mod memory;
 mod origin;
+mod single;
 mod sites;
 mod stacks;
 mod types;
@@ -25,6 +26,7 @@ pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
 pub use origin::Origin;
+pub use single::{SingleAlloc, type_name};
 pub(crate) use value::Alive;
 pub use value::Value;
 

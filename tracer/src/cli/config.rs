@@ -12,7 +12,10 @@ const LONGEST_TICK: Duration = Duration::from_secs(1);
 
 /// The request of `tracer attach`.
 pub(super) fn attach(args: &args::Attach, global: &args::Global) -> Request {
-    request(&args.target.tracing, global, args.duration, args.interval)
+    Request {
+        singles: args.events,
+        ..request(&args.target.tracing, global, args.duration, args.interval)
+    }
 }
 
 /// The request of `tracer record`.
@@ -52,6 +55,7 @@ fn request(
         ring_bytes: tracing.ring_size,
         rings: tracing.rings,
         verbose: global.verbose,
+        singles: false,
         duration,
         interval,
     }

@@ -1,5 +1,6 @@
 //! The exit code that an error stands for.
 
+use super::sinks::Misuse;
 use crate::kernel::KernelError;
 use crate::output::OutputError;
 use crate::plan::PlanError;
@@ -33,8 +34,11 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<TargetError>() {
         return Some(target(error));
     }
+    if cause.is::<Misuse>() {
+        return Some(USAGE);
+    }
     match cause.downcast_ref::<OutputError>() {
-        Some(OutputError::UnknownFormat { .. } | OutputError::Terminal { .. }) => Some(USAGE),
+        Some(OutputError::UnknownFormat { .. }) => Some(USAGE),
         _ => None,
     }
 }

@@ -7,6 +7,8 @@ mod diff;
 mod doctor;
 mod exit;
 mod heap;
+mod outlet;
+mod progress;
 mod record;
 mod report;
 mod run;

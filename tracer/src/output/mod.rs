@@ -24,6 +24,7 @@ use std::{
 use thiserror::Error;
 
 use crate::report::{Grouped, Report, Value};
+use crate::units;
 use text::TextOptions;
 
 /// A form in which a report can be written.
@@ -122,6 +123,15 @@ pub enum OutputError {
     /// The reader failed.
     #[error("cannot read the capture")]
     Read(#[source] io::Error),
+    /// There are more bytes than a capture has.
+    #[error(
+        "cannot read the capture: it has {} or more, and no capture is so large",
+        units::bytes(*.limit)
+    )]
+    TooLarge {
+        /// Where reading ended.
+        limit: u64,
+    },
     /// The bytes are not JSON, or lack a part that the schema demands.
     #[error("cannot read the capture: it is not a whole {} document", json::SCHEMA)]
     Json(#[source] serde_json::Error),
@@ -139,14 +149,6 @@ pub enum OutputError {
     NoValue {
         /// What was asked for.
         value: &'static str,
-    },
-    /// The format is no text, and standard output is a terminal.
-    #[error(
-        "{format} is binary: it is not written to a terminal; name a file with -o, or send standard output to one"
-    )]
-    Terminal {
-        /// What was asked for.
-        format: &'static str,
     },
     /// Parts of the document contradict each other.
     #[error("cannot read the capture: {0}")]
