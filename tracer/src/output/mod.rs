@@ -5,6 +5,8 @@
 
 pub mod flame;
 pub mod folded;
+#[cfg(test)]
+mod golden;
 pub mod html;
 pub mod interval;
 pub mod json;

@@ -234,4 +234,7 @@ fn signed(value: u64) -> i64 {
 }
 
 #[cfg(test)]
+pub(super) use tests::check_sums;
+
+#[cfg(test)]
 mod tests;
