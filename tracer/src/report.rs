@@ -27,6 +27,7 @@ pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
 pub use origin::Origin;
 pub use single::{SingleAlloc, type_name};
+pub(crate) use value::Alive;
 pub use value::Value;
 
 use crate::aggregate::SizesView;

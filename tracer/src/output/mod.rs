@@ -58,6 +58,11 @@ const ENDINGS: [(&str, Format); 7] = [
 ];
 
 impl Format {
+    /// Whether it is no text, and would do a terminal no good.
+    pub fn is_binary(self) -> bool {
+        self == Format::Pprof
+    }
+
     /// The format that the file name of `path` asks for.
     pub fn of_path(path: &Path) -> Result<Self, OutputError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

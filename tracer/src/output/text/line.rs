@@ -207,6 +207,21 @@ fn char_width(c: char) -> usize {
     }
 }
 
+/// `text` with such characters spelled out.
+pub(in crate::output) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(steers_terminal) {
+        return text.into();
+    }
+    let escaped = text.chars().map(|c| {
+        if steers_terminal(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    });
+    escaped.collect()
+}
+
 /// Whether `c` is a control character, or one that reorders or hides its neighbours.
 pub(in crate::output) fn steers_terminal(c: char) -> bool {
     c.is_control()
