@@ -34,7 +34,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(target(error));
     }
     match cause.downcast_ref::<OutputError>() {
-        Some(OutputError::UnknownFormat { .. }) => Some(USAGE),
+        Some(OutputError::UnknownFormat { .. } | OutputError::NoComparison { .. }) => Some(USAGE),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 //! nothing reaches the terminal before `line` took the control characters out of it.
 
 mod course;
+mod diff;
 mod faults;
 mod findings;
 mod gc;
@@ -27,6 +28,7 @@ use crate::report::{Figures, Grouped, Report};
 use crate::units;
 use line::Line;
 
+pub use diff::write_comparison;
 pub use interval::write_interval;
 
 /// How to lay out text.

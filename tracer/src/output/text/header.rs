@@ -113,11 +113,19 @@ fn steps(window: &Window, columns: usize) -> Vec<Line> {
 }
 
 fn title(target: &Target, window: &Window, columns: usize) -> Vec<Line> {
+    let (name, items) = identity(target, window, columns);
+    let name = Line::starting(&name, STRONG);
+    let indent = name.width() + 2;
+    wrap(name, indent, &items, columns)
+}
+
+/// The name of the program that was traced, and what else tells which it was, and how.
+pub(super) fn identity(target: &Target, window: &Window, columns: usize) -> (String, Vec<Item>) {
     let file_name = Path::new(&target.exe)
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
-    let name = Line::starting(&cut_start(&file_name, columns / 3), STRONG);
+    let name = cut_start(&file_name, columns / 3).into_owned();
 
     let go_version = cut_end(&target.go_version, columns / 2);
     let mut items = vec![
@@ -149,10 +157,9 @@ fn title(target: &Target, window: &Window, columns: usize) -> Vec<Line> {
         )
     });
 
-    let mut items: Vec<Item> = items.into_iter().map(|item| (item, PLAIN)).collect();
-    items.extend(ended_early(window.ended_by).map(|why| (why.to_owned(), CAUTION)));
-    let indent = name.width() + 2;
-    wrap(name, indent, &items, columns)
+    let items = items.into_iter().map(|item| (item, PLAIN));
+    let early = ended_early(window.ended_by).map(|why| (why.to_owned(), CAUTION));
+    (name, items.chain(early).collect())
 }
 
 fn ended_early(ended_by: EndedBy) -> Option<&'static str> {
