@@ -87,7 +87,8 @@ pub(crate) fn relative(change: Option<f64>) -> String {
 
 fn signed(value: Option<f64>, size: String) -> String {
     match value {
-        _ if size == UNKNOWN => size,
+        // What is too small to be told has no sign worth telling.
+        _ if size == UNKNOWN || size.starts_with('<') => size,
         Some(value) if value > 0.0 => format!("+{size}"),
         Some(value) if value < 0.0 => format!("-{size}"),
         _ => size,
@@ -241,6 +242,7 @@ mod tests {
         assert_eq!(relative(Some(0.4501)), "+45.0 %");
         assert_eq!(relative(Some(-1.0)), "-100 %");
         assert_eq!(relative(Some(0.0)), "0 %");
+        assert_eq!(relative(Some(-1e-9)), "<0.1 %");
         assert_eq!(relative(Some(1e300)), UNKNOWN);
         assert_eq!(relative(None), UNKNOWN);
     }

@@ -5,7 +5,8 @@
 //! - counting: n independent events vary by the square root of n, a lower bound in any case;
 //! - time, of rates: the scatter of the intervals of the timeline. Of a part of everything it is taken to be larger, by the
 //!   square root of how often the part is in the whole, as if it were that share of the events that made the whole vary
-//!   (quasi-Poisson; P. McCullagh and J. Nelder, "Generalized Linear Models", chapter 6).
+//!   (quasi-Poisson; P. McCullagh and J. Nelder, "Generalized Linear Models", chapter 6). All figures of a part vary with how
+//!   often its code runs, so that the one in which its share is large tells it for all.
 //!
 //! The larger one of counting and time counts, and sampling is added. Hides which figures a capture has, and whether it
 //! would have seen everything.
@@ -13,7 +14,7 @@
 use super::matching::Place;
 use super::{By, Figure, Normalize, PerFigure, Side, course};
 use crate::plan::HeapProbes;
-use crate::report::{Family, Figures, Report, Site, SizeSummary, TypeFigures};
+use crate::report::{Estimate, Family, Figures, Report, Site, SizeSummary, TypeFigures};
 use std::collections::HashMap;
 
 /// Share of lost events from which on nothing is said of what was not seen.
@@ -291,6 +292,7 @@ impl<'a> Measured<'a> {
         if known == Known::No {
             return Side::default();
         }
+        let scatter = part.map_or(Some(0.0), |part| self.scatter_of(part, figure));
         let unseen = Side {
             unseen: true,
             ..Side::default()
@@ -321,31 +323,53 @@ impl<'a> Measured<'a> {
         let divisor = (*self.divisor.of(figure))?;
         let total = other.value? * divisor;
         let sampling = self.per_unit.of(figure).map(|variance| variance * total);
-        let error = self.error(figure, total, 0.0, sampling)? / divisor;
+        let of_all = (*self.scatter.of(figure))?;
+        let all = self.all.amounts.of(figure).map_or(0, |all| all.total);
+        let share = total / total.max(all as f64);
+        let scatter = Some(of_all / share.sqrt()).filter(|_| total > 0.0);
+        let error = error(total, scatter, 0.0, sampling)? / divisor;
         Some(error.max(other.error?))
     }
 
-    fn error(
-        &self,
-        figure: Figure,
-        total: f64,
-        counting: f64,
-        sampling: Option<f64>,
-    ) -> Option<f64> {
-        if total == 0.0 && sampling == Some(0.0) {
-            return Some(0.0);
+    /// Standard error of the rate of a part as a part of it, by its scatter in time.
+    fn scatter_of(&self, part: &Part, figure: Figure) -> Option<f64> {
+        let relative = |figure: Figure| {
+            let scatter = (*self.scatter.of(figure))?;
+            let part = part.amounts.of(figure).as_ref()?.total as f64;
+            let all = self.all.amounts.of(figure).as_ref()?.total as f64;
+            (part > 0.0).then(|| scatter * (all / part).max(1.0).sqrt())
+        };
+        let own = relative(figure);
+        if !matches!(figure, Figure::Allocs | Figure::AllocBytes | Figure::RequestedBytes) {
+            return own.or_else(|| (*self.scatter.of(figure)).map(|_| 0.0));
         }
-        let all = self.all.amounts.of(figure).map_or(0, |all| all.total);
-        let scatter = (*self.scatter.of(figure))?;
-        let time = scatter * scatter * total * total.max(all as f64);
-        Some((counting.max(time) + sampling?).sqrt())
+        let flows = [Figure::Allocs, Figure::AllocBytes, Figure::RequestedBytes];
+        flows
+            .into_iter()
+            .filter_map(relative)
+            .reduce(f64::min)
     }
+}
+
+/// Standard error of a total whose rate scatters by so much of it.
+fn error(total: f64, scatter: Option<f64>, counting: f64, sampling: Option<f64>) -> Option<f64> {
+    if total == 0.0 && sampling == Some(0.0) {
+        return Some(0.0);
+    }
+    let time = scatter? * total;
+    Some((counting.max(time * time) + sampling?).sqrt())
 }
 
 /// The family of records that page faults are.
 const FAULTS: &str = "faults";
 /// The step of the mode in which they are not recorded any longer.
 const NO_FAULTS: &str = "no_faults";
+
+/// Whether windows were too few to tell what they stand for, so that nothing is known of what was not recorded.
+pub(super) fn is_blind(report: &Report) -> bool {
+    let nothing = report.totals.estimate == Some(Estimate::default());
+    report.window.mode == "auto" && nothing && report.completeness.coverage.is_none()
+}
 
 /// Allocations that are counted at no site, or not at all.
 pub(super) fn unplaced(report: &Report) -> u64 {
@@ -417,6 +441,11 @@ fn of_site(report: &Report, site: &Site, errors: Errors) -> Part {
     };
     let figures = Figures {
         live_bytes,
+        estimate: if is_blind(report) {
+            Some(Estimate::default())
+        } else {
+            site.figures.estimate
+        },
         ..site.figures
     };
     let amounts = amounts(&figures, &site.size);

@@ -1,6 +1,6 @@
 //! What makes two captures less comparable than they look, in sentences.
 
-use super::measure::{Measured, unplaced};
+use super::measure::{Measured, is_blind, unplaced};
 use super::{Figure, Normalize};
 use crate::report::Report;
 use crate::units;
@@ -55,11 +55,17 @@ fn of_one(report: &Report) -> impl Iterator<Item = String> {
             format!("leaves out {count} allocations that --min-size asked to leave out")
         });
     let left_out: Vec<String> = left_out.collect();
-    let estimated = (report.window.mode == "auto" && report.totals.estimate.is_some())
+    let blind = is_blind(report).then(|| {
+        "had too few windows to tell what they stand for: its figures are too low by an unknown amount".to_owned()
+    });
+    let estimated = (!is_blind(report)
+        && report.window.mode == "auto"
+        && report.totals.estimate.is_some())
         .then(|| "is partly an estimate, to stay within its overhead".to_owned());
     lost.into_iter()
         .chain(coverage)
         .chain(left_out)
+        .chain(blind)
         .chain(estimated)
 }
 
@@ -92,27 +98,44 @@ fn lengths(base: &Report, candidate: &Report, measured: [&Measured<'_>; 2]) -> V
             lengths[0], lengths[1]
         ));
     }
-    for (name, side) in NAMES.iter().zip([before, after]) {
-        if !side.has_scatter(Figure::AllocBytes) {
-            warnings.push(format!(
-                "{name} has too few intervals to tell how much its rates vary: whether they changed significantly is \
-                 not known"
-            ));
-        }
+    let short = |side: &Measured<'_>| !side.has_scatter(Figure::AllocBytes);
+    if let Some(names) = which([short(before), short(after)]) {
+        warnings.push(format!(
+            "too few intervals in {names} to tell how much rates vary: whether they changed significantly is not known"
+        ));
     }
     warnings
 }
 
+/// Those of the two of which something holds.
+fn which(holds: [bool; 2]) -> Option<&'static str> {
+    match holds {
+        [true, true] => Some("both captures"),
+        [true, false] => Some("BASE"),
+        [false, true] => Some("CANDIDATE"),
+        [false, false] => None,
+    }
+}
+
 /// What one capture knows and the other does not.
 fn sections(base: &Report, candidate: &Report) -> Vec<String> {
-    let missing = |a: bool, b: bool, what: &str| match (a, b) {
-        (true, false) => Some(format!("CANDIDATE has not recorded {what}, BASE has")),
-        (false, true) => Some(format!("BASE has not recorded {what}, CANDIDATE has")),
-        _ => None,
+    let only = |wanted: [bool; 2]| {
+        let unlike = unlike(base, candidate).into_iter();
+        let only: Vec<&str> = unlike
+            .filter(|(_, has)| *has == wanted)
+            .map(|(what, _)| what)
+            .collect();
+        (!only.is_empty()).then(|| only.join(", "))
     };
-    unlike(base, candidate)
+    let in_base = only([true, false]);
+    let in_candidate = only([false, true]);
+    let told = |what: String, has: &str, has_not: &str| {
+        format!("{has_not} has not recorded {what}, which {has} has")
+    };
+    in_base
+        .map(|what| told(what, "BASE", "CANDIDATE"))
         .into_iter()
-        .filter_map(|(what, [a, b])| missing(a, b, what))
+        .chain(in_candidate.map(|what| told(what, "CANDIDATE", "BASE")))
         .collect()
 }
 

@@ -6,7 +6,7 @@ use super::line::{Line, cut_end, flow, wrap};
 use super::style::{BAD, CAUTION, FAINT, GOOD, PLAIN, STRONG};
 use super::table::{Column, GAP, Table};
 use super::{OutputError, TextOptions, findings, header, names, units, write_lines};
-use crate::compare::{By, Change, Comparison, Figure, Match, Presence, Row};
+use crate::compare::{By, Change, Comparison, Figure, Match, Row};
 use crate::report::Report;
 use anstyle::Style;
 use std::io::Write;
@@ -41,8 +41,10 @@ pub fn write_comparison(
 fn captures(comparison: &Comparison<'_>, options: &TextOptions) -> Vec<Line> {
     let columns = options.columns();
     let (base, candidate) = (comparison.base, comparison.candidate);
-    let mut lines = capture("base", base, columns);
-    lines.extend(capture("candidate", candidate, columns));
+    let builds = [base, candidate].map(|report| report.target.build_id.as_ref());
+    let same_build = builds[0].is_some() && builds[0] == builds[1];
+    let mut lines = capture("base", base, false, columns);
+    lines.extend(capture("candidate", candidate, same_build, columns));
     for warning in &comparison.warnings {
         let start = Line::starting("!", CAUTION);
         lines.extend(flow(start, LABEL, warning, PLAIN, columns));
@@ -50,10 +52,12 @@ fn captures(comparison: &Comparison<'_>, options: &TextOptions) -> Vec<Line> {
     lines
 }
 
-fn capture(label: &str, report: &Report, columns: usize) -> Vec<Line> {
+fn capture(label: &str, report: &Report, same_build: bool, columns: usize) -> Vec<Line> {
     let (target, window) = (&report.target, &report.window);
     let (name, rest) = header::identity(target, window, columns);
-    let items: Vec<_> = [(name, STRONG)].into_iter().chain(rest).collect();
+    let build = same_build.then(|| ("the same build".to_owned(), PLAIN));
+    let items = [(name, STRONG)].into_iter().chain(rest).chain(build);
+    let items: Vec<_> = items.collect();
     wrap(Line::starting(label, FAINT), LABEL, &items, columns)
 }
 
@@ -62,8 +66,8 @@ fn totals(comparison: &Comparison<'_>, options: &TextOptions) -> Vec<Line> {
     let known = |change: &Change| change.base.value.is_some() || change.candidate.value.is_some();
     let figures = Figure::ALL.into_iter();
     let changes: Vec<Cells<'_>> = figures
-        .map(|figure| (figure, comparison.totals.of(figure), None))
-        .filter(|(_, change, _)| known(change))
+        .map(|figure| (figure, comparison.totals.of(figure)))
+        .filter(|(_, change)| known(change))
         .collect();
     let label = |figure: Figure| match figure {
         Figure::Allocs => "allocations",
@@ -73,7 +77,7 @@ fn totals(comparison: &Comparison<'_>, options: &TextOptions) -> Vec<Line> {
         Figure::Faults => "page faults",
     };
     let mut columns = figures_of(comparison, &changes);
-    let labels = changes.iter().map(|(figure, ..)| label(*figure));
+    let labels = changes.iter().map(|(figure, _)| label(*figure));
     let longest = labels.clone().map(str::len).max().unwrap_or(0);
     columns.insert(
         0,
@@ -87,19 +91,19 @@ fn totals(comparison: &Comparison<'_>, options: &TextOptions) -> Vec<Line> {
     let table = Table::fitting(columns, options.columns());
     let mut lines = vec![table.head()];
     let styled = changes.iter().zip(0..);
-    lines.extend(styled.map(|((_, change, _), row)| table.styled(row, style_of(change))));
+    lines.extend(styled.map(|((_, change), row)| table.styled(row, style_of(change))));
     lines
 }
 
-/// What a line is made of; a word may stand for the relative change.
-type Cells<'a> = (Figure, &'a Change, Option<&'static str>);
+/// What a line is made of.
+type Cells<'a> = (Figure, &'a Change);
 
 /// The cells that totals and rows have in common.
 fn figures_of(comparison: &Comparison<'_>, changes: &[Cells<'_>]) -> Vec<Column> {
     let cells = |cell: &dyn Fn(Figure, &Change) -> String| -> Vec<String> {
         let changes = changes.iter();
         changes
-            .map(|(figure, change, _)| cell(*figure, change))
+            .map(|(figure, change)| cell(*figure, change))
             .collect()
     };
     let column = |title, spare, cell: &dyn Fn(Figure, &Change) -> String| Column {
@@ -107,10 +111,7 @@ fn figures_of(comparison: &Comparison<'_>, changes: &[Cells<'_>]) -> Vec<Column>
         cells: cells(cell),
         spare,
     };
-    let relative = changes.iter().map(|(_, change, word)| match word {
-        Some(word) => (*word).to_owned(),
-        None => relative(change),
-    });
+
     let amount = |figure: Figure, value: Option<f64>| {
         units::amount(value, figure.is_bytes(), comparison.per_second(figure))
     };
@@ -125,21 +126,47 @@ fn figures_of(comparison: &Comparison<'_>, changes: &[Cells<'_>]) -> Vec<Column>
             let per_s = comparison.per_second(figure);
             units::difference(change.difference, figure.is_bytes(), per_s)
         }),
+        column("relative", 1, &|_, change| relative(change)),
         column("±", 2, &|figure, change| amount(figure, change.error)),
-        Column {
-            title: "relative",
-            cells: relative.collect(),
-            spare: 1,
-        },
         column("", 3, &|_, change| noise(change).to_owned()),
     ]
 }
 
-fn relative(change: &Change) -> String {
-    match (change.base.value, change.candidate.value) {
-        (Some(0.0), Some(candidate)) if candidate > 0.0 => "new".to_owned(),
-        _ => units::relative(change.relative),
+/// What stands for the relative change where there is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    New,
+    Gone,
+    NotInBase,
+    NotInCandidate,
+}
+
+impl Word {
+    fn of(change: &Change) -> Option<Self> {
+        let (base, candidate) = (change.base, change.candidate);
+        let some = |value: Option<f64>| value.is_some_and(|value| value > 0.0);
+        match (base.value, candidate.value) {
+            (Some(0.0), after) if some(after) => Some(Word::New),
+            (before, Some(0.0)) if some(before) => Some(Word::Gone),
+            (None, after) if base.unseen && some(after) => Some(Word::NotInBase),
+            (before, None) if candidate.unseen && some(before) => Some(Word::NotInCandidate),
+            _ => None,
+        }
     }
+
+    fn text(self) -> &'static str {
+        match self {
+            Word::New => "new",
+            Word::Gone => "gone",
+            Word::NotInBase => "not seen in base",
+            Word::NotInCandidate => "not seen in candidate",
+        }
+    }
+}
+
+fn relative(change: &Change) -> String {
+    let word = Word::of(change).map(|word| word.text().to_owned());
+    word.unwrap_or_else(|| units::relative(change.relative))
 }
 
 fn noise(change: &Change) -> &'static str {
@@ -147,7 +174,7 @@ fn noise(change: &Change) -> &'static str {
         Some(true) => "",
         Some(false) if change.difference == Some(0.0) => "",
         Some(false) => "noise",
-        None if change.difference == Some(0.0) => "",
+        None if change.difference.is_none() && !change.base.unseen && !change.candidate.unseen => "",
         None => "noise unknown",
     }
 }
@@ -174,7 +201,7 @@ fn rows(comparison: &Comparison<'_>, options: &TextOptions) -> Vec<Line> {
     let (shown, rest) = rows.split_at(options.limit.min(rows.len()));
     let changes: Vec<Cells<'_>> = shown
         .iter()
-        .map(|row| (figure, row.changes.of(figure), presence(row)))
+        .map(|row| (figure, row.changes.of(figure)))
         .collect();
     let mut columns = figures_of(comparison, &changes);
     columns.insert(
@@ -234,18 +261,10 @@ fn summary(comparison: &Comparison<'_>, rows: &[&Row], options: &TextOptions) ->
         }
     };
     more(unknown, "not known", CAUTION);
-    more(count(&|row| row.presence == Presence::New), "new", PLAIN);
-    more(count(&|row| row.presence == Presence::Gone), "gone", PLAIN);
-    more(
-        count(&|row| row.presence == Presence::NotInBase),
-        "not seen in base",
-        PLAIN,
-    );
-    more(
-        count(&|row| row.presence == Presence::NotInCandidate),
-        "not seen in candidate",
-        PLAIN,
-    );
+    for word in [Word::New, Word::Gone, Word::NotInBase, Word::NotInCandidate] {
+        let number = count(&|row| Word::of(row.changes.of(figure)) == Some(word));
+        more(number, word.text(), PLAIN);
+    }
     let columns = options.columns();
     wrap(Line::default(), 0, &items, columns)
 }
@@ -260,16 +279,6 @@ fn noun(by: By, number: usize) -> &'static str {
         (By::Function, _) => "functions",
         (By::Package, 1) => "package",
         (By::Package, _) => "packages",
-    }
-}
-
-fn presence(row: &Row) -> Option<&'static str> {
-    match row.presence {
-        Presence::Both => None,
-        Presence::New => Some("new"),
-        Presence::Gone => Some("gone"),
-        Presence::NotInBase => Some("not seen before"),
-        Presence::NotInCandidate => Some("not seen again"),
     }
 }
 
