@@ -11,6 +11,7 @@ mod group;
 mod heap;
 mod maps;
 mod memory;
+mod origin;
 mod sites;
 mod stacks;
 mod types;
@@ -23,6 +24,7 @@ pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
 pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
+pub use origin::Origin;
 pub use value::Value;
 
 use crate::aggregate::SizesView;
@@ -425,6 +427,9 @@ pub struct StackFigures {
     pub id: u64,
     /// What it allocated.
     pub figures: Figures,
+    /// Go types allocated through it, most bytes first; empty in captures of versions that did not keep them apart, unless
+    /// its site has one type only.
+    pub types: Vec<TypeFigures>,
     /// What it has alive of all that it ever allocated; `None` if that is not known, as in captures of versions that did
     /// not look.
     pub live: Option<Amount>,

@@ -12,7 +12,7 @@ mod groups;
 mod header;
 mod heap;
 mod interval;
-mod line;
+pub(super) mod line;
 mod maps;
 mod memory;
 mod names;

@@ -201,7 +201,7 @@ pub(super) struct Site<'a> {
     pub(super) gc_assist_ns: Option<u64>,
     pub(super) gc_assists: Option<u64>,
     pub(super) gc_calls: Option<u64>,
-    pub(super) stacks: Vec<SiteStack>,
+    pub(super) stacks: Vec<SiteStack<'a>>,
 }
 
 /// Sizes asked for, in bytes.
@@ -232,7 +232,7 @@ pub(super) struct Type<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct SiteStack {
+pub(super) struct SiteStack<'a> {
     pub(super) id: StackId,
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
@@ -244,6 +244,9 @@ pub(super) struct SiteStack {
     /// `null`, like the next, where it is not known.
     pub(super) live: Option<Amount>,
     pub(super) recent: Option<Amount>,
+    /// Left out where they are those of the site: it has one stack, or one type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) types: Option<Vec<Type<'a>>>,
 }
 
 /// What allocations with something in common add up to.
