@@ -304,14 +304,10 @@ impl<'a> Measured<'a> {
             _ => return unseen,
         };
         let divisor = self.divisor.of(figure).unwrap_or(1.0);
-        let error = self.error(
-            figure,
-            amount.total as f64,
-            amount.counting,
-            amount.sampling,
-        );
+        let total = amount.total as f64;
+        let error = error(total, scatter, amount.counting, amount.sampling);
         Side {
-            value: Some(amount.total as f64 / divisor),
+            value: Some(total / divisor),
             error: error.map(|error| error / divisor),
             total: Some(amount.total),
             unseen: false,
@@ -331,7 +327,7 @@ impl<'a> Measured<'a> {
         Some(error.max(other.error?))
     }
 
-    /// Standard error of the rate of a part as a part of it, by its scatter in time.
+    /// Standard error of the rate of a part as a part of it, by its scatter in time: at least that of everything.
     fn scatter_of(&self, part: &Part, figure: Figure) -> Option<f64> {
         let relative = |figure: Figure| {
             let scatter = (*self.scatter.of(figure))?;
@@ -339,15 +335,14 @@ impl<'a> Measured<'a> {
             let all = self.all.amounts.of(figure).as_ref()?.total as f64;
             (part > 0.0).then(|| scatter * (all / part).max(1.0).sqrt())
         };
-        let own = relative(figure);
-        if !matches!(figure, Figure::Allocs | Figure::AllocBytes | Figure::RequestedBytes) {
-            return own.or_else(|| (*self.scatter.of(figure)).map(|_| 0.0));
-        }
         let flows = [Figure::Allocs, Figure::AllocBytes, Figure::RequestedBytes];
-        flows
-            .into_iter()
-            .filter_map(relative)
-            .reduce(f64::min)
+        let told = if flows.contains(&figure) {
+            flows.into_iter().filter_map(relative).reduce(f64::min)
+        } else {
+            relative(figure)
+        };
+        let least = (*self.scatter.of(figure))?;
+        Some(told.map_or(least, |told| told.max(least)))
     }
 }
 

@@ -58,10 +58,9 @@ fn of_one(report: &Report) -> impl Iterator<Item = String> {
     let blind = is_blind(report).then(|| {
         "had too few windows to tell what they stand for: its figures are too low by an unknown amount".to_owned()
     });
-    let estimated = (!is_blind(report)
-        && report.window.mode == "auto"
-        && report.totals.estimate.is_some())
-        .then(|| "is partly an estimate, to stay within its overhead".to_owned());
+    let estimated =
+        (!is_blind(report) && report.window.mode == "auto" && report.totals.estimate.is_some())
+            .then(|| "is partly an estimate, to stay within its overhead".to_owned());
     lost.into_iter()
         .chain(coverage)
         .chain(left_out)

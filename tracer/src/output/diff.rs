@@ -1,6 +1,7 @@
 //! Turns a [`Comparison`] of two captures into bytes, in the formats that show one.
 
 pub mod json;
+mod stacks;
 
 use std::io::{BufWriter, Write};
 
@@ -28,6 +29,8 @@ pub fn render(
     let mut out = BufWriter::new(out);
     match format {
         Format::Json => json::write(comparison, verdicts, &mut out)?,
+        Format::Svg => stacks::write_svg(comparison, options.value, &mut out)?,
+        Format::Folded => stacks::write_folded(comparison, options.value, &mut out)?,
         _ => text::write_comparison(comparison, &options.text, &mut out)?,
     }
     out.flush().map_err(OutputError::Write)

@@ -165,7 +165,11 @@ impl Word {
 }
 
 fn relative(change: &Change) -> String {
-    let word = Word::of(change).map(|word| word.text().to_owned());
+    let word = Word::of(change).map(|word| match word {
+        Word::New | Word::Gone => word.text().to_owned(),
+        // Which side has a dash.
+        Word::NotInBase | Word::NotInCandidate => "not seen".to_owned(),
+    });
     word.unwrap_or_else(|| units::relative(change.relative))
 }
 
@@ -174,7 +178,9 @@ fn noise(change: &Change) -> &'static str {
         Some(true) => "",
         Some(false) if change.difference == Some(0.0) => "",
         Some(false) => "noise",
-        None if change.difference.is_none() && !change.base.unseen && !change.candidate.unseen => "",
+        None if change.difference.is_none() && !change.base.unseen && !change.candidate.unseen => {
+            ""
+        }
         None => "noise unknown",
     }
 }
@@ -248,13 +254,12 @@ fn summary(comparison: &Comparison<'_>, rows: &[&Row], options: &TextOptions) ->
     let unknown = count(&|row| row.changes.of(figure).significant.is_none());
     let all = noun(comparison.by, rows.len());
     let style = if beyond > 0 { STRONG } else { PLAIN };
-    let mut items = vec![(
-        format!(
-            "{what} of {beyond} of {} {all} changed by more than noise",
-            rows.len()
-        ),
-        style,
-    )];
+    let first = match (beyond, rows.len()) {
+        (_, 0) => format!("no {} has any {what}", noun(comparison.by, 1)),
+        (0, number) => format!("{what} of none of {number} {all} changed by more than noise"),
+        (_, number) => format!("{what} of {beyond} of {number} {all} changed by more than noise"),
+    };
+    let mut items = vec![(first, style)];
     let mut more = |number: usize, text: &str, style: Style| {
         if number > 0 {
             items.push((format!("{number} {text}"), style));
