@@ -18,6 +18,7 @@ mod names;
 mod sites;
 mod style;
 mod table;
+mod words;
 
 use std::io::Write;
 
@@ -28,6 +29,8 @@ use crate::units;
 use line::Line;
 
 pub use interval::write_interval;
+pub(super) use line::steers_terminal;
+pub(super) use words::{Tone, Words, in_words};
 
 /// How to lay out text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,7 +40,7 @@ impl Value {
 
     /// The figure of a stack: alive is what is known of all that it ever allocated, else of what it allocated since the
     /// capture began.
-    fn of_stack(self, stack: &StackFigures) -> Option<u64> {
+    pub(crate) fn of_stack(self, stack: &StackFigures) -> Option<u64> {
         match self {
             Value::Live => stack.live.or(stack.recent).map(|alive| alive.bytes),
             _ => self.of(&stack.figures),

@@ -208,7 +208,7 @@ fn char_width(c: char) -> usize {
 }
 
 /// Whether `c` is a control character, or one that reorders or hides its neighbours.
-fn steers_terminal(c: char) -> bool {
+pub(in crate::output) fn steers_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
