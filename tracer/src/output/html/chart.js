@@ -35,7 +35,7 @@ tracer.chart = (() => {
   function frame({ width, height, left, right = 12, top = 10, bottom = 20, start = 0, end, max, format, base }) {
     const x = (at) => left + ((at - start) / (end - start || 1)) * (width - left - right);
     const y = (value) => height - bottom - (value / (max || 1)) * (height - bottom - top);
-    const lines = ticks(max, 3, base).map((value) => [
+    const lines = ticks(max, Math.max(2, Math.floor((height - top) / 34)), base).map((value) => [
       svg("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
       svg("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, format(value)),
     ]);
@@ -116,7 +116,7 @@ tracer.chart = (() => {
     const all = list.reduce((sum, [, count]) => sum + count, 0);
     const rows = list.map(([below, count]) => [
       `below ${units.duration(below)}`, units.exact(count),
-      el("span", { class: "share" }, tracer.dom.bar(units.share(count, all)), units.percent(units.share(count, all))),
+      tracer.dom.shareOf(units.share(count, all)),
     ]);
     return table(caption, ["Time", "#Objects", "#Share"], rows);
   }

@@ -2,8 +2,8 @@
 tracer.detail = (() => {
   "use strict";
   const { data, units, names, chart } = tracer;
-  const { el, bar, table, facts } = tracer.dom;
-  const STACKS = 12;
+  const { el, shareOf, table, facts } = tracer.dom;
+  const PATHS = 12;
   const recorded = data.window;
 
   // Stacks are arrays: node, allocations, bytes, bytes asked for, live bytes, faults, the `go` statement, labels.
@@ -49,14 +49,14 @@ tracer.detail = (() => {
       const rate = perSecond(total);
       return rate === null ? text : `${text} at ${format(rate)}`;
     };
-    const estimated = (text, error, value) => [text, names.plusMinus(error, value)].filter(Boolean).join(" ");
+    const estimated = (text, which, value) => [text, names.plusMinus(figures, which, value)].filter(Boolean).join(" ");
     const waste = figures.bytes !== null && figures.requested !== null && figures.bytes > 0
       ? ` · ${units.percent(units.share(figures.bytes - figures.requested, figures.bytes))} wasted by rounding` : "";
     const sizes = figures.allocs > 0 && size.max > 0;
     return block("Figures", facts([
-      ["allocated", estimated(rated(units.bytes(figures.bytes), figures.bytes, units.byteRate), names.error(figures, 1), figures.bytes)],
+      ["allocated", estimated(rated(units.bytes(figures.bytes), figures.bytes, units.byteRate), 1, figures.bytes)],
       ["requested", figures.requested === null ? null : units.bytes(figures.requested) + waste],
-      ["allocations", estimated(rated(units.exact(figures.allocs), figures.allocs, units.rate), names.error(figures, 0), figures.allocs)],
+      ["allocations", estimated(rated(units.exact(figures.allocs), figures.allocs, units.rate), 0, figures.allocs)],
       ["size", sizes ? `${units.size(size.min)} to ${units.size(size.max)}` : null],
       ["half are at most", sizes ? units.size(size.p50) : null],
       ["90 % are at most", sizes ? units.size(size.p90) : null],
@@ -72,15 +72,32 @@ tracer.detail = (() => {
       el("p", null, el("button", { type: "button", onclick: () => tracer.flameView.find(fn), text: "Show in flame graph" })));
   }
 
-  function stackLine(stack, site, total) {
-    const path = pathOf(stack[0]);
-    const outside = callers(path, site);
-    const share = units.share(weight(stack), total);
+  const sum = (a, b) => (a === null ? b : b === null ? a : a + b);
+
+  // Stacks with the same callers are one path, whatever the runtime did between the site and its allocator.
+  function paths(site) {
+    const known = new Map();
+    for (const stack of site.stacks) {
+      const path = pathOf(stack[0]);
+      const outside = callers(path, site);
+      const key = JSON.stringify([path.length > 0, outside, stack[7]]);
+      const same = known.get(key);
+      if (!same) known.set(key, { path: [...site.frames, ...outside], outside, isKnown: path.length > 0, figures: stack.slice(), weight: weight(stack) });
+      else {
+        for (let i = 1; i <= 5; i++) same.figures[i] = sum(same.figures[i], stack[i]);
+        same.weight += weight(stack);
+      }
+    }
+    return [...known.values()].sort((a, b) => b.weight - a.weight);
+  }
+
+  function pathLine({ path, outside, isKnown, figures: stack, weight }, total) {
+    const share = units.share(weight, total);
     const first = outside.slice(0, 3).map((index) => {
       const frame = names.frame(index);
       return names.local(frame.fn) + (frame.line === null ? "" : `:${frame.line}`);
     });
-    const via = path.length === 0 ? "(stack unknown)" : first.length === 0 ? "(no callers)" : first.join(" ← ") + (outside.length > 3 ? " ← …" : "");
+    const via = !isKnown ? "(stack unknown)" : first.length === 0 ? "(no callers)" : first.join(" ← ") + (outside.length > 3 ? " ← …" : "");
     const amounts = [`${units.percent(share)}`, units.bytes(names.isHeap ? stack[4] : stack[2]), `${units.count(stack[1])} allocations`];
     if (!names.isHeap && stack[4] !== null) amounts.push(`${units.bytes(stack[4])} alive`);
     if (stack[5]) amounts.push(units.plural(stack[5], "fault"));
@@ -93,12 +110,12 @@ tracer.detail = (() => {
   }
 
   function stacks(site) {
-    const total = site.stacks.reduce((sum, stack) => sum + weight(stack), 0);
-    const list = site.stacks.slice().sort((a, b) => weight(b) - weight(a));
-    const rest = list.length - STACKS;
-    return wide(`Callers${list.length > 1 ? `, by ${units.exact(list.length)} stacks` : ""}`,
-      list.slice(0, STACKS).map((stack) => stackLine(stack, site, total)),
-      rest > 0 ? el("p", { class: "faint", text: `… and ${units.plural(rest, "stack")} more with ${units.percent(units.share(list.slice(STACKS).reduce((sum, stack) => sum + weight(stack), 0), total))}` }) : null);
+    const list = paths(site);
+    const total = list.reduce((sum, path) => sum + path.weight, 0);
+    const left = list.slice(PATHS).reduce((sum, path) => sum + path.weight, 0);
+    return wide(list.length > 1 ? `Callers: ${units.exact(list.length)} paths` : "Callers",
+      list.slice(0, PATHS).map((path) => pathLine(path, total)),
+      list.length > PATHS ? el("p", { class: "faint", text: `… and ${units.plural(list.length - PATHS, "more path")} with ${units.percent(units.share(left, total))}` }) : null);
   }
 
   // Types are arrays: name, allocations, bytes, bytes asked for, bytes with pointers, live bytes.
@@ -157,7 +174,7 @@ tracer.detail = (() => {
   function ofGroup(group) {
     const total = names.isHeap ? group.figures.live : group.figures.bytes === null ? group.figures.requested : group.figures.bytes;
     const rows = group.sites.map(([index, bytes]) => [
-      names.siteLink(index), el("span", { class: "share" }, bar(units.share(bytes, total)), units.percent(units.share(bytes, total))), units.bytes(bytes),
+      names.siteLink(index), shareOf(units.share(bytes, total)), units.bytes(bytes),
     ]);
     const rest = group.site_count - group.sites.length;
     return el("div", { class: "panel" }, wide("Where most of it is allocated", table("Sites", ["Site", "#Share", "#Bytes"], rows),

@@ -31,6 +31,9 @@ tracer.dom = (() => {
     return el("span", { class: "bar", "aria-hidden": "true" }, inner);
   }
 
+  // The bar and the number.
+  const shareOf = (share) => el("span", { class: "share" }, bar(share), el("span", { text: tracer.units.percent(share) }));
+
   // A plain table. `head` are titles, `rows` are lists of cells; titles that begin with `#` are above numbers.
   function table(caption, head, rows, className) {
     const numeric = head.map((title) => title.startsWith("#"));
@@ -50,5 +53,5 @@ tracer.dom = (() => {
   }
 
   const get = (id) => document.getElementById(id);
-  return { el, svg, bar, table, facts, append, get };
+  return { el, svg, bar, shareOf, table, facts, append, get };
 })();

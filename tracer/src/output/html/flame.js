@@ -105,7 +105,8 @@ tracer.flame = (() => {
   function fit(context, text, width) {
     for (const form of [text, names.local(text)]) if (context.measureText(form).width <= width) return form;
     const short = names.local(text);
-    const letters = Math.floor((short.length * width) / context.measureText(short).width) - 1;
+    let letters = Math.ceil((short.length * width) / context.measureText(short).width);
+    while (letters >= 2 && context.measureText(`${short.slice(0, letters)}…`).width > width) letters--;
     return letters >= 2 ? `${short.slice(0, letters)}…` : "";
   }
 

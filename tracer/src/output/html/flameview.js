@@ -21,7 +21,7 @@ tracer.flameView = (() => {
   function draw() {
     if (!state.nodes || parts.canvas.clientWidth === 0) return;
     state.rows = flame.layout(state.nodes, state.value, state.zoom, parts.canvas.clientWidth);
-    flame.paint(parts.canvas, state.nodes, state.rows, { zoom: state.zoom, focus: state.focus, marked: state.query ? isFound : null });
+    flame.paint(parts.canvas, state.nodes, state.rows, { zoom: state.zoom, focus: document.activeElement === parts.canvas ? state.focus : -1, marked: state.query ? isFound : null });
     parts.reset.disabled = state.zoom === 0 && state.query === "";
   }
 
@@ -141,6 +141,8 @@ tracer.flameView = (() => {
         const box = boxAt(event);
         if (box) zoom(box.node === state.zoom && box.node !== 0 ? state.nodes.parent[box.node] : box.node);
       },
+      onfocus: () => draw(),
+      onblur: () => draw(),
       onmousemove: hover,
       onmouseleave: () => {
         parts.tip.hidden = true;

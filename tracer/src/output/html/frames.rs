@@ -91,8 +91,8 @@ impl<'a> Frames<'a> {
         let package = frame.package.as_str();
         let first = package.split('/').next().unwrap_or_default();
         let in_root = match self.go_root {
-            Some(root) => frame.file.starts_with(root),
-            None => true,
+            Some(root) if !frame.file.is_empty() => frame.file.starts_with(root),
+            _ => true,
         };
         match first {
             "main" => Owner::Main,

@@ -55,16 +55,16 @@ tracer.head = (() => {
   }
 
   function allocated() {
-    const estimate = totals.estimate;
-    const [ofAllocs, ofBytes] = estimate ? [estimate.allocs_error, estimate.alloc_bytes_error] : [null, null];
+    const { estimate } = totals;
+    const figures = { error: estimate && [estimate.allocs_error, estimate.alloc_bytes_error] };
     const since = names.isHeap && "since the process started";
     const rate = (format, total) => !names.isHeap && `${format(units.perSecond(total, recorded.duration_ns))}`;
     const isRounded = totals.alloc_bytes !== null;
     const title = isRounded ? "Allocated" : "Requested";
     const shown = isRounded ? totals.alloc_bytes : totals.requested_bytes;
     return [
-      card(title, units.bytes(shown), rate(units.byteRate, shown), since, names.plusMinus(ofBytes, shown)),
-      card("Allocations", units.count(totals.allocs), rate(units.rate, totals.allocs), since, names.plusMinus(ofAllocs, totals.allocs)),
+      card(title, units.bytes(shown), rate(units.byteRate, shown), since, names.plusMinus(figures, 1, shown)),
+      card("Allocations", units.count(totals.allocs), rate(units.rate, totals.allocs), since, names.plusMinus(figures, 0, totals.allocs)),
     ];
   }
 
@@ -109,7 +109,7 @@ tracer.head = (() => {
   function summary() {
     const cards = [...allocated(), memory(), live(), collector(), faults()];
     get("summary").append(el("dl", { class: "cards" }, cards.filter(Boolean)));
-    tracer.dom.append(get("summary"), [names.sayWords("complete"), names.sayWords("overhead"), names.sayWords("heap")]);
+    tracer.dom.append(get("summary"), [names.sayWords("complete"), names.sayWords("estimated"), names.sayWords("overhead"), names.sayWords("heap")]);
     if (recorded.mode_steps.length > 0) {
       get("summary").append(el("p", { class: "words" }, el("span", { class: "label", text: "mode" }),
         el("span", { class: "caution", text: `! changed ${recorded.mode_steps.length === 1 ? "once" : `${units.exact(recorded.mode_steps.length)} times`}` }),

@@ -2,7 +2,7 @@
 tracer.maps = (() => {
   "use strict";
   const { data, units, names, chart } = tracer;
-  const { el, bar, table, facts, get } = tracer.dom;
+  const { el, shareOf, table, facts, get } = tracer.dom;
   const TYPES = 15;
   const CURVES = 6;
 
@@ -19,7 +19,7 @@ tracer.maps = (() => {
     const share = (group) => units.share(measure.of(group.figures), measure.total);
     const columns = [
       ["Type", (group) => el("span", { class: "code", text: names.typeName(group.name) })],
-      ["#Share", (group) => el("span", { class: "share" }, bar(share(group)), units.percent(share(group)))],
+      ["#Share", (group) => shareOf(share(group))],
       ["#Bytes", (group) => units.bytes(group.figures.bytes === null ? group.figures.requested : group.figures.bytes)],
       ["#Allocations", (group) => units.count(group.figures.allocs)],
       ["#Pointers", (group) => units.bytes(group.pointers), (group) => group.pointers],

@@ -51,14 +51,16 @@ tracer.names = (() => {
   // A link that opens a site's row.
   function siteLink(index) {
     const site = data.sites[index];
-    return el("a", {
-      href: `#site-${index}`, class: "code", title: site.frames.length ? place(frame(site.frames[0])) : null,
+    const innermost = site.frames.length ? frame(site.frames[0]) : null;
+    const link = el("a", {
+      href: `#site-${index}`, class: "code", title: innermost ? place(innermost) : null,
       onclick: (event) => {
         event.preventDefault();
         tracer.sites.open(index);
       },
       text: siteName(site),
     });
+    return innermost ? [link, " ", el("span", { class: "place faint", text: place(innermost).split("/").pop() })] : link;
   }
 
   // Statements as text has them, each with its tone.
@@ -79,13 +81,12 @@ tracer.names = (() => {
       ]));
   }
 
-  const error = (figures, which) => (figures.error ? figures.error[which] : null);
-
-  // `± 1.2 %` of an estimate.
-  function plusMinus(error, value) {
-    if (error === null || error === undefined) return null;
-    return `± ${units.percent(units.share(error, value))}`;
+  // `± 1.2 %` of an estimate; nothing for what was counted.
+  function plusMinus(figures, which, value) {
+    if (!figures.error) return null;
+    const error = figures.error[which];
+    return `± ${error === null ? units.UNKNOWN : units.percent(units.share(error, value))}`;
   }
 
-  return { OWNERS, frame, local, place, shortPlace, typeName, siteName, hosts, measure, isHeap, siteLink, words, sayWords, error, plusMinus };
+  return { OWNERS, frame, local, place, shortPlace, typeName, siteName, hosts, measure, isHeap, siteLink, words, sayWords, plusMinus };
 })();

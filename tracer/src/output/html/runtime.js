@@ -2,7 +2,7 @@
 tracer.runtime = (() => {
   "use strict";
   const { data, units, names } = tracer;
-  const { el, bar, table, facts, append, get } = tracer.dom;
+  const { el, shareOf, table, facts, append, get } = tracer.dom;
   const PLACES = 10;
   const TONES = ["--one", "--two", "--three", "--four", "--fill", "--flame-1", "--flame-3", "--line"];
 
@@ -13,8 +13,6 @@ tracer.runtime = (() => {
     section.hidden = made.length === 0;
     append(section, made);
   }
-
-  const shareCell = (share) => el("span", { class: "share" }, bar(share), units.percent(share));
 
   function memory() {
     const { memory, parts } = data;
@@ -43,9 +41,9 @@ tracer.runtime = (() => {
       mark.style.backgroundColor = `var(${TONES[i % TONES.length]})`;
       return mark;
     };
-    const rows = shown.map(([words, , bytes], i) => [[swatch(i), words], units.bytes(bytes), shareCell(share(bytes))]);
+    const rows = shown.map(([words, , bytes], i) => [[swatch(i), words], units.bytes(bytes), shareOf(share(bytes))]);
     fill("memory", el("p", { text: statements.join(" · ") }),
-      shown.length ? [strip, table("Parts of resident memory", ["Part", "#Bytes", "#Share of RSS"], rows)] : null,
+      shown.length ? [strip, table("Parts of resident memory", ["Part", "#Bytes", "#Share of RSS"], rows, "narrow")] : null,
       memory.untouched_bytes > memory.rss_bytes / 100 && el("p", { class: "faint", text: `${units.bytes(memory.untouched_bytes)} of these are not resident: never touched, or swapped out.` }),
       shown.length ? el("p", { text: `→ mostly ${shown[0][0]}; ${shown[0][1]}` }) : null);
   }
@@ -54,8 +52,8 @@ tracer.runtime = (() => {
   function places(caption, value, total, format, head) {
     const { top, rest } = tracer.sites.most(value, PLACES);
     if (top.length === 0) return null;
-    const rows = top.map(({ index, site }) => [names.siteLink(index), shareCell(units.share(value(site), total)), format(value(site))]);
-    return [table(caption, ["Site", "#Share", head], rows), rest > 0 ? el("p", { class: "faint", text: `… and ${units.plural(rest, "more site")}` }) : null];
+    const rows = top.map(({ index, site }) => [names.siteLink(index), shareOf(units.share(value(site), total)), format(value(site))]);
+    return [table(caption, ["Site", "#Share", head], rows, "narrow"), rest > 0 ? el("p", { class: "faint", text: `… and ${units.plural(rest, "more site")}` }) : null];
   }
 
   function live() {

@@ -2,7 +2,7 @@
 tracer.sites = (() => {
   "use strict";
   const { data, units, names } = tracer;
-  const { el, bar, get } = tracer.dom;
+  const { el, shareOf, get } = tracer.dom;
   const recorded = data.window;
   const PACKAGES = 300;
   const rows = data.sites.map((site, index) => ({ index, site, figures: site.figures, text: null }));
@@ -61,12 +61,12 @@ tracer.sites = (() => {
     const size = (which, i) => (row) => (row.group ? (row.group.sizes ? row.group.sizes[i] : null) : row.site.size.max > 0 ? row.site.size[which] : null);
     const kinds = { site: "Site", type: "Type", function: "Function", package: "Package", goroutine: "Made by" };
     const withError = (format, value, which) => (row) => {
-      const error = names.plusMinus(names.error(row.figures, which), value(row));
+      const error = names.plusMinus(row.figures, which, value(row));
       return error ? [format(value(row)), el("div", { class: "faint", text: error })] : format(value(row));
     };
     const list = [
       { key: "name", title: kinds[filters.by], hint: "Name", value: (row) => (row.group ? row.group.name : names.siteName(row.site)), name: (row) => (row.group ? row.group.name : names.siteName(row.site)), cell: nameCell },
-      number("share", "Share", `Share of all bytes: ${measure.title.toLowerCase()}`, share, units.percent, 0, (row) => el("span", { class: "share" }, bar(share(row)), units.percent(share(row)))),
+      number("share", "Share", `Share of all bytes: ${measure.title.toLowerCase()}`, share, units.percent, 0, (row) => shareOf(share(row))),
       number("bytes", names.isHeap ? "Allocated" : "Bytes", names.isHeap ? "Bytes allocated since the process started" : "Bytes allocated, rounded to size classes", bytes, units.bytes, 0, withError(units.bytes, bytes, 1)),
       names.measure.key === "requested" && number("requested", "Requested", "Bytes asked for", (row) => row.figures.requested, units.bytes, 1),
       !names.isHeap && number("byte_rate", "Bytes/s", "Bytes allocated per second", perSecond(bytes), units.byteRate, 2),
@@ -96,7 +96,7 @@ tracer.sites = (() => {
       case "growing": return row.figures.growth > 0;
       case "alive": return row.figures.live > 0;
       case "faults": return row.site.faults && row.site.faults.minor + row.site.faults.major > 0;
-      case "allocating": return row.figures.allocs > 0;
+      case "memory": return row.figures.allocs > 0 || row.figures.live > 0;
       default: return true;
     }
   }
@@ -133,7 +133,7 @@ tracer.sites = (() => {
     const owners = new Set(rows.map((row) => innermost(row)).filter(Boolean).map((frame) => frame.owner));
     const only = [
       ["", "everything"],
-      ["allocating", "sites that allocate"],
+      ["memory", "sites with memory"],
       rows.some((row) => row.figures.live > 0) && ["alive", "sites with live bytes"],
       rows.some((row) => row.figures.growth !== null) && ["growing", "sites that grow"],
       rows.some((row) => row.site.faults) && ["faults", "sites with page faults"],
@@ -162,7 +162,8 @@ tracer.sites = (() => {
     if (names.measure.key === "requested") {
       section.append(el("p", { class: "caution", text: "! Shares are of requested bytes, because the rounding to size classes is not known." }));
     }
-    filters.only = rows.some((row) => row.figures.allocs === 0) && rows.some((row) => row.figures.allocs > 0) ? "allocating" : "";
+    // Those that only touch pages or pay for the collector are in sections of their own.
+    filters.only = rows.some((row) => row.figures.allocs > 0 || row.figures.live > 0) ? "memory" : "";
     section.append(controls());
     section.querySelector("[data-key=only]").value = filters.only;
     status = el("p", { class: "status", role: "status", "aria-live": "polite" });

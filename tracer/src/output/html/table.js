@@ -3,7 +3,7 @@
 tracer.table = (() => {
   "use strict";
   const { el } = tracer.dom;
-  const PART = 100;
+  const PART = 25;
 
   // Rows of which a figure is not known stand last, whichever way they are sorted.
   function compare(column, descending) {
@@ -66,7 +66,7 @@ tracer.table = (() => {
     }
 
     function lines(row) {
-      const line = el("tr", { id: rowId ? rowId(row) : null });
+      const line = el("tr", { id: rowId ? rowId(row) : null, class: detail ? "opens" : null, onclick: detail ? (event) => clicked(event, row, line) : null });
       for (const column of state.columns) {
         const cell = el("td", { class: classes(column) });
         if (column.name && detail) cell.append(opener(row, line, column));
@@ -74,6 +74,12 @@ tracer.table = (() => {
         line.append(cell);
       }
       return state.open.has(row) ? [line, detailLine(row)] : [line];
+    }
+
+    // The whole row opens, but for what is a control itself, and for text that is being selected.
+    function clicked(event, row, line) {
+      if (event.target.closest("a, button") || !getSelection().isCollapsed) return;
+      toggle(row, line, line.querySelector(".opener"));
     }
 
     function opener(row, line, column) {
