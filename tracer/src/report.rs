@@ -25,6 +25,7 @@ pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
 pub use origin::Origin;
+pub(crate) use value::Alive;
 pub use value::Value;
 
 use crate::aggregate::SizesView;

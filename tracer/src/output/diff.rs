@@ -1,5 +1,6 @@
 //! Turns a [`Comparison`] of two captures into bytes, in the formats that show one.
 
+mod html;
 pub mod json;
 mod stacks;
 
@@ -31,6 +32,7 @@ pub fn render(
         Format::Json => json::write(comparison, verdicts, &mut out)?,
         Format::Svg => stacks::write_svg(comparison, options.value, &mut out)?,
         Format::Folded => stacks::write_folded(comparison, options.value, &mut out)?,
+        Format::Html => html::write(comparison, verdicts, options.value, &mut out)?,
         _ => text::write_comparison(comparison, &options.text, &mut out)?,
     }
     out.flush().map_err(OutputError::Write)

@@ -19,6 +19,7 @@ mod names;
 mod sites;
 mod style;
 mod table;
+mod words;
 
 use std::io::Write;
 
@@ -30,6 +31,8 @@ use line::Line;
 
 pub use diff::write_comparison;
 pub use interval::write_interval;
+pub(super) use line::steers_terminal;
+pub(super) use words::{Tone, Words, in_words};
 
 /// How to lay out text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 /// A stack, innermost frame first, with its figure before and after.
-type Both<'a> = (Vec<&'a Frame>, u64, u64);
+pub(super) type Both<'a> = (Vec<&'a Frame>, u64, u64);
 
 /// Writes stacks, outermost frame first, with the figure of the base and of the candidate, as inferno's diff-folded does.
 pub(super) fn write_folded(
@@ -53,17 +53,22 @@ pub(super) fn write_svg(
     flame::write_diff(&title, stacks.into_iter(), out)
 }
 
+/// What stands for a stack that is not known.
+pub(super) const UNKNOWN_STACK: &str = NOT_KNOWN;
+
 /// `shop-api: change of allocated bytes, base as in 10.0 s`
 fn title(comparison: &Comparison<'_>, value: Value) -> String {
     let target = &comparison.candidate.target;
     let exe = target.exe.rsplit('/').next().unwrap_or_default();
-    let scaled = if scale(comparison, value) == 1.0 {
-        String::new()
-    } else {
-        let length = units::duration(comparison.candidate.window.duration_ns);
-        format!(", base scaled to {length}")
-    };
-    format!("{}: change of {}{scaled}", name(exe), value.name())
+    let note = scaled_note(comparison, value);
+    let note = note.map_or_else(String::new, |note| format!(", {note}"));
+    format!("{}: change of {}{note}", name(exe), value.name())
+}
+
+/// How the base is shown, if not as it is.
+pub(super) fn scaled_note(comparison: &Comparison<'_>, value: Value) -> Option<String> {
+    let length = units::duration(comparison.candidate.window.duration_ns);
+    (scale(comparison, value) != 1.0).then(|| format!("base scaled to {length}"))
 }
 
 /// What the figures of the base are multiplied by.
@@ -79,7 +84,10 @@ fn scale(comparison: &Comparison<'_>, value: Value) -> f64 {
 }
 
 /// Stacks of either capture; what only one of them knows of is there with 0 on the other side.
-fn both<'a>(comparison: &Comparison<'a>, value: Value) -> Result<Vec<Both<'a>>, OutputError> {
+pub(super) fn both<'a>(
+    comparison: &Comparison<'a>,
+    value: Value,
+) -> Result<Vec<Both<'a>>, OutputError> {
     let stacks = |report: &'a Report| {
         report.stacks_by(value).ok_or(OutputError::NoValue {
             value: value.name(),
