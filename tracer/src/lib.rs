@@ -27,6 +27,7 @@
 pub mod aggregate;
 pub mod cli;
 pub mod collect;
+pub mod compare;
 pub mod decode;
 pub mod findings;
 pub mod governor;

@@ -38,7 +38,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(USAGE);
     }
     match cause.downcast_ref::<OutputError>() {
-        Some(OutputError::UnknownFormat { .. }) => Some(USAGE),
+        Some(OutputError::UnknownFormat { .. } | OutputError::NoComparison { .. }) => Some(USAGE),
         _ => None,
     }
 }

@@ -32,7 +32,7 @@ pub fn run(args: Args) -> anyhow::Result<u8> {
         Command::Run(run) => run::run(&run, &args.global),
         Command::Heap(heap) => heap::run(&heap, &args.global).map(|()| 0),
         Command::Report(report) => report::run(&report, &args.global).map(|()| 0),
-        Command::Diff(diff) => diff::run(&diff, &args.global).map(|()| 0),
+        Command::Diff(diff) => diff::run(&diff, &args.global),
         Command::Top(top) => top::run(&top, &args.global).map(|()| 0),
         Command::Doctor(doctor) => doctor::run(&doctor, &args.global).map(|()| 0),
     }

@@ -4,6 +4,7 @@
 //! nothing reaches the terminal before `line` took the control characters out of it.
 
 mod course;
+mod diff;
 mod faults;
 mod findings;
 mod gc;
@@ -18,6 +19,7 @@ mod names;
 mod sites;
 mod style;
 mod table;
+mod words;
 
 use std::io::Write;
 
@@ -27,7 +29,10 @@ use crate::report::{Figures, Grouped, Report};
 use crate::units;
 use line::Line;
 
+pub use diff::write_comparison;
 pub use interval::write_interval;
+pub(super) use line::steers_terminal;
+pub(super) use words::{Tone, Words, in_words};
 
 /// How to lay out text.
 #[derive(Clone, Debug, PartialEq, Eq)]
