@@ -8,7 +8,7 @@ mod tracing;
 pub(super) use show::{DiffOutput, Output, Show, SortBy, StreamFormat};
 pub(super) use tracing::{Mode, Tracing};
 
-use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use parse::duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -85,7 +85,14 @@ pub(super) enum Command {
     #[command(after_help = examples::TOP_EXAMPLES)]
     Top(Top),
     /// Tell what this host, and a target, can do
+    #[command(after_help = examples::DOCTOR_EXAMPLES)]
     Doctor(Doctor),
+    /// Print what a shell needs to complete command lines of tracer
+    #[command(after_help = examples::COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+    /// Write the manual pages, for packages
+    #[command(hide = true)]
+    Man(Man),
 }
 
 /// What to trace, and how.
@@ -137,7 +144,7 @@ pub(super) struct Record {
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
     /// Program to run: a path, or a name that is in PATH
-    #[arg(value_name = "PROGRAM")]
+    #[arg(value_name = "PROGRAM", value_hint = ValueHint::CommandName)]
     pub(super) program: OsString,
     /// Its arguments
     #[arg(
@@ -211,6 +218,24 @@ pub(super) struct Doctor {
     /// Look at this process, too
     #[arg(long, short, value_parser = value_parser!(i32).range(1..), value_name = "PID")]
     pub(super) pid: Option<i32>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Man {
+    /// Where to; it is made if it does not exist
+    #[arg(value_name = "DIR")]
+    pub(super) directory: PathBuf,
+    /// Date of the pages
+    // Not empty: then the fields after it would take its place.
+    #[arg(long, default_value = " ")]
+    pub(super) date: String,
 }
 
 #[cfg(test)]

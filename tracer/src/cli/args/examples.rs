@@ -59,4 +59,19 @@ Examples:
 
 pub(super) const TOP_EXAMPLES: &str = "\
 Examples:
-  tracer top --pid 4242";
+  tracer top --pid 4242
+  tracer top --pid 4242 --mode sampled            at almost no cost to the process";
+
+pub(super) const DOCTOR_EXAMPLES: &str = "\
+Each line that is not ok says what to do. With --pid come what the program is and the probes that a capture
+would attach; nothing is attached.
+
+Examples:
+  tracer doctor                                   this host
+  sudo tracer doctor --pid 4242                   this host and a process on it";
+
+pub(super) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  tracer completions bash > /etc/bash_completion.d/tracer
+  tracer completions zsh > ~/.zfunc/_tracer       a directory of $fpath
+  tracer completions fish > ~/.config/fish/completions/tracer.fish";
