@@ -249,6 +249,23 @@ mod tests {
     }
 
     #[test]
+    fn every_command_has_examples_that_fit_80_columns() {
+        let root = Args::command();
+        let commands = root
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set());
+        for command in commands.chain([&root]) {
+            let end = command.get_after_help().map(ToString::to_string);
+            let end = end.unwrap_or_default();
+            let (_, examples) = end.split_once("Examples:\n").unwrap();
+            assert!(examples.contains("  tracer "), "{}", command.get_name());
+            for line in examples.lines() {
+                assert!(line.len() <= 80, "{line}");
+            }
+        }
+    }
+
+    #[test]
     fn values_are_checked() {
         let check = |args: &[&str], ok: bool| {
             let parsed = Args::try_parse_from([&["tracer", "record", "--pid"], args].concat());
