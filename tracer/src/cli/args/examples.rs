@@ -13,8 +13,8 @@ Examples:
   tracer attach --pid 4242 --format ndjson | jq   the stream, for programs
 
 Exit codes: 0 done; 1 failed; 2 bad usage; 3 the target is gone or is not a Go
-program; 4 not enough privilege; 5 kernel feature missing. `tracer run` gives the
-program's own.";
+program; 4 not enough privilege; 5 kernel feature missing. `tracer run` gives
+the program's own.";
 
 pub(super) const RECORD_EXAMPLES: &str = "\
 Examples:
