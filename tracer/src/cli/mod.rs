@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod exit;
 mod heap;
+mod man;
 mod outlet;
 mod progress;
 mod record;
@@ -35,6 +36,8 @@ pub fn run(args: Args) -> anyhow::Result<u8> {
         Command::Diff(diff) => diff::run(&diff, &args.global),
         Command::Top(top) => top::run(&top, &args.global).map(|()| 0),
         Command::Doctor(doctor) => doctor::run(&doctor, &args.global).map(|()| 0),
+        Command::Completions(completions) => man::completions(&completions).map(|()| 0),
+        Command::Man(man) => man::pages(&man).map(|()| 0),
     }
 }
 
