@@ -13,7 +13,7 @@ mod sites;
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
 pub use build::{
     Build, builds_of, compile_command, for_each_build, for_each_of, go_versions, newest_go,
-    oldest_and_newest, program_path, some_builds_of, timed,
+    oldest_and_newest, pprof_path, program_path, some_builds_of, timed,
 };
 pub use measured::{trace_lingering, trace_measured};
 pub use profile::{

@@ -13,6 +13,7 @@ mod demo;
 mod go;
 mod large;
 mod matrix;
+mod pprof;
 mod probes;
 mod programs;
 mod progress;
