@@ -3,10 +3,9 @@
 //! Hides how places are found again after lines moved, how figures of captures of different length are made comparable,
 //! and how a change is told from noise. A figure that was not measured is `None`, never 0.
 //!
-//! A change is significant if it is larger than the noise allows: if |difference| > sqrt(2 ln(100 n)) standard errors,
-//! where n is the number of rows that are compared. As P(|Z| > z) ≤ exp(-z²/2) for a normal Z, at most one comparison in
-//! a hundred of unchanged programs shows any such row of a figure; for a total (n = 1) that is 3.03 standard errors. See
-//! [`measure`] for what the standard errors are made of.
+//! A change is significant if it is more than [`limit`] standard errors: 3, and more where many rows are compared, so that
+//! at most one comparison in a hundred of unchanged programs shows any such row of a figure. See [`measure`] for what the
+//! standard errors are made of.
 
 mod course;
 mod findings;
@@ -23,8 +22,10 @@ use crate::report::{Frame, Report, Value};
 use measure::{Comparable, Measured, Part};
 use std::cmp::Ordering;
 
-/// Errors beyond which one comparison in a hundred has a false alarm.
+/// How often any row of a comparison of unchanged programs may look changed.
 const FALSE_ALARMS: f64 = 0.01;
+/// Fewest standard errors of a significant change.
+const FEWEST_ERRORS: f64 = 3.0;
 
 /// How figures of captures of different length are made comparable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -314,7 +315,7 @@ pub struct Side {
 impl Change {
     /// What is compared with each other out of `rows`.
     fn new(base: Side, candidate: Side, expected: [Option<f64>; 2], rows: usize) -> Self {
-        let limit = (2.0 * (rows.max(1) as f64 / FALSE_ALARMS).ln()).sqrt();
+        let limit = limit(rows);
         let both = base.value.zip(candidate.value);
         let difference = both.map(|(base, candidate)| candidate - base);
         let relative = both
@@ -353,6 +354,19 @@ impl Change {
         };
         self.difference.or(one).unwrap_or(0.0)
     }
+}
+
+/// How many standard errors a change among so many rows must be. As P(|Z| > z) < sqrt(2/π)/z exp(-z²/2) for a normal Z, it
+/// is where that is a row's part of [`FALSE_ALARMS`].
+fn limit(rows: usize) -> f64 {
+    let tail = std::f64::consts::FRAC_2_PI.sqrt();
+    let mut limit = FEWEST_ERRORS;
+    // Each step is ten times nearer.
+    for _ in 0..8 {
+        let odds = tail * rows.max(1) as f64 / (FALSE_ALARMS * limit);
+        limit = (2.0 * odds.ln().max(0.0)).sqrt().max(FEWEST_ERRORS);
+    }
+    limit
 }
 
 fn together(a: Option<f64>, b: Option<f64>) -> Option<f64> {

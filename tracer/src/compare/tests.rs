@@ -250,11 +250,27 @@ fn estimates_are_compared_by_their_standard_errors() {
         let change = put.changes.of(Figure::Allocs);
         assert_eq!(change.significant, expect, "{factor} {error:?} {change:?}");
     };
-    // Three rows are compared: the limit is 3.38 errors of the difference.
     check(1.05, Some(50_000), Some(true));
     check(1.04, Some(50_000), Some(false));
     check(1.0, Some(50_000), Some(false));
     check(2.0, None, None);
+}
+
+#[test]
+fn many_rows_take_a_larger_change_to_be_significant() {
+    let check = |rows: usize, expect: f64| {
+        assert!(
+            (limit(rows) - expect).abs() < 0.01,
+            "{rows}: {}",
+            limit(rows)
+        );
+    };
+    // Two-sided quantiles of the normal distribution at 0.01 / rows.
+    check(1, 3.0);
+    check(0, 3.0);
+    check(100, 3.89);
+    check(10_000, 4.89);
+    assert!(limit(usize::MAX).is_finite());
 }
 
 #[test]

@@ -37,3 +37,6 @@ pub fn render(
     }
     out.flush().map_err(OutputError::Write)
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,7 @@ tracer.changes = (() => {
       el("div", { class: "more", text: `pid ${of.pid} · ${of.go_version} ${of.arch}` }),
       el("div", { class: "more", text: `delivered ${units.exact(of.delivered)} of ${units.exact(of.hits)} hits` }),
       time && el("div", { class: "more", text: time }),
-      of.build_id && el("div", { class: "more", text: `build ${of.build_id}` })));
+      of.build_id && el("div", { class: "more", title: of.build_id, text: `build ${of.build_id.slice(0, 20)}${of.build_id.length > 20 ? "…" : ""}` })));
   }
 
   function captures() {

@@ -40,6 +40,14 @@
     ];
   }
 
+  // As in text: what is noise comes after what is not, or may not be.
+  function importance(row) {
+    const change = of(row);
+    const size = changes.size(change);
+    if (size === null) return null;
+    return Math.abs(size) * (change[5] === false ? 1 : 1e100);
+  }
+
   function columns() {
     const at = (index) => (row) => (of(row) ? of(row)[index] : null);
     const number = (key, title, hint, value, cell, spare) => ({ key, title, hint, numeric: true, value, cell, spare });
@@ -48,10 +56,7 @@
       { key: "name", title: { site: "Site", type: "Type", function: "Function", package: "Package" }[data.by], hint: "Name", value: nameOf, name: nameOf, cell: nameCell },
       number("base", "Base", "In the base", at(0), shown((change) => changes.amount(figure(), change[0])), 1),
       number("candidate", "Candidate", "In the candidate", at(1), shown((change) => changes.amount(figure(), change[1])), 0),
-      number("change", "Change", "Candidate minus base, the largest change in either direction first", (row) => {
-        const size = changes.size(of(row));
-        return size === null ? null : Math.abs(size);
-      }, shown((change) => el("span", { class: changes.tone(change), text: changes.difference(figure(), change[2]) })), 0),
+      number("change", "Change", "Candidate minus base: what is more than noise first, then by size in either direction", importance, shown((change) => el("span", { class: changes.tone(change), text: changes.difference(figure(), change[2]) })), 0),
       number("relative", "Relative", "The change as a part of the base", at(3), shown((change) => changes.relative(change)), 0),
       number("error", "±", "Standard error of the change", at(4), shown((change) => changes.amount(figure(), change[4])), 2),
       { key: "verdict", title: "", hint: "Whether it is more than noise", value: shown(changes.verdict), cell: shown(changes.verdict), spare: 1 },
