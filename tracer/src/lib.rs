@@ -41,4 +41,5 @@ pub mod session;
 pub mod stream;
 pub mod symbolize;
 pub mod target;
+pub mod tui;
 mod units;

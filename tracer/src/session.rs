@@ -8,7 +8,7 @@ mod inspect;
 mod live;
 mod prepared;
 
-pub use events::Event;
+pub use events::{Event, Signals};
 pub use heap::HeapAsked;
 pub use inspect::Inspection;
 pub use live::LiveView;

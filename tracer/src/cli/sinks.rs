@@ -130,7 +130,7 @@ impl Sink {
 }
 
 /// A file written under sudo belongs to the person who typed the command, who could not remove it otherwise.
-fn give_to_sudo_user(file: &File) {
+pub(super) fn give_to_sudo_user(file: &File) {
     let id = |name| std::env::var(name).ok()?.parse::<u32>().ok();
     if let (Some(user), Some(group)) = (id("SUDO_UID"), id("SUDO_GID"))
         && let Err(error) = std::os::unix::fs::fchown(file, Some(user), Some(group))
