@@ -189,6 +189,10 @@ fn write_capture(report: &Report) -> anyhow::Result<PathBuf> {
     let path = Path::new(".").join(format!("tracer-{}-{now}.json", report.target.pid));
     let failed = || format!("cannot write {}", path.display());
     // Readable by nobody else, until it is complete under another name.
+    let report = &Report {
+        completeness: report.completeness.clone().arrived(),
+        ..report.clone()
+    };
     let mut file = tempfile::Builder::new()
         .prefix(".tracer-")
         .tempfile_in(".")

@@ -125,12 +125,15 @@ impl Tracker {
             .collect();
         let (figures, interval_ns, point) =
             (interval.figures, interval.duration_ns, interval.point);
+        let has_faults = report.window.given_up("no_faults").is_none();
         let sites = report.sites.iter().map(|site| {
             let id = self.live.site_id(&site.frames).unwrap_or(0);
             let figures = of_sites.get(&id).copied();
+            let figures = figures.unwrap_or_else(|| idle(&site.figures));
+            let faults = figures.faults.filter(|_| has_faults);
             Step {
                 id,
-                figures: figures.unwrap_or_else(|| idle(&site.figures)),
+                figures: Figures { faults, ..figures },
             }
         });
         let sites = sites.collect();

@@ -250,9 +250,9 @@ fn sizes(size: &SizeSummary, palette: &Palette, columns: usize) -> Lines {
     let facts = [
         (format!("min {}", units::size(size.min)), palette.plain),
         (format!("p50 {}", units::size(size.p50)), palette.plain),
+        (format!("p90 {}", units::size(size.p90)), palette.plain),
         (format!("p99 {}", units::size(size.p99)), palette.plain),
         (format!("max {}", units::size(size.max)), palette.plain),
-        (format!("p90 {}", units::size(size.p90)), palette.plain),
     ];
     let mut lines = vec![fitting(
         &facts,

@@ -245,7 +245,7 @@ pub(super) fn tabs(state: &State, palette: &Palette, columns: usize) -> Line<'st
     let figures = match state.shown() {
         _ if matches!(state.tab(), Tab::Maps | Tab::Findings) => String::new(),
         Some(_) if state.is_since_start() => "since the start".to_owned(),
-        Some(shown) => format!("last {}", units::duration(shown.interval_ns)),
+        Some(shown) => format!("last {}", units::duration(to_tenths(shown.interval_ns))),
         None => String::new(),
     };
     let (filter, is_typing) = state.filter();
@@ -263,4 +263,13 @@ pub(super) fn tabs(state: &State, palette: &Palette, columns: usize) -> Line<'st
     ));
     line.push(span(&right, palette.faint));
     line.into()
+}
+
+/// An interval is a little shorter or longer than it was asked for, which would flicker.
+fn to_tenths(ns: u64) -> u64 {
+    const TENTH: u64 = 100_000_000;
+    if ns < TENTH {
+        return ns;
+    }
+    ns.saturating_add(TENTH / 2) / TENTH * TENTH
 }
