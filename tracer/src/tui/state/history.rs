@@ -5,7 +5,7 @@ use crate::units::per_second;
 use std::collections::{HashMap, VecDeque};
 
 /// Intervals that are remembered.
-const INTERVALS: usize = 120;
+pub(super) const INTERVALS: usize = 120;
 /// Sites that come into the history in an interval: more than a screen shows.
 const TOP: usize = 100;
 /// Sites in it at most.
@@ -24,7 +24,7 @@ impl History {
     pub(super) fn add(&mut self, snapshot: &Snapshot, watched: Option<u32>) {
         let rate = |bytes: u64| per_second(bytes, snapshot.interval_ns).unwrap_or(0.0);
         push(&mut self.lengths_ns, snapshot.interval_ns);
-        push(&mut self.totals, rate(snapshot.bytes(&snapshot.figures)));
+        push(&mut self.totals, snapshot.bytes_per_s().unwrap_or(0.0));
 
         let mut first: Vec<(u64, u32)> = snapshot
             .sites
@@ -71,6 +71,12 @@ impl History {
         self.sites
             .get(&id)
             .map_or_else(Vec::new, |rates| last(rates, most))
+    }
+
+    /// How many sites are remembered.
+    #[cfg(test)]
+    pub(super) fn sites_followed(&self) -> usize {
+        self.sites.len()
     }
 
     /// How many intervals are in the last so many nanoseconds.

@@ -150,7 +150,7 @@ impl Snapshot {
                 let asked = if since_start { &group.figures } else { step };
                 self.figure_of(asked, &group.figures, column)
             }
-            Tab::Maps => figure_of_map(self.maps().get(item)?, column),
+            Tab::Maps => self.figure_of_map(self.maps().get(item)?, column),
             Tab::Findings => None,
         }
     }
@@ -163,6 +163,18 @@ impl Snapshot {
             Column::Live => total.live_bytes.map(i128::from),
             Column::Growth => total.growth_per_s.map(i128::from),
             Column::Faults => asked.faults.map(i128::from),
+            _ => None,
+        }
+    }
+
+    fn figure_of_map(&self, map: &MapInstance, column: Column) -> Option<i128> {
+        match column {
+            Column::Entries => Some(self.entries_of(map).into()),
+            Column::EntryRate => entry_rate(map),
+            Column::Table => map.table_bytes.map(i128::from),
+            Column::Growths => Some(map.growths.into()),
+            // Where others have their sum.
+            Column::Total => Some(map.max_entries.into()),
             _ => None,
         }
     }
@@ -194,19 +206,6 @@ impl Snapshot {
                 finding.is_some_and(|finding| has(&finding.title) || has(&finding.evidence))
             }
         }
-    }
-}
-
-fn figure_of_map(map: &MapInstance, column: Column) -> Option<i128> {
-    match column {
-        // What is gone has no entries any more.
-        Column::Entries => Some(map.entries.into()),
-        Column::EntryRate => entry_rate(map),
-        Column::Table => map.table_bytes.map(i128::from),
-        Column::Growths => Some(map.growths.into()),
-        // Where others have their sum.
-        Column::Total => Some(map.max_entries.into()),
-        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::Tab;
 use crate::findings::{self, Finding};
 use crate::report::{Figures, Frame, GroupBy, Grouped, MapInstance, Report, SortBy, TimelinePoint};
 use crate::session::LiveView;
+use crate::units;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub interval_ns: u64,
     /// What the target showed at its end, and what was counted in it.
     pub point: TimelinePoint,
+    /// How long that counted.
+    pub point_ns: u64,
     /// Whether bytes are those asked for, because the rounding is not known of all.
     pub requested: bool,
 }
@@ -48,6 +51,25 @@ impl Snapshot {
             figures.alloc_bytes
         };
         bytes.unwrap_or(0)
+    }
+
+    /// Bytes that the target allocated per second: as the runtime counts them where not each allocation is recorded.
+    pub fn bytes_per_s(&self) -> Option<f64> {
+        match self.point.alloc_bytes {
+            Some(bytes) => units::per_second(bytes, self.point_ns),
+            None => units::per_second(self.bytes(&self.figures), self.interval_ns),
+        }
+    }
+
+    /// Allocations per second; `None` while it is known too late how many those that were recorded stand for.
+    pub fn allocs_per_s(&self) -> Option<f64> {
+        units::per_second(self.point.allocs?, self.point_ns)
+    }
+
+    /// Entries of a map when it was looked at last.
+    pub fn entries_of(&self, map: &MapInstance) -> u64 {
+        let last = map.curve.last().filter(|_| map.alive != Some(false));
+        last.map_or(map.entries, |(_, entries)| *entries)
     }
 
     /// The maps that were seen.
@@ -125,6 +147,14 @@ impl Tracker {
             .collect();
         let (figures, interval_ns, point) =
             (interval.figures, interval.duration_ns, interval.point);
+        let timeline = &report.timeline;
+        let before = timeline
+            .len()
+            .checked_sub(2)
+            .and_then(|at| timeline.get(at));
+        let point_ns = point
+            .t_ns
+            .saturating_sub(before.map_or(0, |before| before.t_ns));
         let has_faults = report.window.given_up("no_faults").is_none();
         let sites = report.sites.iter().map(|site| {
             let id = self.live.site_id(&site.frames).unwrap_or(0);
@@ -156,6 +186,7 @@ impl Tracker {
             figures,
             interval_ns,
             point,
+            point_ns,
             requested,
             types,
             report,

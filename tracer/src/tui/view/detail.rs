@@ -409,7 +409,7 @@ pub(super) fn map(snapshot: &Snapshot, key: u64, palette: &Palette, columns: usi
     ];
     lines.extend(frames(snapshot.place_of(map), palette, columns));
     lines.push(Line::default());
-    lines.extend(figures_of_map(map, palette, columns));
+    lines.extend(figures_of_map(snapshot, map, palette, columns));
     lines.push(Line::default());
     lines.extend(map_course(map, palette, columns));
     let maps = snapshot.report.maps.as_ref();
@@ -420,17 +420,19 @@ pub(super) fn map(snapshot: &Snapshot, key: u64, palette: &Palette, columns: usi
     lines
 }
 
-fn figures_of_map(map: &MapInstance, palette: &Palette, columns: usize) -> Lines {
+fn figures_of_map(
+    snapshot: &Snapshot,
+    map: &MapInstance,
+    palette: &Palette,
+    columns: usize,
+) -> Lines {
     let state = match map.alive {
         Some(true) => "there",
         Some(false) => "gone",
         None => "",
     };
     let entries: [Item; 4] = [
-        (
-            units::plural(map.entries, "entry").replace("entrys", "entries"),
-            palette.strong,
-        ),
+        (units::exact(snapshot.entries_of(map)), palette.strong),
         (
             format!("{} at most", units::exact(map.max_entries)),
             palette.plain,

@@ -106,9 +106,8 @@ fn allocated(
     palette: &Palette,
     columns: usize,
 ) -> Line<'static> {
-    let per_s = |total: u64| units::per_second(total, snapshot.interval_ns);
-    let bytes = units::byte_rate(per_s(snapshot.bytes(&snapshot.figures)));
-    let allocs = format!("{} allocs", units::rate(per_s(snapshot.figures.allocs)));
+    let bytes = units::byte_rate(snapshot.bytes_per_s());
+    let allocs = format!("{} allocs", units::rate(snapshot.allocs_per_s()));
     let mut items: Vec<Item> = vec![(bytes, palette.strong), (allocs, palette.plain)];
     if snapshot.requested {
         items.push(("bytes as requested".to_owned(), palette.caution));
@@ -140,7 +139,7 @@ fn allocated(
 fn memory(snapshot: &Snapshot, palette: &Palette, columns: usize) -> Line<'static> {
     let point = &snapshot.point;
     let per_s = |total: Option<u64>| {
-        let rate = total.and_then(|total| units::per_second(total, snapshot.interval_ns));
+        let rate = total.and_then(|total| units::per_second(total, snapshot.point_ns));
         units::rate(rate)
     };
     let heap = match point.heap_goal {
@@ -249,12 +248,16 @@ pub(super) fn tabs(state: &State, palette: &Palette, columns: usize) -> Line<'st
         None => String::new(),
     };
     let (filter, is_typing) = state.filter();
-    let right = if filter.is_empty() || is_typing {
-        figures
-    } else {
-        let of = format!("{} of {}", state.rows().len(), state.rows_without_filter());
-        format!("/{} {of}", cut_end(filter, columns / 4))
-    };
+    let (rows, all) = (state.rows().len(), state.rows_without_filter());
+    let mut right: Vec<String> = Vec::new();
+    if !filter.is_empty() && !is_typing {
+        right.push(format!("/{} {rows} of {all}", cut_end(filter, columns / 4)));
+    } else if rows > 0 && state.opened().is_none() {
+        right.push(format!("{}/{rows}", state.cursor().line + 1));
+    }
+    right.push(figures);
+    right.retain(|part| !part.is_empty());
+    let right = right.join(" · ");
     let room = columns.saturating_sub(width_of(&line) + 1);
     let right = cut_end(&right, room).into_owned();
     line.push(span(

@@ -25,16 +25,13 @@ const HELP: [(&str, &str); 17] = [
     ("", ""),
     (
         "live",
-        "bytes alive, by the runtime's own heap profile; - where it is off",
+        "bytes alive by the runtime's heap profile, if it is on",
     ),
     (
         "growth",
         "how fast they grow, where that is more than noise",
     ),
-    (
-        "lost",
-        "allocations that could not be recorded; everything else is counted",
-    ),
+    ("lost", "allocations that could not be recorded"),
     ("-", "not measured"),
 ];
 

@@ -16,8 +16,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
 
-/// Columns that a name should have.
+/// Columns that a name should have beside figures; that of a map is a type and a place.
 const NAME: usize = 34;
+const MAP_NAME: usize = 50;
+/// Columns that it should have more beside a curve.
+const BESIDE_COURSE: usize = 16;
 /// With so many a name and its place stand side by side.
 const NAME_AND_PLACE: usize = 48;
 const GAP: usize = 1;
@@ -83,7 +86,8 @@ fn shown_columns(state: &State, snapshot: &Snapshot, columns: usize) -> Vec<(Col
         let mut items = state.rows().iter();
         items.any(|item| snapshot.figure(tab, *item, column, true).is_some())
     };
-    let mut room = columns.saturating_sub(NAME);
+    let name = if tab == Tab::Maps { MAP_NAME } else { NAME };
+    let mut room = columns.saturating_sub(name);
     // What one sorts by is always there.
     let sorted = columns_of(tab)
         .iter()
@@ -100,6 +104,7 @@ fn shown_columns(state: &State, snapshot: &Snapshot, columns: usize) -> Vec<(Col
             // The same as bytes.
             Column::Total if state.is_since_start() => false,
             _ if optional && !is_measured(*column) && columns < 100 => false,
+            Column::Course if room < width + GAP + BESIDE_COURSE => false,
             _ => match room.checked_sub(width + GAP) {
                 Some(left) => {
                     room = left;
