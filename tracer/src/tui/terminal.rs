@@ -216,3 +216,42 @@ impl Write for Messages {
         stderr().flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_those_that_were_pressed() {
+        let check = |code: KeyCode, modifiers: KeyModifiers, expect: Option<Key>| {
+            assert_eq!(key_of(KeyEvent::new(code, modifiers)), expect);
+        };
+        let none = KeyModifiers::NONE;
+        check(KeyCode::Char('q'), none, Some(Key::Char('q')));
+        check(
+            KeyCode::Char('S'),
+            KeyModifiers::SHIFT,
+            Some(Key::Char('S')),
+        );
+        check(
+            KeyCode::Char('c'),
+            KeyModifiers::CONTROL,
+            Some(Key::Interrupt),
+        );
+        // Ctrl-W must not keep a capture.
+        check(KeyCode::Char('w'), KeyModifiers::CONTROL, None);
+        check(KeyCode::F(5), none, None);
+        check(KeyCode::BackTab, KeyModifiers::SHIFT, Some(Key::BackTab));
+    }
+
+    #[test]
+    fn log_messages_wait_while_the_screen_is_taken_over() {
+        held().is_holding = true;
+        Messages.write_all(b"a warning\n").unwrap();
+        Messages.write_all(&vec![b'x'; 2 * MAX_HELD]).unwrap();
+        let messages = std::mem::take(&mut held().messages);
+        held().is_holding = false;
+        assert!(messages.starts_with(b"a warning\n"));
+        assert_eq!(messages.len(), MAX_HELD);
+    }
+}

@@ -50,6 +50,10 @@ fn showing(report: &Report) -> State {
         for site in &mut part.sites {
             site.figures.allocs = of(site.figures.allocs);
             site.figures.alloc_bytes = site.figures.alloc_bytes.map(of);
+            for of_type in &mut site.types {
+                of_type.allocs = of(of_type.allocs);
+                of_type.alloc_bytes = of_type.alloc_bytes.map(of);
+            }
         }
         part.totals.allocs = of(part.totals.allocs);
         part.totals.alloc_bytes = part.totals.alloc_bytes.map(of);
