@@ -20,6 +20,7 @@ mod top;
 pub use args::Args;
 pub use exit::code as exit_code;
 
+use crate::tui::terminal::Messages;
 use args::Command;
 
 /// Does what was asked for, and gives the code to exit with.
@@ -48,6 +49,9 @@ pub fn start_logging(args: &Args) {
     logger.filter_level(log::LevelFilter::Warn);
     if args.global.verbose {
         logger.filter_module("tracer", log::LevelFilter::Debug);
+    }
+    if matches!(args.command, Command::Top(_)) {
+        logger.target(env_logger::Target::Pipe(Box::new(Messages)));
     }
     logger.format_target(false).init();
 }
