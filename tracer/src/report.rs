@@ -244,6 +244,21 @@ impl Family {
 }
 
 impl Completeness {
+    /// Of a capture that goes on: leaves out what was counted in the kernel and is still under way.
+    #[must_use]
+    pub fn arrived(mut self) -> Self {
+        let accounted = self
+            .delivered
+            .saturating_add(self.lost_total())
+            .saturating_add(self.sampled_out);
+        self.hits = self.hits.min(accounted);
+        for family in &mut self.families {
+            let accounted = family.delivered.saturating_add(family.lost_total());
+            family.hits = family.hits.map(|hits| hits.min(accounted));
+        }
+        self
+    }
+
     /// Sum of all causes of loss.
     pub fn lost_total(&self) -> u64 {
         self.lost.iter().map(|(_, count)| count).sum()

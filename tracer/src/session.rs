@@ -10,7 +10,7 @@ mod live;
 mod pace;
 mod prepared;
 
-pub use events::Event;
+pub use events::{Event, Signals};
 pub use feed::{Feed, SingleSink};
 pub use heap::HeapAsked;
 pub use inspect::Inspection;
@@ -203,6 +203,11 @@ impl Session {
         let totals = self.collector.totals().await?;
         let counters = lock(&self.attached).counters()?;
         let duration = self.context.started.elapsed();
+        if let Some(governor) = &self.governor
+            && let Some(so_far) = governor.so_far().await
+        {
+            self.context.govern(so_far);
+        }
         Ok(self
             .context
             .report(&totals, &counters, EndedBy::Duration, duration))

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::{
     bpf_toolchain,
     build::{self, Profile},
-    command, compiler, go, large, pprof, probes, programs, progress,
+    command, compiler, dist, go, large, pprof, probes, programs, progress,
     sudo::{self, Privilege},
     tidy, workspace,
 };
@@ -72,6 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("pprof", || {
         pprof::prepare(&go::toolchain(Some(go::NEWEST))?)
     })?;
+    step("tarball", || dist::check(&workspace::agent()))?;
     step("table of allocation functions", || {
         probes::verify(&programs)
     })?;

@@ -1,14 +1,17 @@
 //! What was typed. Validates, never acts.
 
+mod compare;
 mod examples;
 mod parse;
 mod show;
 mod tracing;
 
+pub(super) use compare::Terms;
 pub(super) use show::{DiffOutput, Output, Show, SortBy, StreamFormat};
 pub(super) use tracing::{Mode, Tracing};
 
-use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use crate::compare::Rule;
+use clap::{Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use parse::duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -85,7 +88,14 @@ pub(super) enum Command {
     #[command(after_help = examples::TOP_EXAMPLES)]
     Top(Top),
     /// Tell what this host, and a target, can do
+    #[command(after_help = examples::DOCTOR_EXAMPLES)]
     Doctor(Doctor),
+    /// Print what a shell needs to complete command lines of tracer
+    #[command(after_help = examples::COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+    /// Write the manual pages, for packages
+    #[command(hide = true)]
+    Man(Man),
 }
 
 /// What to trace, and how.
@@ -137,7 +147,7 @@ pub(super) struct Record {
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
     /// Program to run: a path, or a name that is in PATH
-    #[arg(value_name = "PROGRAM")]
+    #[arg(value_name = "PROGRAM", value_hint = ValueHint::CommandName)]
     pub(super) program: OsString,
     /// Its arguments
     #[arg(
@@ -191,6 +201,14 @@ pub(super) struct Diff {
     #[arg(value_name = "CANDIDATE")]
     pub(super) candidate: PathBuf,
     #[command(flatten)]
+    pub(super) terms: Terms,
+    /// Rows to show in text
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: usize,
+    /// Exit with code 1 if something grew by so much, and by more than noise: see below. May be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(super) fail_on: Vec<Rule>,
+    #[command(flatten)]
     pub(super) output: DiffOutput,
 }
 
@@ -213,6 +231,24 @@ pub(super) struct Doctor {
     pub(super) pid: Option<i32>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Man {
+    /// Where to; it is made if it does not exist
+    #[arg(value_name = "DIR")]
+    pub(super) directory: PathBuf,
+    /// Date of the pages
+    // Not empty: then the fields after it would take its place.
+    #[arg(long, default_value = " ")]
+    pub(super) date: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,6 +257,23 @@ mod tests {
     #[test]
     fn every_option_is_documented_and_consistent() {
         Args::command().help_expected(true).debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_that_fit_80_columns() {
+        let root = Args::command();
+        let commands = root
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set());
+        for command in commands.chain([&root]) {
+            let end = command.get_after_help().map(ToString::to_string);
+            let end = end.unwrap_or_default();
+            let (_, examples) = end.split_once("Examples:\n").unwrap();
+            assert!(examples.contains("  tracer "), "{}", command.get_name());
+            for line in examples.lines() {
+                assert!(line.len() <= 80, "{line}");
+            }
+        }
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub(super) fn attach(args: &args::Attach, global: &args::Global) -> Request {
     }
 }
 
+/// The request of `tracer top`.
+pub(super) fn top(args: &args::Top, global: &args::Global) -> Request {
+    request(&args.target.tracing, global, None, args.interval)
+}
+
 /// The request of `tracer record`.
 pub(super) fn record(args: &args::Record, global: &args::Global) -> Request {
     let tick = args

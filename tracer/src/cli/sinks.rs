@@ -15,7 +15,7 @@ use place::Place;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, stderr, stdout};
 use std::path::{Path, PathBuf};
-use unfinished::Unfinished;
+pub(super) use unfinished::Unfinished;
 
 /// Everything that one report, or one comparison, is written to.
 #[derive(Debug)]

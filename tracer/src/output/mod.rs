@@ -3,6 +3,7 @@
 //! Outputs write to the writer they are given and do nothing else: no files, no terminal detection, no clock. This module
 //! hides which formats exist and how each one lays out its bytes.
 
+pub mod diff;
 pub mod flame;
 pub mod folded;
 #[cfg(test)]
@@ -151,6 +152,14 @@ pub enum OutputError {
     NoValue {
         /// What was asked for.
         value: &'static str,
+    },
+    /// A comparison has no such form.
+    #[error(
+        "cannot write a comparison as {format}: choose text, json, html, svg or folded, in files .txt, .json, .html, .svg or .folded"
+    )]
+    NoComparison {
+        /// What was asked for.
+        format: &'static str,
     },
     /// Parts of the document contradict each other.
     #[error("cannot read the capture: {0}")]

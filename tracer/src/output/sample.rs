@@ -333,7 +333,7 @@ fn stack(id: u64, figures: Figures, types: &[(&str, u64, u64, u64, u64)]) -> Sta
 }
 
 /// A capture in which nothing happened and little is known.
-pub(super) fn empty() -> Report {
+pub(crate) fn empty() -> Report {
     let report = report();
     Report {
         window: Window {

@@ -206,7 +206,7 @@ pub(super) struct Site<'a> {
 
 /// Sizes asked for, in bytes.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Size<'a> {
+pub(in crate::output) struct Size<'a> {
     pub(super) min: u64,
     pub(super) p50: u64,
     pub(super) p90: u64,
@@ -281,7 +281,7 @@ pub(super) struct GroupSite {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct TimelinePoint {
+pub(in crate::output) struct TimelinePoint {
     pub(super) t_ns: u64,
     pub(super) allocs: Option<u64>,
     pub(super) alloc_bytes: Option<u64>,
