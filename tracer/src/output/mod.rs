@@ -6,6 +6,8 @@
 pub mod diff;
 pub mod flame;
 pub mod folded;
+#[cfg(test)]
+mod golden;
 pub mod html;
 pub mod interval;
 pub mod json;

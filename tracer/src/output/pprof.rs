@@ -16,7 +16,7 @@ use prost::Message as _;
 use proto::{Label, Mapping, Profile, Sample, ValueType};
 use std::collections::HashMap;
 use std::io::Write;
-use tables::{EXECUTABLE, Tables};
+use tables::Tables;
 use values::{Kind, Values, settle};
 
 /// Name of a type that is not known.
@@ -57,7 +57,7 @@ fn profile(report: &Report) -> Profile {
     let comment = comments::of(report);
     let comment = comment.iter().map(|line| tables.string(line)).collect();
     let mapping = Mapping {
-        id: EXECUTABLE,
+        id: 1,
         filename: tables.string(&report.target.exe),
         build_id: tables.string(report.target.build_id.as_deref().unwrap_or_default()),
         has_functions: true,
@@ -232,6 +232,9 @@ fn labels(
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+pub(super) use tests::check_sums;
 
 #[cfg(test)]
 mod tests;

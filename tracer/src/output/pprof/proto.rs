@@ -84,12 +84,12 @@ pub(super) struct Mapping {
     pub(super) has_inline_frames: bool,
 }
 
+/// Without its mapping and address: a report has no addresses, and where there is a mapping pprof disassembles the
+/// executable at the address to show source lines. Without one it takes the lines.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Location {
     #[prost(uint64, tag = "1")]
     pub(super) id: u64,
-    #[prost(uint64, tag = "2")]
-    pub(super) mapping_id: u64,
     /// The last is the function that holds the code; those before it are inlined into the next.
     #[prost(message, repeated, tag = "4")]
     pub(super) line: Vec<Line>,

@@ -6,9 +6,6 @@ use crate::output::text::line::printable;
 use crate::report::Frame;
 use std::collections::HashMap;
 
-/// The only mapping: the executable.
-pub(super) const EXECUTABLE: u64 = 1;
-
 /// The tables so far.
 #[derive(Debug)]
 pub(super) struct Tables<'a> {
@@ -89,7 +86,7 @@ impl<'a> Tables<'a> {
         }
         let frames = logical.iter().filter_map(|at| self.frames.get(*at));
         let line = frames.map(|frame| self.line(frame)).collect();
-        let id = self.add(EXECUTABLE, line);
+        let id = self.add(line);
         self.by_frames.insert(logical.to_vec(), id);
         id
     }
@@ -104,18 +101,14 @@ impl<'a> Tables<'a> {
             function_id,
             line: 0,
         };
-        let id = self.add(0, vec![line]);
+        let id = self.add(vec![line]);
         self.not_known = Some(id);
         id
     }
 
-    fn add(&mut self, mapping_id: u64, line: Vec<Line>) -> u64 {
+    fn add(&mut self, line: Vec<Line>) -> u64 {
         let id = self.locations.len() as u64 + 1;
-        self.locations.push(Location {
-            id,
-            mapping_id,
-            line,
-        });
+        self.locations.push(Location { id, line });
         id
     }
 

@@ -15,11 +15,12 @@ fn written(report: &Report) -> Vec<u8> {
 }
 
 fn read(report: &Report) -> Profile {
+    decoded(&written(report))
+}
+
+fn decoded(gzip: &[u8]) -> Profile {
     let mut bytes = Vec::new();
-    let out = written(report);
-    GzDecoder::new(out.as_slice())
-        .read_to_end(&mut bytes)
-        .unwrap();
+    GzDecoder::new(gzip).read_to_end(&mut bytes).unwrap();
     Profile::decode(bytes.as_slice()).unwrap()
 }
 
@@ -72,8 +73,9 @@ impl Profile {
     }
 }
 
-fn check_sums(report: &Report) {
-    let profile = read(report);
+/// Fails unless the profile adds up to the totals of `report`.
+pub(in crate::output) fn check_sums(gzip: &[u8], report: &Report) {
+    let profile = decoded(gzip);
     let signed = |value: Option<u64>| value.map(|value| i64::try_from(value).unwrap());
     let totals = &report.totals;
     assert_eq!(profile.sum("alloc_objects"), signed(Some(totals.allocs)));
@@ -110,7 +112,7 @@ fn samples_add_up_to_the_totals() {
         with_rest,
         without_types,
     ] {
-        check_sums(&report);
+        check_sums(&written(&report), &report);
     }
 }
 
@@ -215,7 +217,7 @@ fn what_is_alive_is_counted_once() {
     let mut since = report.clone();
     since.heap.as_mut().unwrap().history = None;
     since.totals.live_bytes = Some(19 << 20);
-    check_sums(&since);
+    check_sums(&written(&since), &since);
     assert_eq!(read(&since).sum("inuse_objects"), Some(125_000));
 }
 
@@ -334,5 +336,5 @@ fn hostile_figures_and_names_make_a_profile() {
     };
     site.stacks.push(unknown);
     report.totals.estimate = Some(Estimate::default());
-    check_sums(&report);
+    check_sums(&written(&report), &report);
 }
