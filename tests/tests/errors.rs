@@ -89,16 +89,16 @@ fn an_output_that_cannot_be_written_is_found_before_the_capture() {
 
 #[test]
 fn a_failed_capture_leaves_an_earlier_file_alone() {
-    let path = std::env::temp_dir().join(format!("tracer-earlier-{}.json", std::process::id()));
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("capture.json");
     std::fs::write(&path, "earlier").expect("a file");
     let ended = run(tracer()
         .args(["record", "--pid", "4194303", "-o"])
         .arg(&path));
     assert_eq!(ended.code(), 3);
     assert_eq!(std::fs::read_to_string(&path).expect("the file"), "earlier");
-    std::fs::remove_file(&path).expect("the file goes");
-    let part = format!("{}.{}.part", path.display(), std::process::id());
-    assert!(!std::path::Path::new(&part).exists());
+    let files = std::fs::read_dir(directory.path()).expect("the directory");
+    assert_eq!(files.count(), 1);
 }
 
 /// The tracer in a mount namespace in which an empty directory lies over `hidden`.

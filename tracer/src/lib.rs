@@ -42,4 +42,5 @@ pub mod session;
 pub mod stream;
 pub mod symbolize;
 pub mod target;
+pub mod tui;
 mod units;

@@ -12,6 +12,7 @@ mod heap;
 mod maps;
 mod memory;
 mod origin;
+mod single;
 mod sites;
 mod stacks;
 mod types;
@@ -25,6 +26,7 @@ pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
 pub use origin::Origin;
+pub use single::{SingleAlloc, type_name};
 pub(crate) use value::Alive;
 pub use value::Value;
 
@@ -242,6 +244,21 @@ impl Family {
 }
 
 impl Completeness {
+    /// Of a capture that goes on: leaves out what was counted in the kernel and is still under way.
+    #[must_use]
+    pub fn arrived(mut self) -> Self {
+        let accounted = self
+            .delivered
+            .saturating_add(self.lost_total())
+            .saturating_add(self.sampled_out);
+        self.hits = self.hits.min(accounted);
+        for family in &mut self.families {
+            let accounted = family.delivered.saturating_add(family.lost_total());
+            family.hits = family.hits.map(|hits| hits.min(accounted));
+        }
+        self
+    }
+
     /// Sum of all causes of loss.
     pub fn lost_total(&self) -> u64 {
         self.lost.iter().map(|(_, count)| count).sum()

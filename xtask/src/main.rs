@@ -10,9 +10,11 @@ mod capture;
 mod command;
 mod compiler;
 mod demo;
+mod dist;
 mod go;
 mod large;
 mod matrix;
+mod pprof;
 mod probes;
 mod programs;
 mod progress;
@@ -40,6 +42,7 @@ enum Task {
     Build(build::Arguments),
     Capture(capture::Arguments),
     Demo(demo::Arguments),
+    Dist(dist::Arguments),
     Probes(probes::Arguments),
     Test(test::Arguments),
     Tidy(tidy::Arguments),
@@ -64,6 +67,7 @@ fn run(task: Task) -> Result<()> {
         Task::Build(arguments) => build::run(&arguments),
         Task::Capture(arguments) => capture::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Dist(arguments) => dist::run(&arguments),
         Task::Probes(arguments) => probes::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy(tidy::Arguments {}) => tidy::run(),

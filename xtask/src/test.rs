@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::{
     bpf_toolchain,
     build::{self, Profile},
-    command, compiler, go, large, probes, programs, progress,
+    command, compiler, dist, go, large, pprof, probes, programs, progress,
     sudo::{self, Privilege},
     tidy, workspace,
 };
@@ -69,6 +69,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("work for the Go compiler", || {
         compiler::prepare(&go::toolchain(Some(go::NEWEST))?)
     })?;
+    step("pprof", || {
+        pprof::prepare(&go::toolchain(Some(go::NEWEST))?)
+    })?;
+    step("tarball", || dist::check(&workspace::agent()))?;
     step("table of allocation functions", || {
         probes::verify(&programs)
     })?;

@@ -11,7 +11,7 @@ pub(super) use show::{DiffOutput, Output, Show, SortBy, StreamFormat};
 pub(super) use tracing::{Mode, Tracing};
 
 use crate::compare::Rule;
-use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use parse::duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub struct Args {
 }
 
 /// Options of every subcommand.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Global {
     /// When to use colour
     #[arg(
@@ -88,7 +88,14 @@ pub(super) enum Command {
     #[command(after_help = examples::TOP_EXAMPLES)]
     Top(Top),
     /// Tell what this host, and a target, can do
+    #[command(after_help = examples::DOCTOR_EXAMPLES)]
     Doctor(Doctor),
+    /// Print what a shell needs to complete command lines of tracer
+    #[command(after_help = examples::COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+    /// Write the manual pages, for packages
+    #[command(hide = true)]
+    Man(Man),
 }
 
 /// What to trace, and how.
@@ -117,7 +124,7 @@ pub(super) struct Attach {
     /// Form of the output
     #[arg(long, value_enum, default_value_t = StreamFormat::Text)]
     pub(super) format: StreamFormat,
-    /// Write a line for each allocation, too; needs --format ndjson
+    /// Write a line for each allocation, too; needs --format ndjson. Those that the reader is too slow for are counted
     #[arg(long)]
     pub(super) events: bool,
     #[command(flatten)]
@@ -140,7 +147,7 @@ pub(super) struct Record {
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
     /// Program to run: a path, or a name that is in PATH
-    #[arg(value_name = "PROGRAM")]
+    #[arg(value_name = "PROGRAM", value_hint = ValueHint::CommandName)]
     pub(super) program: OsString,
     /// Its arguments
     #[arg(
@@ -224,6 +231,24 @@ pub(super) struct Doctor {
     pub(super) pid: Option<i32>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Man {
+    /// Where to; it is made if it does not exist
+    #[arg(value_name = "DIR")]
+    pub(super) directory: PathBuf,
+    /// Date of the pages
+    // Not empty: then the fields after it would take its place.
+    #[arg(long, default_value = " ")]
+    pub(super) date: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +257,23 @@ mod tests {
     #[test]
     fn every_option_is_documented_and_consistent() {
         Args::command().help_expected(true).debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_that_fit_80_columns() {
+        let root = Args::command();
+        let commands = root
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set());
+        for command in commands.chain([&root]) {
+            let end = command.get_after_help().map(ToString::to_string);
+            let end = end.unwrap_or_default();
+            let (_, examples) = end.split_once("Examples:\n").unwrap();
+            assert!(examples.contains("  tracer "), "{}", command.get_name());
+            for line in examples.lines() {
+                assert!(line.len() <= 80, "{line}");
+            }
+        }
     }
 
     #[test]
@@ -259,6 +301,5 @@ mod tests {
         check(&["1", "--rings", "3"], false);
         check(&["1", "--rings", "16"], false);
         check(&["1", "--stack-depth", "129"], false);
-        check(&["1", "-o", "a.json", "--format", "text"], false);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::args::{self, Global};
 use super::attach::on_runtime;
+use super::progress::Progress;
 use super::sinks::{Sinks, StandardStream};
 use crate::session::Inspection;
 use anyhow::bail;
@@ -19,7 +20,15 @@ pub(super) fn run(args: &args::Heap, global: &Global) -> anyhow::Result<()> {
                 target.pid
             );
         }
+        let looking = Progress::of(match args.duration {
+            Some(duration) => format!(
+                "looking at the heap for {}, Ctrl-C ends it",
+                humantime::format_duration(duration)
+            ),
+            None => "reading the heap profile".to_owned(),
+        });
         let report = inspection.finish().await?;
+        drop(looking);
         sinks.write(&report, global, &args.show)
     })
 }

@@ -1,6 +1,7 @@
 //! `tracer record`: one capture, then one report.
 
 use super::args::{Global, Record};
+use super::progress::{Progress, Recording, during};
 use super::sinks::{Sinks, StandardStream, print};
 use super::{attach, config};
 use crate::kernel::{self, detach_in_background};
@@ -15,11 +16,12 @@ pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
     let output = &args.output;
     let sinks = Sinks::open(&output.files, output.format, StandardStream::Out)?;
     kernel::require()?;
-    let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
+    let prepared = attach::prepare(args.target.pid, &args.target.tracing)?;
     attach::on_runtime(async {
-        let session = prepared.start(&config::record(args, global))?;
+        let request = config::record(args, global);
+        let session = during("attaching", || prepared.start(&request))?;
         attach::announce(&session);
-        let ended = capture(session).await?;
+        let ended = capture(session, Recording::of(args)).await?;
         let written = sinks.write(&ended.report, global, &args.show);
         if let Some(attached) = ended.attached {
             detach_in_background(attached);
@@ -28,13 +30,15 @@ pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
     })
 }
 
-async fn capture(mut session: Session) -> anyhow::Result<Ended> {
+async fn capture(mut session: Session, mut recording: Recording) -> anyhow::Result<Ended> {
     let ended_by = loop {
         match session.next().await? {
-            Event::Tick => {}
+            Event::Tick => recording.tick(&session),
             Event::Signal(_) => break EndedBy::Signal,
             Event::End(by) => break by,
         }
     };
+    drop(recording);
+    let _naming = Progress::of(attach::NAMING);
     Ok(session.finish(ended_by).await?)
 }

@@ -1,12 +1,12 @@
 //! `tracer report`: a saved capture, shown again.
 
 use super::args::{Global, Report};
+use super::progress::Progress;
 use super::sinks::{Sinks, StandardStream};
 use crate::output::json;
 use crate::report;
 use anyhow::Context as _;
 use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 pub(super) fn run(args: &Report, global: &Global) -> anyhow::Result<()> {
@@ -25,5 +25,10 @@ pub(super) fn read(path: &Path) -> anyhow::Result<report::Report> {
     let file = File::open(path).with_context(|| {
         format!("cannot read {shown}: give a capture that `tracer record -o FILE.json` has written")
     })?;
-    json::read(&mut BufReader::new(file)).with_context(|| format!("cannot use {shown}"))
+    let metadata = file.metadata().ok();
+    let bytes = metadata.filter(|metadata| metadata.is_file());
+    let bytes = bytes.map(|metadata| metadata.len());
+    let progress = Progress::of_bytes(format!("reading {shown}"), bytes);
+    let reader = &mut progress.reader(file, format!("making sense of {shown}"));
+    json::read(reader).with_context(|| format!("cannot use {shown}"))
 }

@@ -1,6 +1,7 @@
 //! `tracer run`: a program's whole life, from its first instruction to its exit code.
 
 use super::args::{Global, Run};
+use super::progress::Progress;
 use super::sinks::{Sinks, StandardStream};
 use super::{attach, config};
 use crate::kernel::{self, detach_in_background};
@@ -41,7 +42,10 @@ async fn whole_life(mut session: Session, launched: &Launched) -> anyhow::Result
             Event::Tick => {}
             Event::Signal(Signal::SIGINT | Signal::SIGQUIT) if from_terminal => {}
             Event::Signal(signal) => launched.signal(signal),
-            Event::End(by) => return Ok(session.finish(by).await?),
+            Event::End(by) => {
+                let _naming = Progress::of(attach::NAMING);
+                return Ok(session.finish(by).await?);
+            }
         }
     }
 }

@@ -1,15 +1,21 @@
 //! Where reports go. Files are opened before a capture starts, so that a bad path costs no capture, and take their name
 //! only when they are complete.
 
+mod place;
+mod unfinished;
+
 use super::args::{Global, Show};
+use super::progress::Progress;
 use super::terminal;
 use crate::output::text::TextOptions;
 use crate::output::{self, Format, Options, OutputError};
 use crate::report::Report;
 use anyhow::Context as _;
+use place::Place;
 use std::fs::File;
-use std::io::{self, stderr, stdout};
+use std::io::{self, IsTerminal as _, stderr, stdout};
 use std::path::{Path, PathBuf};
+pub(super) use unfinished::Unfinished;
 
 /// Everything that one report, or one comparison, is written to.
 #[derive(Debug)]
@@ -27,33 +33,92 @@ pub(super) enum StandardStream {
     Err,
 }
 
+impl StandardStream {
+    /// Whether a person sees it.
+    fn is_terminal(self) -> bool {
+        match self {
+            StandardStream::Out => stdout().is_terminal(),
+            StandardStream::Err => stderr().is_terminal(),
+        }
+    }
+}
+
+/// Outputs that contradict each other.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Misuse {
+    #[error("{0:?} and another -o are the same: give each output a file of its own")]
+    Twice(PathBuf),
+    #[error(
+        "--format has nothing to say: it is for standard output and pipes, and the name of a file says its format"
+    )]
+    UnusedFormat,
+    #[error("cannot write single allocations as text: add --format ndjson")]
+    EventsAsText,
+    #[error(
+        "cannot write a pprof profile to a terminal, because it is binary: name a file with -o, or send standard output to one"
+    )]
+    BinaryToTerminal,
+}
+
 #[derive(Debug)]
 struct Sink {
     path: PathBuf,
     format: Format,
-    file: File,
-    /// The name until the file is complete; `None` for what cannot be replaced, such as a pipe.
-    unfinished: Option<PathBuf>,
+    to: Destination,
 }
 
+#[derive(Debug)]
+enum Destination {
+    Stdout,
+    /// Takes bytes as they come.
+    Stream(File),
+    File(Unfinished),
+}
+
+/// Writes a report in a format, text with these options.
+type Render<'a> = dyn Fn(Format, TextOptions, &mut dyn io::Write) -> Result<(), OutputError> + 'a;
+
 impl Sinks {
-    /// Opens every file; without any, `format` goes to `stream`.
+    /// Opens every file; without any, `format` goes to `stream`. It is the format of pipes and the like as well, whose
+    /// names say none, and text if it is not given.
     ///
     /// # Errors
-    /// A name does not tell a format, or cannot be written.
+    /// A name does not tell a format, is there twice, or cannot be written; or what is binary would go to a terminal.
     pub(super) fn open(
         files: &[PathBuf],
-        format: impl Into<Format>,
+        format: Option<impl Into<Format>>,
         stream: StandardStream,
     ) -> anyhow::Result<Self> {
-        let files = files
-            .iter()
-            .map(|path| Sink::open(path))
-            .collect::<anyhow::Result<_>>()?;
+        let asked = format.map(Into::into);
+        let format = asked.unwrap_or(Format::Text);
+        if files.is_empty() {
+            refuse_binary(format, stream.is_terminal())?;
+        }
+        let mut places = Vec::new();
+        let mut unnamed = files.is_empty();
+        for path in files {
+            let place = Place::of(path).with_context(|| cannot_write(path))?;
+            let named = Format::of_path(path);
+            unnamed |= named.is_err();
+            let format = match (named, &place) {
+                (Err(error), Place::File(_)) => return Err(error.into()),
+                (named, _) => named.unwrap_or(format),
+            };
+            if places.iter().any(|(_, _, earlier)| *earlier == place) {
+                return Err(Misuse::Twice(path.clone()).into());
+            }
+            places.push((path, format, place));
+        }
+        if asked.is_some() && !unnamed {
+            return Err(Misuse::UnusedFormat.into());
+        }
+        let files = places
+            .into_iter()
+            .map(|(path, format, place)| Sink::open(path, format, place));
         Ok(Sinks {
-            files,
+            files: files.collect::<anyhow::Result<_>>()?,
             stream,
-            format: format.into(),
+            format,
         })
     }
 
@@ -72,80 +137,106 @@ impl Sinks {
         })
     }
 
-    /// Has `render` write in every format that was asked for, text with at most `limit` rows.
+    /// Has `render` write in every format that was asked for, text with at most `limit` rows. A file that cannot be
+    /// written does not keep the others from being written.
     ///
     /// # Errors
     /// As [`Sinks::write`].
     pub(super) fn each(
-        mut self,
+        self,
         global: &Global,
         limit: usize,
         render: impl Fn(Format, TextOptions, &mut dyn io::Write) -> Result<(), OutputError>,
     ) -> anyhow::Result<()> {
         if self.files.is_empty() {
-            let mut out: Box<dyn io::Write> = match self.stream {
-                StandardStream::Out => Box::new(stdout()),
-                StandardStream::Err => Box::new(stderr()),
-            };
-            let options = terminal::options(self.stream, global, limit);
-            return closed_pipe_is_fine(render(self.format, options, &mut out));
+            return to_stream(self.stream, self.format, global, limit, &render);
         }
-        for sink in &mut self.files {
-            let path = sink.path.display();
-            render(sink.format, terminal::file_options(limit), &mut sink.file)
-                .with_context(|| format!("cannot write {path}"))?;
-            if let Some(unfinished) = sink.unfinished.take() {
-                std::fs::rename(&unfinished, &sink.path)
-                    .with_context(|| format!("cannot write {path}"))?;
+        let mut failed: Option<anyhow::Error> = None;
+        for sink in self.files {
+            if let Err(error) = sink.write(global, limit, &render)
+                && let Some(earlier) = failed.replace(error)
+            {
+                anstream::eprintln!("tracer: {earlier:#}");
             }
-            anstream::eprintln!("wrote {}", sink.path.display());
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }
 
 impl Sink {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        let format = Format::of_path(path)?;
-        let replaceable = std::fs::metadata(path).map_or(true, |metadata| metadata.is_file());
-        let unfinished = replaceable.then(|| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(format!(".{}.part", std::process::id()));
-            PathBuf::from(name)
-        });
-        let file = File::create(unfinished.as_deref().unwrap_or(path)).with_context(|| {
-            format!(
-                "cannot write {}: choose a file in a directory that exists and is writable",
-                path.display()
-            )
-        })?;
-        give_to_sudo_user(&file);
+    fn open(path: &Path, format: Format, place: Place) -> anyhow::Result<Self> {
+        let to = match place {
+            Place::Stdout => Ok(Destination::Stdout),
+            // To the end of what others have written, if a shell has opened a file for us.
+            Place::Stream(path) => File::options()
+                .append(true)
+                .open(path)
+                .map(Destination::Stream),
+            Place::File(path) => Unfinished::create(path).map(Destination::File),
+        };
+        let to = to.with_context(|| cannot_write(path))?;
+        let is_terminal = match &to {
+            Destination::Stdout => StandardStream::Out.is_terminal(),
+            Destination::Stream(stream) => stream.is_terminal(),
+            Destination::File(_) => false,
+        };
+        refuse_binary(format, is_terminal)?;
         Ok(Sink {
             path: path.to_owned(),
             format,
-            file,
-            unfinished,
+            to,
         })
     }
-}
 
-/// A file written under sudo belongs to the person who typed the command, who could not remove it otherwise.
-fn give_to_sudo_user(file: &File) {
-    let id = |name| std::env::var(name).ok()?.parse::<u32>().ok();
-    if let (Some(user), Some(group)) = (id("SUDO_UID"), id("SUDO_GID"))
-        && let Err(error) = std::os::unix::fs::fchown(file, Some(user), Some(group))
-    {
-        log::debug!("cannot give an output file to user {user}: {error}");
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        if let Some(unfinished) = &self.unfinished {
-            // Best effort: the capture has failed already, and its error is the one to show.
-            drop(std::fs::remove_file(unfinished));
+    fn write(self, global: &Global, limit: usize, render: &Render<'_>) -> anyhow::Result<()> {
+        let cannot_write = || format!("cannot write {}", self.path.display());
+        let options = terminal::file_options(limit);
+        match self.to {
+            Destination::Stdout => {
+                return to_stream(StandardStream::Out, self.format, global, limit, render);
+            }
+            Destination::Stream(mut stream) => {
+                let written = render(self.format, options, &mut stream);
+                closed_pipe_is_fine(written).with_context(cannot_write)?;
+            }
+            Destination::File(unfinished) => {
+                let _writing = Progress::of(format!("writing {}", self.path.display()));
+                render(self.format, options, &mut unfinished.file()).with_context(cannot_write)?;
+                unfinished.finish().with_context(cannot_write)?;
+            }
         }
+        anstream::eprintln!("wrote {}", self.path.display());
+        Ok(())
     }
+}
+
+/// What is no text is not for people's eyes, and may put a terminal into disorder.
+fn refuse_binary(format: Format, is_terminal: bool) -> Result<(), Misuse> {
+    if format.is_binary() && is_terminal {
+        return Err(Misuse::BinaryToTerminal);
+    }
+    Ok(())
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!(
+        "cannot write {}: choose a file in a directory that exists and is writable",
+        path.display()
+    )
+}
+
+fn to_stream(
+    stream: StandardStream,
+    format: Format,
+    global: &Global,
+    limit: usize,
+    render: &Render<'_>,
+) -> anyhow::Result<()> {
+    let options = terminal::options(stream, global, limit);
+    closed_pipe_is_fine(match stream {
+        StandardStream::Out => render(format, options, &mut stdout()),
+        StandardStream::Err => render(format, options, &mut stderr()),
+    })
 }
 
 /// A reader of standard output that went away (`| head`) ends the output, not the program.
@@ -160,4 +251,68 @@ pub(super) fn closed_pipe_is_fine(result: Result<(), OutputError>) -> anyhow::Re
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let written = io::Write::write_all(&mut stdout().lock(), text.as_bytes());
     closed_pipe_is_fine(written.map_err(OutputError::Write))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(paths: &[&str], format: Option<Format>) -> anyhow::Result<Vec<Format>> {
+        let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+        let sinks = Sinks::open(&paths, format, StandardStream::Out)?;
+        Ok(sinks.files.iter().map(|sink| sink.format).collect())
+    }
+
+    #[test]
+    fn a_name_says_the_format_and_format_that_of_what_has_none() {
+        let formats = opened(&["-", "/dev/null"], None).unwrap();
+        assert_eq!(formats, [Format::Text, Format::Text]);
+        let formats = opened(&["/dev/stdout", "/dev/null"], Some(Format::Json)).unwrap();
+        assert_eq!(formats, [Format::Json, Format::Json]);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a.svg");
+        let formats = opened(&[file.to_str().unwrap(), "-"], Some(Format::Folded)).unwrap();
+        assert_eq!(formats, [Format::Svg, Format::Folded]);
+    }
+
+    #[test]
+    fn outputs_that_contradict_each_other_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let (one, link) = (path("a.json"), path("b.json"));
+        std::os::unix::fs::symlink("a.json", &link).unwrap();
+        for twice in [[&*one, &*one], [&*one, &*link], ["-", "/dev/stdout"]] {
+            let error = opened(&twice, None).unwrap_err();
+            let error = error.downcast_ref::<Misuse>().unwrap();
+            assert!(matches!(error, Misuse::Twice(_)), "{twice:?}: {error:?}");
+        }
+        let error = opened(&[&one], Some(Format::Text)).unwrap_err();
+        let error = error.downcast_ref::<Misuse>();
+        assert!(matches!(error, Some(Misuse::UnusedFormat)));
+        assert!(opened(&[&path("capture")], None).is_err());
+    }
+
+    #[test]
+    fn what_is_binary_is_not_written_to_a_terminal() {
+        for format in [Format::Pprof, Format::Text, Format::Svg] {
+            let refused = refuse_binary(format, true).is_err();
+            assert_eq!(refused, format == Format::Pprof, "{format:?}");
+            assert!(refuse_binary(format, false).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_does_not_keep_the_others_from_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.txt");
+        let files = ["/dev/full".into(), path.clone()];
+        let sinks = Sinks::open(&files, None::<Format>, StandardStream::Out).unwrap();
+        let global = Global::default();
+        let written = sinks.each(&global, 1, |_, _, out| {
+            out.write_all(b"a report").map_err(OutputError::Write)
+        });
+        let error = format!("{:#}", written.unwrap_err());
+        assert!(error.contains("cannot write /dev/full"), "{error}");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "a report");
+    }
 }

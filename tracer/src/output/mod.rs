@@ -6,6 +6,8 @@
 pub mod diff;
 pub mod flame;
 pub mod folded;
+#[cfg(test)]
+mod golden;
 pub mod html;
 pub mod interval;
 pub mod json;
@@ -25,6 +27,7 @@ use std::{
 use thiserror::Error;
 
 use crate::report::{Grouped, Report, Value};
+use crate::units;
 use text::TextOptions;
 
 /// A form in which a report can be written.
@@ -58,6 +61,11 @@ const ENDINGS: [(&str, Format); 7] = [
 ];
 
 impl Format {
+    /// Whether it is no text, and would do a terminal no good.
+    pub fn is_binary(self) -> bool {
+        self == Format::Pprof
+    }
+
     /// The format that the file name of `path` asks for.
     pub fn of_path(path: &Path) -> Result<Self, OutputError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -118,6 +126,15 @@ pub enum OutputError {
     /// The reader failed.
     #[error("cannot read the capture")]
     Read(#[source] io::Error),
+    /// There are more bytes than a capture has.
+    #[error(
+        "cannot read the capture: it has {} or more, and no capture is so large",
+        units::bytes(*.limit)
+    )]
+    TooLarge {
+        /// Where reading ended.
+        limit: u64,
+    },
     /// The bytes are not JSON, or lack a part that the schema demands.
     #[error("cannot read the capture: it is not a whole {} document", json::SCHEMA)]
     Json(#[source] serde_json::Error),

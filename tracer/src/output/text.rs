@@ -3,7 +3,7 @@
 //! Hides layout: which columns fit, how names are shortened, what is coloured. Names come from the target, so that
 //! nothing reaches the terminal before `line` took the control characters out of it.
 
-mod course;
+pub(crate) mod course;
 mod diff;
 mod faults;
 mod findings;
@@ -12,10 +12,10 @@ mod groups;
 mod header;
 mod heap;
 mod interval;
-pub(super) mod line;
-mod maps;
+pub(crate) mod line;
+pub(crate) mod maps;
 mod memory;
-mod names;
+pub(crate) mod names;
 mod sites;
 mod style;
 mod table;

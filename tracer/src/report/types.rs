@@ -11,7 +11,7 @@ use crate::target::GoType;
 use std::collections::HashMap;
 
 /// Name of memory whose type is not known.
-const NO_TYPE: &str = "-";
+pub(super) const NO_TYPE: &str = "-";
 
 /// Package of the types that the compiler makes for the insides of maps (`map.bucket[…]`, `map.group[…]`); no other
 /// package can have a keyword for its name. They come alone and in arrays, and are the same to a reader.

@@ -36,7 +36,7 @@ pub(super) struct Context {
     symbols: Symbols,
     pub(super) started: Instant,
     pub(super) start_unix_ns: u64,
-    start_monotonic_ns: u64,
+    pub(super) start_monotonic_ns: u64,
     agent_cpu_at_start: Duration,
     timeline: Vec<TimelinePoint>,
     sums_at_last_tick: Sums,
@@ -93,6 +93,11 @@ impl Context {
     /// What the governor has done.
     pub(super) fn govern(&mut self, end: End) {
         self.governed = end;
+    }
+
+    /// A point for each tick so far.
+    pub(super) fn timeline(&self) -> &[TimelinePoint] {
+        &self.timeline
     }
 
     /// Reads the headers of maps; for the last time, when nothing is recorded any more.
@@ -417,7 +422,7 @@ fn unix_ns() -> u64 {
 }
 
 /// The clock that the kernel programs read.
-fn monotonic_ns() -> u64 {
+pub(super) fn monotonic_ns() -> u64 {
     Duration::try_from(clock_gettime(ClockId::Monotonic)).map_or(0, nanos)
 }
 

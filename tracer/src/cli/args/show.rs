@@ -104,12 +104,15 @@ impl Show {
 #[derive(Clone, Debug, clap::Args)]
 pub(in crate::cli) struct Output {
     /// Write to this file; its name says the format: .txt, .json (full capture), .ndjson, .html, .pb.gz (pprof), .svg (flame
-    /// graph) or .folded (stacks). May be repeated
+    /// graph) or .folded (stacks). May be repeated; - is standard output
+    ///
+    /// Only its owner may read and write a new file, because stacks can be confidential; one that is replaced keeps its
+    /// permissions only if they are stricter. A file takes its name when it is complete: until then an earlier one stays.
     #[arg(long = "output", short = 'o', value_name = "FILE")]
     pub(in crate::cli) files: Vec<PathBuf>,
-    /// Form of the report on standard output, when no file is given
-    #[arg(long, value_enum, default_value_t = ReportFormat::Text, conflicts_with = "files")]
-    pub(in crate::cli) format: ReportFormat,
+    /// Form of the report on standard output and pipes [default: text]
+    #[arg(long, value_enum)]
+    pub(in crate::cli) format: Option<ReportFormat>,
 }
 
 /// Forms of a stream.
@@ -158,12 +161,15 @@ impl From<ReportFormat> for Format {
 #[derive(Clone, Debug, clap::Args)]
 pub(in crate::cli) struct DiffOutput {
     /// Write to this file; its name says the format: .txt, .json, .html, .svg (differential flame graph) or .folded. May be
-    /// repeated
+    /// repeated; - is standard output
+    ///
+    /// Only its owner may read and write a new file, because stacks can be confidential; one that is replaced keeps its
+    /// permissions only if they are stricter. A file takes its name when it is complete: until then an earlier one stays.
     #[arg(long = "output", short = 'o', value_name = "FILE")]
     pub(in crate::cli) files: Vec<PathBuf>,
-    /// Form of the comparison on standard output, when no file is given
-    #[arg(long, value_enum, default_value_t = DiffFormat::Text, conflicts_with = "files")]
-    pub(in crate::cli) format: DiffFormat,
+    /// Form of the comparison on standard output and pipes [default: text]
+    #[arg(long, value_enum)]
+    pub(in crate::cli) format: Option<DiffFormat>,
 }
 
 /// Forms of a comparison.

@@ -167,7 +167,7 @@ fn a_change_beyond_the_width_of_a_frame_is_drawn() {
         .iter()
         .find(|(title, _)| title.starts_with("a ("))
         .unwrap();
-    assert!(all.0.contains("× 4096 bytes, 94.12%; -88.24%)"), "{all:?}");
+    assert!(all.0.contains("× 4096 bytes, 100.00%; -88.24%)"), "{all:?}");
     assert!(frames.iter().any(|(title, _)| title.starts_with("b (")));
 }
 

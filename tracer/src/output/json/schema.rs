@@ -312,7 +312,7 @@ impl<'de> Deserialize<'de> for Float {
 
 /// Id of a stack: 16 hex digits, because readers that keep numbers as doubles would round 64 bits.
 #[derive(Clone, Copy)]
-pub(super) struct StackId(pub(super) u64);
+pub(in crate::output) struct StackId(pub(in crate::output) u64);
 
 impl Serialize for StackId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

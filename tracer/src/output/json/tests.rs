@@ -549,3 +549,15 @@ fn groups_are_added_and_ignored_by_the_reader() {
     assert_eq!(read(&mut out.as_slice()).unwrap(), report);
     assert_eq!(value(&report).get("groups"), None);
 }
+
+#[test]
+fn an_endless_input_is_refused() {
+    let mut endless = std::io::repeat(b' ');
+    let error = super::read_up_to(1 << 20, &mut endless).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot read the capture: it has 1 MiB or more, and no capture is so large"
+    );
+    let just = super::read_up_to(6, &mut &b"12345"[..]).unwrap();
+    assert_eq!(just, b"12345");
+}

@@ -33,16 +33,7 @@ impl Line {
 
     /// Appends `text`, with what would steer the terminal replaced.
     pub(super) fn push(&mut self, text: &str, style: Style) {
-        let text: String = text
-            .chars()
-            .map(|c| {
-                if steers_terminal(c) {
-                    char::REPLACEMENT_CHARACTER
-                } else {
-                    c
-                }
-            })
-            .collect();
+        let text = harmless(text);
         self.width += width(&text);
         self.spans.push((text, style));
     }
@@ -153,13 +144,25 @@ pub(super) fn flow(
     lines
 }
 
+/// `text` with what would steer the terminal replaced.
+pub(crate) fn harmless(text: &str) -> String {
+    let replaced = |c| {
+        if steers_terminal(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(replaced).collect()
+}
+
 /// Columns that `text` takes.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
 
 /// `text` in at most `columns` columns, its end cut off if need be.
-pub(super) fn cut_end(text: &str, columns: usize) -> Cow<'_, str> {
+pub(crate) fn cut_end(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return text.into();
     }
@@ -168,7 +171,7 @@ pub(super) fn cut_end(text: &str, columns: usize) -> Cow<'_, str> {
 }
 
 /// `text` in at most `columns` columns, its start cut off if need be.
-pub(super) fn cut_start(text: &str, columns: usize) -> Cow<'_, str> {
+pub(crate) fn cut_start(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return text.into();
     }
@@ -205,6 +208,21 @@ fn char_width(c: char) -> usize {
     } else {
         c.width().unwrap_or(1)
     }
+}
+
+/// `text` with such characters spelled out.
+pub(in crate::output) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(steers_terminal) {
+        return text.into();
+    }
+    let escaped = text.chars().map(|c| {
+        if steers_terminal(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    });
+    escaped.collect()
 }
 
 /// Whether `c` is a control character, or one that reorders or hides its neighbours.

@@ -119,7 +119,7 @@ fn course(map: &MapInstance) -> Option<Line> {
     if map.curve.len() < 3 || first.1 == last.1 {
         return None;
     }
-    let levels = levels(&map.curve, first.0, last.0);
+    let levels = levels(&map.curve, CURVE);
     let mut line = Line::default();
     line.push(&curve(&levels), BAR);
     let text = format!(
@@ -132,8 +132,12 @@ fn course(map: &MapInstance) -> Option<Line> {
 }
 
 /// Entries at even distances of time: growths come in bursts, looks from outside at every interval.
-fn levels(curve: &[(u64, u64)], start: u64, end: u64) -> Vec<f64> {
-    let cells = CURVE.min(curve.len()) as u64;
+pub(crate) fn levels(curve: &[(u64, u64)], most: usize) -> Vec<f64> {
+    let (Some((start, _)), Some((end, _))) = (curve.first(), curve.last()) else {
+        return Vec::new();
+    };
+    let (start, end) = (*start, *end);
+    let cells = most.min(curve.len()) as u64;
     let step = end.saturating_sub(start) / cells.max(1);
     let mut points = curve.iter().peekable();
     let mut level = 0;
