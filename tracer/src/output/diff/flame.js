@@ -156,7 +156,13 @@ tracer.diffFlame = (() => {
     }
     build(data.flame);
     make(section);
-    new ResizeObserver(draw).observe(parts.canvas);
+    // Drawing changes the height: only another width needs another picture, and not while the page is laid out.
+    let width = parts.canvas.clientWidth;
+    new ResizeObserver(() => {
+      if (parts.canvas.clientWidth === width) return;
+      width = parts.canvas.clientWidth;
+      requestAnimationFrame(draw);
+    }).observe(parts.canvas);
     tracer.theme.onChange(draw);
     zoom(0);
   }
