@@ -123,7 +123,7 @@ tracer.flame = (() => {
     context.font = FONT;
     context.textBaseline = "middle";
     const color = (name) => tracer.theme.color(name);
-    const owners = [0, 1, 2, 3].map((owner) => color(`--flame-${owner}`));
+    const owners = (nodes.palette || [0, 1, 2, 3]).map((owner) => color(`--flame-${owner}`));
     const [text, panel, hit, line, strong] = [color("--flame-text"), color("--panel"), color("--flame-hit"), color("--line"), color("--text")];
     const callers = new Set();
     for (let node = nodes.parent[zoom]; zoom !== 0; node = nodes.parent[node]) {
