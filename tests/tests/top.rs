@@ -249,10 +249,10 @@ fn keys_do_what_the_help_says() {
 
     scene.keys(&["/"]);
     scene.terminal.text_keys("LEAKONE");
-    let text = scene.wait_for("the filter", |text| text.contains("Enter keeps it"));
+    let text = scene.wait_for("the filter", |text| text.contains("/LEAKONE "));
     scene.wait_for("what it leaves", |text| {
-        let names = names(text);
-        !names.is_empty() && names.iter().all(|name| name.contains("main.leakOne"))
+        let rows = rows(text);
+        !rows.is_empty() && rows.iter().all(|row| row.contains("main.leakOne"))
     });
     assert!(text.contains("/LEAKONE"), "{text}");
     scene.keys(&["Enter"]);
