@@ -11,12 +11,8 @@ use serde_json::Value;
 const STATUS: &str = "return document.getElementById('flame-status').textContent";
 const MATCHED: &str = "return document.getElementById('flame-matched').textContent";
 const ZOOM: &str = "return document.getElementById('flame-canvas').dataset.zoom";
-/// A number that changes when the picture does.
-const PICTURE: &str = "const canvas = document.getElementById('flame-canvas');
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-    let sum = 0;
-    for (let i = 0; i < data.length; i += 4) sum = (sum * 31 + data[i] * 65536 + data[i + 1] * 256 + data[i + 2]) % 4294967291;
-    return sum";
+/// Other text when the picture is another.
+const PICTURE: &str = "return document.getElementById('flame-canvas').toDataURL()";
 
 /// A flame graph of which all boxes are known: `main.main` calls `main.left` (300 bytes), which allocates itself and by
 /// `lib.helper`, and `main.right` (100 bytes), which does by `lib.helper` only.

@@ -41,6 +41,7 @@ async fn ten_thousand_sites_open_in_two_seconds() -> Result<()> {
         ("search", "const search = document.getElementById('search'); search.value = 'site99'; search.dispatchEvent(new Event('input'))"),
         ("group", "tracer.sites.groupBy('type')"),
         ("open", "tracer.sites.open(5000)"),
+        ("many rows", "[...document.querySelectorAll('#sites .more button')].pop().click()"),
         ("flame graph", "document.querySelector('[data-value=allocs]').click()"),
         ("flame search", "const search = document.getElementById('flame-search'); search.value = 'handle1'; search.dispatchEvent(new Event('input'))"),
     ] {
