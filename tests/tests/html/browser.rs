@@ -99,14 +99,21 @@ impl Browser {
     /// Renders a saved capture with the agent.
     pub(crate) fn render(&self, capture: &Path) -> Result<PathBuf> {
         let page = self.directory.path().join("page.html");
-        let output = tracer().arg("report").arg(capture).arg("-o").arg(&page).output()?;
+        let output = tracer()
+            .arg("report")
+            .arg(capture)
+            .arg("-o")
+            .arg(&page)
+            .output()?;
         ensure!(output.status.success(), "{output:?}");
         Ok(page)
     }
 
     /// Opens a page of ours and waits until all of it is there.
     pub(crate) async fn open(&self, page: &Path) -> Result<()> {
-        self.client.goto(&format!("file://{}", page.display())).await?;
+        self.client
+            .goto(&format!("file://{}", page.display()))
+            .await?;
         self.until("return document.documentElement.dataset.ready === 'true'")
             .await
     }
@@ -122,7 +129,9 @@ impl Browser {
     /// The text that a script gives.
     pub(crate) async fn text(&self, script: &str) -> Result<String> {
         let value = self.run(script).await?;
-        let text = value.as_str().with_context(|| format!("{script}: {value}"))?;
+        let text = value
+            .as_str()
+            .with_context(|| format!("{script}: {value}"))?;
         Ok(text.to_owned())
     }
 
@@ -130,7 +139,11 @@ impl Browser {
     pub(crate) async fn until(&self, script: &str) -> Result<()> {
         let started = Instant::now();
         while self.run(script).await? != Value::Bool(true) {
-            ensure!(started.elapsed() < PATIENCE, "waited in vain: {script}; {:?}", self.log()?);
+            ensure!(
+                started.elapsed() < PATIENCE,
+                "waited in vain: {script}; {:?}",
+                self.log()?
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())

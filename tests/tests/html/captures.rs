@@ -40,7 +40,11 @@ const S: u64 = 1_000_000_000;
 /// `example.com/shop/pkgN.siteI`; every third is in package `main`.
 pub(crate) fn generated(sites: usize, stacks_per_site: usize) -> Value {
     let places: Vec<Value> = (0..sites).map(site_frame).collect();
-    let frames: Vec<Value> = places.iter().cloned().chain((0..CALLERS).map(caller)).collect();
+    let frames: Vec<Value> = places
+        .iter()
+        .cloned()
+        .chain((0..CALLERS).map(caller))
+        .collect();
     let mut stacks = serde_json::Map::new();
     let listed: Vec<Value> = (0..sites)
         .map(|i| site(i, sites, &places, stacks_per_site, &mut stacks))
@@ -92,7 +96,12 @@ fn frame(function: &str, package: &str, file: &str, line: usize) -> Value {
 fn site_frame(i: usize) -> Value {
     let package = package(i);
     let function = format!("{package}.site{i}");
-    frame(&function, &package, &format!("/srv/shop/{package}/file.go"), i + 1)
+    frame(
+        &function,
+        &package,
+        &format!("/srv/shop/{package}/file.go"),
+        i + 1,
+    )
 }
 
 fn package(i: usize) -> String {
@@ -152,7 +161,7 @@ fn site(
         "faults": faults(i as u64 % 5),
         "live": { "objects": 5, "bytes": bytes / 100, "bytes_error": bytes / 1000, "raw_objects": 5, "objects_at_start": 1, "bytes_at_start": bytes / 200, "objects_allocated": allocs, "bytes_allocated": bytes },
         "recent": null,
-        "growth": (i % 4 == 0).then(|| json!({ "bytes_per_s": bytes as f64 / 1000.0, "error": 1.0, "cycles": 6, "first_bytes": 0, "last_bytes": bytes / 100, "course": course })),
+        "growth": i.is_multiple_of(4).then(|| json!({ "bytes_per_s": bytes as f64 / 1000.0, "error": 1.0, "cycles": 6, "first_bytes": 0, "last_bytes": bytes / 100, "course": course })),
         "gc_assist_ns": (i as u64 % 7) * 1000, "gc_assists": i % 7, "gc_calls": 0,
         "stacks": listed,
     })

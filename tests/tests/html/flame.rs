@@ -20,10 +20,20 @@ fn small() -> Value {
     let mut capture = generated(3, 1);
     let frame = |function: &str, package: &str| serde_json::json!({ "function": function, "package": package, "file": "/srv/a.go", "line": 1, "inlined": false });
     capture["frames"] = serde_json::json!([
-        frame("main.main", "main"), frame("main.left", "main"), frame("main.right", "main"), frame("example.com/lib.helper", "example.com/lib"),
+        frame("main.main", "main"),
+        frame("main.left", "main"),
+        frame("main.right", "main"),
+        frame("example.com/lib.helper", "example.com/lib"),
     ]);
-    let stacks = [("0000000000000001", vec![1, 0], 200, 1), ("0000000000000002", vec![3, 1, 0], 100, 1), ("0000000000000003", vec![3, 2, 0], 100, 98)];
-    capture["stacks"] = stacks.iter().map(|(id, path, ..)| ((*id).to_owned(), serde_json::json!(path))).collect();
+    let stacks = [
+        ("0000000000000001", vec![1, 0], 200, 1),
+        ("0000000000000002", vec![3, 1, 0], 100, 1),
+        ("0000000000000003", vec![3, 2, 0], 100, 98),
+    ];
+    capture["stacks"] = stacks
+        .iter()
+        .map(|(id, path, ..)| ((*id).to_owned(), serde_json::json!(path)))
+        .collect();
     for (i, (id, path, bytes, allocs)) in stacks.iter().enumerate() {
         let site = &mut capture["sites"][i];
         let stack = &mut site["stacks"][0];
@@ -41,16 +51,23 @@ fn small() -> Value {
 async fn browser() -> Result<(Browser, Saved)> {
     let saved = Saved::new(&small())?;
     let browser = Browser::showing(&saved.path, DESK).await?;
-    browser.run("document.getElementById('flame').scrollIntoView()").await?;
+    browser
+        .run("document.getElementById('flame').scrollIntoView()")
+        .await?;
     Ok((browser, saved))
 }
 
 #[tokio::test]
 async fn keys_move_zoom_and_reset() -> Result<()> {
     let (browser, _saved) = browser().await?;
-    assert_eq!(browser.text(STATUS).await?, "all stacks · 400 B allocated · 100 % of all");
+    assert_eq!(
+        browser.text(STATUS).await?,
+        "all stacks · 400 B allocated · 100 % of all"
+    );
     let whole = browser.run(PICTURE).await?;
-    browser.run("document.getElementById('flame-canvas').focus()").await?;
+    browser
+        .run("document.getElementById('flame-canvas').focus()")
+        .await?;
     for _ in 0..2 {
         browser.press(&Key::Down.to_string()).await?;
     }
@@ -59,9 +76,19 @@ async fn keys_move_zoom_and_reset() -> Result<()> {
         "main.left · 300 B allocated · 75.0 % of all · 200 B in the function itself"
     );
     browser.press(&Key::Right.to_string()).await?;
-    assert!(browser.text(STATUS).await?.starts_with("main.right · 100 B allocated · 25.0 % of all"));
+    assert!(
+        browser
+            .text(STATUS)
+            .await?
+            .starts_with("main.right · 100 B allocated · 25.0 % of all")
+    );
     browser.press(&Key::Down.to_string()).await?;
-    assert!(browser.text(STATUS).await?.starts_with("example.com/lib.helper · 100 B"));
+    assert!(
+        browser
+            .text(STATUS)
+            .await?
+            .starts_with("example.com/lib.helper · 100 B")
+    );
     browser.press(&Key::Up.to_string()).await?;
     browser.press(&Key::Enter.to_string()).await?;
     assert_eq!(browser.text(ZOOM).await?, "main.right");
@@ -71,7 +98,9 @@ async fn keys_move_zoom_and_reset() -> Result<()> {
     assert!(browser.text(label).await?.contains("main.right"));
     browser.press(&Key::Escape.to_string()).await?;
     assert_eq!(browser.text(ZOOM).await?, "all stacks");
-    browser.run("document.getElementById('flame-canvas').blur()").await?;
+    browser
+        .run("document.getElementById('flame-canvas').blur()")
+        .await?;
     assert_eq!(browser.run(PICTURE).await?, whole, "as at first");
     browser.assert_silent()
 }
@@ -90,11 +119,20 @@ async fn a_click_zooms_and_the_pointer_tells() -> Result<()> {
         y: y as f64,
     });
     browser.client.perform_actions(mouse).await?;
-    let tip = browser.text("return document.querySelector('.tip').textContent").await?;
-    assert!(tip.starts_with("main.left300 B allocated · 75.0 % of all"), "{tip}");
+    let tip = browser
+        .text("return document.querySelector('.tip').textContent")
+        .await?;
+    assert!(
+        tip.starts_with("main.left300 B allocated · 75.0 % of all"),
+        "{tip}"
+    );
     let click = MouseActions::new("mouse".into())
-        .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
-        .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        .then(PointerAction::Down {
+            button: MOUSE_BUTTON_LEFT,
+        })
+        .then(PointerAction::Up {
+            button: MOUSE_BUTTON_LEFT,
+        });
     browser.client.perform_actions(click).await?;
     assert_eq!(browser.text(ZOOM).await?, "main.left");
     browser.assert_silent()
@@ -106,20 +144,38 @@ async fn a_search_counts_each_stack_once_and_figures_switch() -> Result<()> {
     let plain = browser.run(PICTURE).await?;
     let search = browser.client.find(Locator::Css("#flame-search")).await?;
     search.send_keys("Helper").await?;
-    assert_eq!(browser.text(MATCHED).await?, "2 places found · 50.0 % · 200 B");
+    assert_eq!(
+        browser.text(MATCHED).await?,
+        "2 places found · 50.0 % · 200 B"
+    );
     assert_ne!(browser.run(PICTURE).await?, plain, "highlighted");
     search.clear().await?;
     search.send_keys("main.").await?;
-    assert_eq!(browser.text(MATCHED).await?, "3 places found · 100 % · 400 B");
+    assert_eq!(
+        browser.text(MATCHED).await?,
+        "3 places found · 100 % · 400 B"
+    );
     search.clear().await?;
     search.send_keys("helper").await?;
 
-    browser.client.find(Locator::Css("[data-value=allocs]")).await?.click().await?;
+    browser
+        .client
+        .find(Locator::Css("[data-value=allocs]"))
+        .await?
+        .click()
+        .await?;
     assert_eq!(browser.text(MATCHED).await?, "2 places found · 99.0 % · 99");
-    assert_eq!(browser.text(STATUS).await?, "all stacks · 100 allocations · 100 % of all");
+    assert_eq!(
+        browser.text(STATUS).await?,
+        "all stacks · 100 allocations · 100 % of all"
+    );
     let pressed = "return [...document.querySelectorAll('[data-value]')].filter((button) => button.getAttribute('aria-pressed') === 'true').map((button) => button.dataset.value).join()";
     assert_eq!(browser.text(pressed).await?, "allocs");
     let known = "return [...document.querySelectorAll('[data-value]')].map((button) => button.dataset.value).join()";
-    assert_eq!(browser.text(known).await?, "bytes,allocs", "faults and live bytes are at no stack here");
+    assert_eq!(
+        browser.text(known).await?,
+        "bytes,allocs",
+        "faults and live bytes are at no stack here"
+    );
     browser.assert_silent()
 }

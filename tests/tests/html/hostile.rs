@@ -18,7 +18,9 @@ fn poison(value: &mut Value, key: &str) {
         Value::String(text) if !OURS.contains(&key) => *text = format!("{text}{NAME}"),
         Value::Array(list) => list.iter_mut().for_each(|item| poison(item, key)),
         Value::Object(fields) if key == "stacks" && fields.values().all(Value::is_array) => {}
-        Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| poison(value, key)),
+        Value::Object(fields) => fields
+            .iter_mut()
+            .for_each(|(key, value)| poison(value, key)),
         _ => {}
     }
 }
@@ -31,13 +33,31 @@ async fn names_are_text_whatever_they_hold() -> Result<()> {
     capture["completeness"]["lost"][NAME] = 1.into();
     let saved = Saved::new(&capture)?;
     let browser = Browser::showing(&saved.path, DESK).await?;
-    browser.run("for (const opener of document.querySelectorAll('.opener')) opener.click()").await?;
+    browser
+        .run("for (const opener of document.querySelectorAll('.opener')) opener.click()")
+        .await?;
     browser.run("tracer.flameView.find('site0')").await?;
-    assert_eq!(browser.run("return window.hacked === undefined").await?, true);
-    assert_eq!(browser.run("return document.querySelectorAll('img').length").await?, 0);
-    let shown = browser.text("return document.querySelector('.row-name').textContent").await?;
-    assert!(shown.contains("</script><script>window.hacked = 1</script>"), "{shown}");
-    assert!(shown.contains("\\u{202e}") && !shown.contains('\u{202e}'), "{shown}");
+    assert_eq!(
+        browser.run("return window.hacked === undefined").await?,
+        true
+    );
+    assert_eq!(
+        browser
+            .run("return document.querySelectorAll('img').length")
+            .await?,
+        0
+    );
+    let shown = browser
+        .text("return document.querySelector('.row-name').textContent")
+        .await?;
+    assert!(
+        shown.contains("</script><script>window.hacked = 1</script>"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("\\u{202e}") && !shown.contains('\u{202e}'),
+        "{shown}"
+    );
     browser.assert_silent()
 }
 
@@ -46,11 +66,22 @@ async fn figures_beyond_all_bounds_do_not_stop_the_page() -> Result<()> {
     let mut capture = generated(5, 2);
     blow_up(&mut capture);
     let saved = Saved::new(&capture)?;
-    let browser = Browser::showing(&saved.path, Screen { width: 500, dark: true }).await?;
-    browser.run("for (const opener of document.querySelectorAll('.opener')) opener.click()").await?;
+    let browser = Browser::showing(
+        &saved.path,
+        Screen {
+            width: 500,
+            dark: true,
+        },
+    )
+    .await?;
+    browser
+        .run("for (const opener of document.querySelectorAll('.opener')) opener.click()")
+        .await?;
     let text = browser.text("return document.body.textContent").await?;
     for word in ["NaN", "Infinity", "undefined", "[object"] {
-        let page = browser.text("return document.querySelector('main').innerText").await?;
+        let page = browser
+            .text("return document.querySelector('main').innerText")
+            .await?;
         assert!(!page.contains(word), "{word}: {page}");
     }
     assert!(text.contains("shop-api"));
@@ -67,7 +98,14 @@ fn blow_up(capture: &mut Value) {
     capture["completeness"]["lost"] = serde_json::json!({ "ring_full": u64::MAX });
     capture["completeness"]["families"]["faults"]["lost"] = serde_json::json!({});
     for site in capture["sites"].as_array_mut().into_iter().flatten() {
-        for field in ["allocs", "alloc_bytes", "requested_bytes", "size", "faults", "live"] {
+        for field in [
+            "allocs",
+            "alloc_bytes",
+            "requested_bytes",
+            "size",
+            "faults",
+            "live",
+        ] {
             largest(&mut site[field]);
         }
     }
@@ -90,7 +128,12 @@ fn largest(value: &mut Value) {
 async fn nothing_leaves_the_page() -> Result<()> {
     let saved = Saved::new(&generated(5, 2))?;
     let browser = Browser::showing(&saved.path, DESK).await?;
-    assert_eq!(browser.run("return performance.getEntriesByType('resource').length").await?, 0);
+    assert_eq!(
+        browser
+            .run("return performance.getEntriesByType('resource').length")
+            .await?,
+        0
+    );
     browser.assert_silent()?;
 
     // If a script did get in, it could send nothing: not by a request, not by a picture, not by a form.

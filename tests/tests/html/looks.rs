@@ -124,7 +124,8 @@ async fn text_is_readable_and_everything_has_a_name() -> Result<()> {
 #[tokio::test]
 async fn what_was_not_measured_is_left_out_or_a_dash() -> Result<()> {
     let browser = Browser::showing(&hello(), DESK).await?;
-    let sections = "return [...document.querySelectorAll('nav a')].map((link) => link.textContent).join(', ')";
+    let sections =
+        "return [...document.querySelectorAll('nav a')].map((link) => link.textContent).join(', ')";
     assert_eq!(
         browser.text(sections).await?,
         "Findings, Sites, Flame graph, Types, Timeline, Completeness, Overhead"
@@ -147,7 +148,8 @@ async fn a_narrow_screen_shows_the_page_without_scrolling_sideways() -> Result<(
     browser.until("return innerWidth === 360").await?;
     open_everything(&browser).await?;
     // Less by the width of a scroll bar.
-    let room = "return document.documentElement.scrollWidth === document.documentElement.clientWidth";
+    let room =
+        "return document.documentElement.scrollWidth === document.documentElement.clientWidth";
     assert_eq!(browser.run(room).await?, Value::from(true));
     let columns = "return [...document.querySelectorAll('#sites th[data-key]')].filter((head) => head.checkVisibility()).map((head) => head.dataset.key).join(' ')";
     assert_eq!(browser.text(columns).await?, "name share bytes allocs");
@@ -161,11 +163,20 @@ async fn the_timeline_is_read_with_a_slider() -> Result<()> {
     let values = "return document.getElementById('timeline-values').textContent";
     let last = "at 10.0 s · RSS 38.1 MiB · heap 10.5 MiB · next collection at 21.0 MiB · allocated 20.6 MiB/s · page faults - · GC cycles 1";
     assert_eq!(browser.text(values).await?, last);
-    browser.run("document.querySelector('#timeline input').focus()").await?;
-    browser.press(&fantoccini::key::Key::Home.to_string()).await?;
+    browser
+        .run("document.querySelector('#timeline input').focus()")
+        .await?;
+    browser
+        .press(&fantoccini::key::Key::Home.to_string())
+        .await?;
     let first = "at 250 ms · RSS 28.8 MiB · heap 12.4 MiB · next collection at 21.0 MiB · allocated 19.1 MiB/s · page faults 200/s · GC cycles 1";
     assert_eq!(browser.text(values).await?, first);
-    let steps = browser.text("return document.querySelector('#timeline ol').textContent").await?;
-    assert_eq!(steps, "at 4.0 s no faults: page faults are not recorded from here on");
+    let steps = browser
+        .text("return document.querySelector('#timeline ol').textContent")
+        .await?;
+    assert_eq!(
+        steps,
+        "at 4.0 s no faults: page faults are not recorded from here on"
+    );
     browser.assert_silent()
 }

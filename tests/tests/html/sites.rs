@@ -10,8 +10,7 @@ use serde_json::Value;
 const SITES: usize = 60;
 
 /// Names of the rows from the top.
-const NAMES: &str =
-    "return [...document.querySelectorAll('#sites .row-name')].map((name) => name.textContent).join(' ')";
+const NAMES: &str = "return [...document.querySelectorAll('#sites .row-name')].map((name) => name.textContent).join(' ')";
 /// What the line above the table says.
 const STATUS: &str = "return document.querySelector('#sites .status').textContent";
 
@@ -57,7 +56,11 @@ async fn sorted_as(browser: &Browser, key: &str) -> Result<String> {
 async fn heads_sort_by_mouse_and_by_keyboard() -> Result<()> {
     let (browser, _saved) = browser().await?;
     let first: Vec<usize> = (0..25).collect();
-    assert_eq!(order(&browser).await?, first, "most bytes first, a part of them");
+    assert_eq!(
+        order(&browser).await?,
+        first,
+        "most bytes first, a part of them"
+    );
     assert_eq!(sorted_as(&browser, "share").await?, "descending");
 
     let mut by_allocs: Vec<usize> = (0..SITES).collect();
@@ -96,12 +99,19 @@ async fn search_filters_and_groups_tell_what_they_leave() -> Result<()> {
     assert!(browser.text(STATUS).await?.starts_with("1 of 60 sites · "));
     search.clear().await?;
     search.send_keys("main.type3").await?;
-    let of_types: Vec<usize> = (0..SITES).filter(|i| i.to_string().starts_with('3')).collect();
+    let of_types: Vec<usize> = (0..SITES)
+        .filter(|i| i.to_string().starts_with('3'))
+        .collect();
     assert_eq!(order(&browser).await?, of_types, "types are searched too");
     search.clear().await?;
     search.send_keys("no such thing").await?;
     assert_eq!(order(&browser).await?, [0_usize; 0]);
-    assert!(browser.text(STATUS).await?.starts_with("0 of 60 sites · 0 B"));
+    assert!(
+        browser
+            .text(STATUS)
+            .await?
+            .starts_with("0 of 60 sites · 0 B")
+    );
     search.send_keys(&Key::Escape.to_string()).await?;
     search.clear().await?;
 
@@ -116,9 +126,17 @@ async fn search_filters_and_groups_tell_what_they_leave() -> Result<()> {
 
     choose(&browser, "by", "package").await?;
     let groups = browser.text(NAMES).await?;
-    assert!(groups.starts_with("main net/http example.com/shop/pkg"), "{groups}");
+    assert!(
+        groups.starts_with("main net/http example.com/shop/pkg"),
+        "{groups}"
+    );
     choose(&browser, "by", "type").await?;
-    assert!(browser.text(NAMES).await?.starts_with("main.type0 main.type1 "));
+    assert!(
+        browser
+            .text(NAMES)
+            .await?
+            .starts_with("main.type0 main.type1 ")
+    );
     browser.assert_silent()
 }
 
@@ -139,19 +157,42 @@ async fn a_row_opens_to_all_that_is_known_of_its_site() -> Result<()> {
         shown,
         "Where, Figures, Sizes asked for, Types, Alive, Page faults and collector, Callers: 3 paths"
     );
-    let detail = browser.text("return document.querySelector('.detail').textContent").await?;
-    for text in ["main.site0", "/srv/shop/main/file.go:1", "main.type0", "goroutine", "± 5.0 %"] {
-        assert!(detail.contains(text) == (text != "goroutine"), "{text}: {detail}");
+    let detail = browser
+        .text("return document.querySelector('.detail').textContent")
+        .await?;
+    for text in [
+        "main.site0",
+        "/srv/shop/main/file.go:1",
+        "main.type0",
+        "goroutine",
+        "± 5.0 %",
+    ] {
+        assert!(
+            detail.contains(text) == (text != "goroutine"),
+            "{text}: {detail}"
+        );
     }
-    let path = browser.client.find(Locator::Css(".detail .stack summary")).await?;
+    let path = browser
+        .client
+        .find(Locator::Css(".detail .stack summary"))
+        .await?;
     path.click().await?;
-    let frames = browser.run("return document.querySelectorAll('.detail .stack[open] li').length").await?;
+    let frames = browser
+        .run("return document.querySelectorAll('.detail .stack[open] li').length")
+        .await?;
     assert_eq!(frames, Value::from(19), "the site and its callers");
 
     // By keyboard: the button has the focus after a click; Enter closes the row and opens it.
-    browser.run("document.querySelector('#site-0 .opener').focus()").await?;
+    browser
+        .run("document.querySelector('#site-0 .opener').focus()")
+        .await?;
     browser.press(&Key::Enter.to_string()).await?;
-    assert_eq!(browser.run("return document.querySelectorAll('.detail').length").await?, Value::from(0));
+    assert_eq!(
+        browser
+            .run("return document.querySelectorAll('.detail').length")
+            .await?,
+        Value::from(0)
+    );
     browser.press(&Key::Enter.to_string()).await?;
     let open = "return document.querySelector('#site-0 .opener').getAttribute('aria-expanded')";
     assert_eq!(browser.text(open).await?, "true");
@@ -161,18 +202,27 @@ async fn a_row_opens_to_all_that_is_known_of_its_site() -> Result<()> {
 #[tokio::test]
 async fn findings_and_links_lead_to_what_they_are_about() -> Result<()> {
     let (browser, _saved) = browser().await?;
-    let finding = browser.text("return document.querySelector('.finding').textContent").await?;
+    let finding = browser
+        .text("return document.querySelector('.finding').textContent")
+        .await?;
     assert!(finding.contains("only grows"), "{finding}");
     let map = "return document.querySelector('.finding a').getAttribute('href')";
     assert_eq!(browser.text(map).await?, "#map-0");
-    browser.client.find(Locator::Css(".finding a")).await?.click().await?;
+    browser
+        .client
+        .find(Locator::Css(".finding a"))
+        .await?
+        .click()
+        .await?;
     let seen = "const at = document.getElementById('map-0').getBoundingClientRect().top; return at >= 0 && at < innerHeight";
     browser.until(seen).await?;
 
     // A link to a site opens its row, also if a filter hides it.
     let search = browser.client.find(Locator::Css("#search")).await?;
     search.send_keys("site17").await?;
-    browser.run("document.querySelector('#faults a').click()").await?;
+    browser
+        .run("document.querySelector('#faults a').click()")
+        .await?;
     let open = "const open = document.querySelector('.opener[aria-expanded=true]'); return open !== null && document.activeElement === open";
     browser.until(open).await?;
     browser.assert_silent()

@@ -11,9 +11,8 @@ const EXAMPLES: &str = include_str!("../../../tracer/src/output/html/units.json"
 #[tokio::test]
 async fn numbers_read_as_on_a_terminal() -> Result<()> {
     let browser = Browser::showing(&hello(), DESK).await?;
-    let script = format!(
-        "return {EXAMPLES}.map(([name, value]) => tracer.units[name](value)).join('\\n')"
-    );
+    let script =
+        format!("return {EXAMPLES}.map(([name, value]) => tracer.units[name](value)).join('\\n')");
     let shown = browser.text(&script).await?;
     let examples: Vec<(String, Value, String)> = serde_json::from_str(EXAMPLES)?;
     assert!(examples.len() > 100, "{}", examples.len());
