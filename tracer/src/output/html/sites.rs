@@ -223,7 +223,7 @@ impl<'a> Path<'a> {
             figures.figures.allocs,
             figures.figures.alloc_bytes,
             figures.figures.requested_bytes,
-            Value::Live.of_stack(figures),
+            report.value_of(Value::Live, figures),
             figures.figures.faults,
             creator,
             stack.map_or(&[], |stack| stack.labels.as_slice()),
