@@ -108,7 +108,7 @@ tracer.head = (() => {
   }
 
   function summary() {
-    const cards = [...allocated(), memory(), live(), collector(), faults()];
+    const cards = names.isHeap ? [live(), ...allocated(), memory()] : [...allocated(), memory(), live(), collector(), faults()];
     get("summary").append(el("dl", { class: "cards" }, cards.filter(Boolean)));
     tracer.dom.append(get("summary"), [names.sayWords("complete"), names.sayWords("estimated"), names.sayWords("overhead"), names.sayWords("heap")]);
     if (recorded.mode_steps.length > 0) {

@@ -99,7 +99,7 @@ tracer.runtime = (() => {
     const { completeness } = data;
     const count = (value) => el("span", { class: value > 0 ? "bad" : null, text: units.exact(value) });
     const family = (name, hits, delivered, sampledOut, lost) => {
-      const gap = hits === null ? 0 : Math.abs(hits - delivered - sampledOut - sum(lost));
+      const gap = hits === null ? null : Math.abs(hits - delivered - sampledOut - sum(lost));
       return [spaced(name), units.exact(hits), units.exact(delivered), count(sum(lost)), count(gap), el("span", { class: "faint", text: causes(lost, name) })];
     };
     const rows = [
