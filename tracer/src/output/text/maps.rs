@@ -5,7 +5,7 @@ use super::{
     course::curve,
     header::LABEL,
     interval::push_name,
-    line::{Line, wrap},
+    line::{Line, width, wrap},
     names,
     style::{BAR, CAUTION, FAINT, PLAIN, STRONG},
     units,
@@ -77,7 +77,7 @@ fn place(site: &MapSite, largest: Option<&MapInstance>, options: &TextOptions) -
         columns.saturating_sub(INDENT),
     );
     lines.push(name.indented(INDENT));
-    lines.extend(largest.and_then(course));
+    lines.extend(largest.and_then(|map| course(map, options.columns())));
     lines
 }
 
@@ -114,26 +114,29 @@ fn facts(site: &MapSite) -> Vec<String> {
 }
 
 /// The curve of a map's entries, if it has one.
-fn course(map: &MapInstance) -> Option<Line> {
+fn course(map: &MapInstance, columns: usize) -> Option<Line> {
     let (first, last) = (map.curve.first()?, map.curve.last()?);
     if map.curve.len() < 3 || first.1 == last.1 {
         return None;
     }
-    let levels = levels(&map.curve, first.0, last.0);
-    let mut line = Line::default();
-    line.push(&curve(&levels), BAR);
     let text = format!(
         "  {} → {} entries",
         units::exact(first.1),
         units::exact(last.1)
     );
+    let room = columns.saturating_sub(INDENT + width(&text));
+    let cells = CURVE.min(room).min(map.curve.len());
+    let mut line = Line::default();
+    line.push(&curve(&levels(&map.curve, cells)), BAR);
     line.push(&text, PLAIN);
     Some(line.indented(INDENT))
 }
 
 /// Entries at even distances of time: growths come in bursts, looks from outside at every interval.
-fn levels(curve: &[(u64, u64)], start: u64, end: u64) -> Vec<f64> {
-    let cells = CURVE.min(curve.len()) as u64;
+fn levels(curve: &[(u64, u64)], cells: usize) -> Vec<f64> {
+    let time = |point: Option<&(u64, u64)>| point.map_or(0, |(time, _)| *time);
+    let (start, end) = (time(curve.first()), time(curve.last()));
+    let cells = cells as u64;
     let step = end.saturating_sub(start) / cells.max(1);
     let mut points = curve.iter().peekable();
     let mut level = 0;
