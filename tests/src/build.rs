@@ -14,6 +14,8 @@ const PROGRAMS: &str = "TRACER_PROGRAMS";
 const LIST: &str = "builds";
 /// The command for [`compile_command`], one argument a line.
 const COMPILE: &str = "compile";
+/// `go tool pprof`, built.
+const PPROF: &str = "pprof";
 /// Built without any special flag.
 const PLAIN: &str = "plain";
 
@@ -196,6 +198,20 @@ pub fn compile_command() -> Vec<String> {
         )
     });
     text.lines().map(str::to_owned).collect()
+}
+
+/// Path of `pprof`, as the newest Go toolchain has it.
+///
+/// # Panics
+/// It was not prepared.
+pub fn pprof_path() -> PathBuf {
+    let path = programs().join(PPROF);
+    assert!(
+        path.exists(),
+        "no {}: run `cargo xtask test`",
+        path.display()
+    );
+    path
 }
 
 fn all_builds() -> Vec<Build> {

@@ -3,17 +3,20 @@
 //! Hides processes and time limits. Everything that a test starts is killed when the test ends, however it ends.
 
 mod agent;
+mod breakpoints;
 mod build;
 mod measured;
 mod profile;
 mod program;
 mod saved;
 mod sites;
+mod tmux;
 
 pub use agent::{Agent, Finished, tracer, tracer_unprivileged};
+pub use breakpoints::{breakpoints, probe_addresses};
 pub use build::{
     Build, builds_of, compile_command, for_each_build, for_each_of, go_versions, newest_go,
-    oldest_and_newest, program_path, some_builds_of, timed,
+    oldest_and_newest, pprof_path, program_path, some_builds_of, timed,
 };
 pub use measured::{trace_lingering, trace_measured};
 pub use profile::{
@@ -22,6 +25,7 @@ pub use profile::{
 pub use program::Program;
 pub use saved::Saved;
 pub use sites::{assert_close, marked_line, rules_found, sites_in, sum};
+pub use tmux::Terminal;
 
 use serde_json::Value;
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use crate::tracer;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The file, removed on drop.
@@ -21,6 +21,11 @@ impl Saved {
         let path = std::env::temp_dir().join(name);
         std::fs::write(&path, capture.to_string()).expect("a file");
         Saved(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     /// What `tracer report` writes with these options.

@@ -1,13 +1,11 @@
 //! How a capture starts and ends, and that the target never notices.
 
 use serde_json::Value;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tracer_tests::{
-    Agent, Finished, Program, assert_accounted, lost, newest_go, number, program_path, tracer,
-    wait_until,
+    Agent, Finished, Program, assert_accounted, breakpoints, lost, newest_go, number,
+    probe_addresses, program_path, tracer, wait_until,
 };
 
 /// A target that allocates as fast as it can.
@@ -15,47 +13,6 @@ fn churn(args: &[&str]) -> Program {
     let program = Program::start(&newest_go(), "churn", args);
     program.wait_for("ready");
     program
-}
-
-/// Addresses of the instructions that `tracer --explain` would probe.
-fn probe_addresses(pid: u32) -> Vec<u64> {
-    let output = tracer()
-        .args(["record", "--explain", "--pid", &pid.to_string()])
-        .output()
-        .expect("the tracer runs");
-    let text = String::from_utf8(output.stdout).expect("text");
-    let rows = text.lines().filter(|line| line.starts_with("runtime."));
-    let addresses: Vec<u64> = rows
-        .map(|row| {
-            let columns: Vec<&str> = row.split_whitespace().collect();
-            let start =
-                u64::from_str_radix(columns[1].trim_start_matches("0x"), 16).expect("an address");
-            start
-                + columns[2]
-                    .trim_start_matches('+')
-                    .parse::<u64>()
-                    .expect("an offset")
-        })
-        .collect();
-    assert!(addresses.len() >= 4, "{text}");
-    addresses
-}
-
-/// How many of the addresses hold a breakpoint in the memory of the process.
-fn breakpoints(pid: u32, addresses: &[u64]) -> usize {
-    const INT3: u8 = 0xcc;
-    let memory = File::open(format!("/proc/{pid}/mem")).expect("the target's memory");
-    let at = |address: &u64| {
-        let mut byte = [0];
-        memory
-            .read_exact_at(&mut byte, *address)
-            .expect("the target's code");
-        byte[0]
-    };
-    addresses
-        .iter()
-        .filter(|address| at(address) == INT3)
-        .count()
 }
 
 /// Iterations of `churn` in a while, per second.

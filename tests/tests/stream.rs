@@ -114,3 +114,125 @@ fn verbose_shows_the_log_of_the_kernel_programs() {
     assert!(messages(&["--verbose"]).contains("frames, flags"));
     assert!(!messages(&[]).contains("frames, flags"));
 }
+
+/// The stream of a capture whose reader does as the shell command `reader` says, and the tracer's exit code.
+fn read_by(reader: &str, program: &Program, args: &str) -> (Vec<Value>, String) {
+    let script = format!(
+        "\"$0\" attach --pid {} --mode exact --format ndjson {args} 2>&3 | {reader}; echo \"${{PIPESTATUS[0]}}\" >&3",
+        program.pid()
+    );
+    let output = Command::new("bash")
+        .args(["-c", &format!("exec 3>&2; {script}")])
+        .arg(tracer().get_program())
+        .output()
+        .expect("a shell");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines = text.lines().map(serde_json::from_str::<Value>);
+    // The last line may be cut where the tracer gave up.
+    let events = lines.map_while(Result::ok).collect();
+    (events, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn sum(events: &[Value], kind: &str, pointer: &str) -> u64 {
+    of_kind(events, kind)
+        .map(|event| number(event, pointer))
+        .sum()
+}
+
+#[test]
+fn each_allocation_has_a_line_or_is_counted() {
+    let program = churn();
+    let (events, messages) = read_by("cat", &program, "--events --duration 400ms");
+    assert!(messages.ends_with("0\n"), "{messages}");
+    let end = events.last().expect("an end");
+    let written = of_kind(&events, "event").count() as u64;
+    let not_written = sum(&events, "lost", "/events_not_written");
+    assert_eq!(
+        written + not_written,
+        number(end, "/completeness/delivered")
+    );
+    assert_eq!(
+        number(end, "/completeness/delivered"),
+        number(end, "/completeness/hits")
+    );
+    assert!(written > 10_000, "{written}");
+    let stacks: std::collections::HashMap<&str, &Value> = of_kind(&events, "stack")
+        .map(|stack| (stack["id"].as_str().expect("an id"), &stack["frames"]))
+        .collect();
+    let mut last = std::collections::HashMap::new();
+    let mut entries = 0;
+    for event in of_kind(&events, "event") {
+        let frames = stacks[event["stack"].as_str().expect("a stack")];
+        if event["type"] == "main.entry" {
+            assert_eq!(event["size"], 48);
+            let functions = frames.as_array().expect("frames").iter();
+            assert!(
+                functions
+                    .clone()
+                    .any(|frame| frame["function"] == "main.descend"),
+                "{frames}"
+            );
+            entries += 1;
+        }
+        // Records of a goroutine keep their order.
+        let t_ns = number(event, "/t_ns");
+        let before = last.insert(event["goroutine"].as_str().expect("a goroutine"), t_ns);
+        assert!(before.is_none_or(|before| before <= t_ns), "{event}");
+        assert!(t_ns <= number(end, "/window/duration_ns"), "{event}");
+    }
+    // The program allocates as many of these as of the others.
+    assert!(
+        entries * 3 > written && entries * 3 < written * 2,
+        "{entries} of {written}"
+    );
+}
+
+#[test]
+fn a_slow_reader_costs_lines_and_no_figure() {
+    let program = churn();
+    let args = "--events --interval 50ms --duration 1500ms";
+    let (events, messages) = read_by(
+        "(read -r first; echo \"$first\"; sleep 1.5; cat)",
+        &program,
+        args,
+    );
+    assert!(messages.ends_with("0\n"), "{messages}");
+    let end = events.last().expect("an end");
+    assert_eq!(end["event"], "end", "{messages}");
+    let delivered = number(end, "/completeness/delivered");
+    assert_eq!(
+        delivered,
+        number(end, "/completeness/hits"),
+        "the kernel side lost nothing"
+    );
+    assert_eq!(sum(&events, "interval", "/allocs"), delivered);
+    let written = of_kind(&events, "event").count() as u64;
+    let not_written = sum(&events, "lost", "/events_not_written");
+    assert!(not_written > 0, "the reader was slow");
+    assert_eq!(written + not_written, delivered);
+}
+
+#[test]
+fn a_reader_that_has_stopped_does_not_hold_up_the_end() {
+    let program = churn();
+    let started = std::time::Instant::now();
+    let args = "--events --interval 50ms --duration 500ms";
+    let mut child = tracer()
+        .args([
+            "attach",
+            "--pid",
+            &program.pid().to_string(),
+            "--mode",
+            "exact",
+        ])
+        .args(["--format", "ndjson"])
+        .args(args.split(' '))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    // Nobody reads what is in the pipe.
+    let status = child.wait().expect("a child");
+    assert_eq!(status.code(), Some(1));
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}

@@ -2,6 +2,10 @@
 //!
 //! It drains, decodes and aggregates, and answers questions in between; it shares no lock with anybody.
 
+mod tap;
+
+pub use tap::{Batch, Missed, Single, Spout, Tap, tap};
+
 use crate::aggregate::{Aggregator, Look, Sums, Totals, Watched, Weight};
 use crate::decode::decode;
 use crate::stream::Source;
@@ -119,15 +123,20 @@ impl Remote {
 }
 
 impl Collector {
-    /// Starts to collect from `source`.
+    /// Starts to collect from `source`; `tap` gets a copy of each allocation.
     ///
     /// # Errors
     /// The system has no thread left.
-    pub fn start(mut source: impl Source + 'static, aggregator: Aggregator) -> io::Result<Self> {
+    pub fn start(
+        source: impl Source + 'static,
+        aggregator: Aggregator,
+        tap: Option<Tap>,
+    ) -> io::Result<Self> {
         let (questions, inbox) = mpsc::channel();
+        let mut intake = Intake { source, tap };
         let thread = thread::Builder::new()
             .name("collect".to_owned())
-            .spawn(move || collect(&mut source, aggregator, &inbox))?;
+            .spawn(move || collect(&mut intake, aggregator, &inbox))?;
         Ok(Collector { questions, thread })
     }
 
@@ -203,12 +212,12 @@ impl Collector {
 }
 
 fn collect(
-    source: &mut impl Source,
+    intake: &mut Intake<impl Source>,
     mut aggregator: Aggregator,
     inbox: &Receiver<Question>,
 ) -> Totals {
     loop {
-        let drained = drain(source, &mut aggregator);
+        let drained = intake.drain(&mut aggregator);
         let question = if drained > 0 {
             inbox
                 .try_recv()
@@ -222,7 +231,7 @@ fn collect(
             Ok(Question::Tally(reply)) => answer(reply, Tally::of(aggregator.totals())),
             Ok(Question::Totals(reply)) => answer(reply, Box::new(aggregator.totals().clone())),
             Ok(Question::Weigh(weight)) => {
-                drain_all(source, &mut aggregator);
+                intake.drain_all(&mut aggregator);
                 aggregator.weigh(&weight);
             }
             Ok(Question::SetExact(exact)) => aggregator.set_exact(exact),
@@ -234,16 +243,35 @@ fn collect(
             Err(false) => {}
         }
     }
-    drain_all(source, &mut aggregator);
+    intake.drain_all(&mut aggregator);
     aggregator.into_totals()
 }
 
-fn drain_all(source: &mut impl Source, aggregator: &mut Aggregator) {
-    while drain(source, aggregator) > 0 {}
+/// What the thread takes records from, and who gets copies.
+struct Intake<S> {
+    source: S,
+    tap: Option<Tap>,
 }
 
-fn drain(source: &mut impl Source, aggregator: &mut Aggregator) -> usize {
-    source.drain(&mut |record| aggregator.apply(decode(record)))
+impl<S: Source> Intake<S> {
+    fn drain_all(&mut self, aggregator: &mut Aggregator) {
+        while self.drain(aggregator) > 0 {}
+    }
+
+    fn drain(&mut self, aggregator: &mut Aggregator) -> usize {
+        let Some(tap) = &mut self.tap else {
+            return self
+                .source
+                .drain(&mut |record| aggregator.apply(decode(record)));
+        };
+        let drained = self.source.drain(&mut |record| {
+            let record = decode(record);
+            aggregator.apply(record);
+            tap.copy(&record, aggregator);
+        });
+        tap.flush();
+        drained
+    }
 }
 
 /// The asker may have stopped waiting, which is its right.
@@ -258,7 +286,7 @@ mod tests {
     use crate::stream::Replay;
 
     fn started(records: Vec<Vec<u8>>) -> Collector {
-        Collector::start(Replay::new(records), Aggregator::for_tests()).unwrap()
+        Collector::start(Replay::new(records), Aggregator::for_tests(), None).unwrap()
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub fn find(report: &Report) -> Vec<Finding> {
 }
 
 /// A place, for people: `main.(*Cache).Put (cache.go:88)`.
-fn place(frames: &[Frame]) -> String {
+pub(crate) fn place(frames: &[Frame]) -> String {
     let Some(frame) = frames.first() else {
         return "a place without a name".to_owned();
     };

@@ -10,11 +10,11 @@
 //!
 //! The type changes at each arrow, so that a stage cannot be skipped by accident, and dependencies point from left to
 //! right only. `session` wires the stages; `collect` runs stream to aggregate on a thread of its own; `governor` keeps
-//! what `kernel` costs the target within a budget; `findings` turns a report into a diagnosis, which outputs show first; `cli`
-//! says what was asked for.
+//! what `kernel` costs the target within a budget; `findings` turns a report into a diagnosis, which outputs show first; `compare`
+//! sets two reports side by side; `cli` says what was asked for.
 //!
 //! What must stay true:
-//! - `plan`, `decode`, `aggregate`, `report`, `findings` and `output` do no I/O beyond the writer they are given, and see no file
+//! - `plan`, `decode`, `aggregate`, `report`, `findings`, `compare` and `output` do no I/O beyond the writer they are given, and see no file
 //!   descriptor and no clock.
 //! - Only `kernel` and `stream` name aya. Everything after `stream` runs without root.
 //! - Only `tracer-common` defines bytes on the wire; only `decode` reads them.
@@ -27,6 +27,7 @@
 pub mod aggregate;
 pub mod cli;
 pub mod collect;
+pub mod compare;
 pub mod decode;
 pub mod findings;
 pub mod governor;
@@ -41,4 +42,5 @@ pub mod session;
 pub mod stream;
 pub mod symbolize;
 pub mod target;
+pub mod tui;
 mod units;

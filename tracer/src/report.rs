@@ -11,6 +11,8 @@ mod group;
 mod heap;
 mod maps;
 mod memory;
+mod origin;
+mod single;
 mod sites;
 mod stacks;
 mod types;
@@ -23,6 +25,9 @@ pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
 pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
+pub use origin::Origin;
+pub use single::{SingleAlloc, type_name};
+pub(crate) use value::Alive;
 pub use value::Value;
 
 use crate::aggregate::SizesView;
@@ -239,6 +244,21 @@ impl Family {
 }
 
 impl Completeness {
+    /// Of a capture that goes on: leaves out what was counted in the kernel and is still under way.
+    #[must_use]
+    pub fn arrived(mut self) -> Self {
+        let accounted = self
+            .delivered
+            .saturating_add(self.lost_total())
+            .saturating_add(self.sampled_out);
+        self.hits = self.hits.min(accounted);
+        for family in &mut self.families {
+            let accounted = family.delivered.saturating_add(family.lost_total());
+            family.hits = family.hits.map(|hits| hits.min(accounted));
+        }
+        self
+    }
+
     /// Sum of all causes of loss.
     pub fn lost_total(&self) -> u64 {
         self.lost.iter().map(|(_, count)| count).sum()
@@ -425,6 +445,9 @@ pub struct StackFigures {
     pub id: u64,
     /// What it allocated.
     pub figures: Figures,
+    /// Go types allocated through it, most bytes first; empty in captures of versions that did not keep them apart, unless
+    /// its site has one type only.
+    pub types: Vec<TypeFigures>,
     /// What it has alive of all that it ever allocated; `None` if that is not known, as in captures of versions that did
     /// not look.
     pub live: Option<Amount>,

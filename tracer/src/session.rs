@@ -2,6 +2,7 @@
 
 mod context;
 mod events;
+mod feed;
 mod gauges;
 mod heap;
 mod inspect;
@@ -9,7 +10,8 @@ mod live;
 mod pace;
 mod prepared;
 
-pub use events::Event;
+pub use events::{Event, Signals};
+pub use feed::{Feed, SingleSink};
 pub use heap::HeapAsked;
 pub use inspect::Inspection;
 pub use live::LiveView;
@@ -82,6 +84,8 @@ pub struct Request {
     pub rings: Option<u32>,
     /// Whether the kernel programs log.
     pub verbose: bool,
+    /// Whether allocations can be had one by one, see [`Session::take_feed`].
+    pub singles: bool,
     /// End after this time; `None` to go on until a signal or the target's exit.
     pub duration: Option<Duration>,
     /// Time between ticks.
@@ -118,6 +122,7 @@ pub struct Session {
     governor: Option<Governor>,
     collector: Collector,
     events: Events,
+    feed: Option<Feed>,
 }
 
 /// The end of a capture: the report is ready, the probes are silent but still attached.
@@ -148,6 +153,11 @@ impl Session {
     /// Start of recording in nanoseconds of Unix time.
     pub fn start_unix_ns(&self) -> u64 {
         self.context.start_unix_ns
+    }
+
+    /// Allocations one by one, once, if that was asked for; the reader needs a thread of its own.
+    pub fn take_feed(&mut self) -> Option<Feed> {
+        self.feed.take()
     }
 
     /// Time since recording began.
@@ -193,6 +203,11 @@ impl Session {
         let totals = self.collector.totals().await?;
         let counters = lock(&self.attached).counters()?;
         let duration = self.context.started.elapsed();
+        if let Some(governor) = &self.governor
+            && let Some(so_far) = governor.so_far().await
+        {
+            self.context.govern(so_far);
+        }
         Ok(self
             .context
             .report(&totals, &counters, EndedBy::Duration, duration))

@@ -55,6 +55,46 @@ pub(crate) fn rate(per_s: Option<f64>) -> String {
     )
 }
 
+/// A figure that was made comparable: in bytes or things, per second or in all.
+pub(crate) fn amount(value: Option<f64>, in_bytes: bool, per_s: bool) -> String {
+    match (value, in_bytes, per_s) {
+        (_, true, true) => byte_rate(value),
+        (_, false, true) => rate(value),
+        (Some(value), true, false) => scaled(
+            value,
+            1024.0,
+            &[" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"],
+        ),
+        (Some(value), false, false) if (0.0..10_000.0).contains(&value) => {
+            significant(value.round())
+        }
+        (Some(value), false, false) => scaled(value, 1000.0, &["", "k", "M", "G", "T", "P", "E"]),
+        (None, ..) => UNKNOWN.into(),
+    }
+}
+
+/// A difference of such figures, with its sign.
+pub(crate) fn difference(value: Option<f64>, in_bytes: bool, per_s: bool) -> String {
+    let size = amount(value.map(f64::abs), in_bytes, per_s);
+    signed(value, size)
+}
+
+/// A change as a part of what there was: `+45.0 %`.
+pub(crate) fn relative(change: Option<f64>) -> String {
+    let percent = percent(change.map(|change| change.abs() * 100.0));
+    signed(change, percent)
+}
+
+fn signed(value: Option<f64>, size: String) -> String {
+    match value {
+        // What is too small to be told has no sign worth telling.
+        _ if size == UNKNOWN || size.starts_with('<') => size,
+        Some(value) if value > 0.0 => format!("+{size}"),
+        Some(value) if value < 0.0 => format!("-{size}"),
+        _ => size,
+    }
+}
+
 /// Every digit, in groups of three: `12,345,678`.
 pub(crate) fn exact(value: u64) -> String {
     let digits = value.to_string();
@@ -189,6 +229,22 @@ mod tests {
         check(-1.0, UNKNOWN);
         assert_eq!(percent(None), UNKNOWN);
         assert_eq!(percent(share(1, 0)), UNKNOWN);
+    }
+
+    #[test]
+    fn differences_have_a_sign() {
+        assert_eq!(difference(Some(1536.0), true, true), "+1.50 KiB/s");
+        assert_eq!(difference(Some(-1536.0), true, false), "-1.50 KiB");
+        assert_eq!(difference(Some(0.0), false, true), "0/s");
+        assert_eq!(difference(Some(-12_345.0), false, false), "-12.3k");
+        assert_eq!(difference(Some(f64::NAN), false, false), UNKNOWN);
+        assert_eq!(difference(None, true, true), UNKNOWN);
+        assert_eq!(relative(Some(0.4501)), "+45.0 %");
+        assert_eq!(relative(Some(-1.0)), "-100 %");
+        assert_eq!(relative(Some(0.0)), "0 %");
+        assert_eq!(relative(Some(-1e-9)), "<0.1 %");
+        assert_eq!(relative(Some(1e300)), UNKNOWN);
+        assert_eq!(relative(None), UNKNOWN);
     }
 
     #[test]

@@ -268,6 +268,16 @@ impl Aggregator {
         }
     }
 
+    /// The stack that counts for `id`.
+    pub fn resolve(&self, id: StackId) -> StackId {
+        self.folded.resolve(id)
+    }
+
+    /// The program counters of a stack, innermost first; `None` if it is not defined yet.
+    pub fn pcs(&self, stack: StackId) -> Option<&[u64]> {
+        self.totals.frames.get(&stack).map(|frames| &*frames.pcs)
+    }
+
     /// What has been seen so far.
     pub fn totals(&mut self) -> &Totals {
         self.count_waiting();

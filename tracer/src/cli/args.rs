@@ -1,13 +1,16 @@
 //! What was typed. Validates, never acts.
 
+mod compare;
 mod examples;
 mod parse;
 mod show;
 mod tracing;
 
+pub(super) use compare::Terms;
 pub(super) use show::{DiffOutput, Output, Show, SortBy, StreamFormat};
 pub(super) use tracing::{Mode, Tracing};
 
+use crate::compare::Rule;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use parse::duration;
 use std::ffi::OsString;
@@ -121,7 +124,7 @@ pub(super) struct Attach {
     /// Form of the output
     #[arg(long, value_enum, default_value_t = StreamFormat::Text)]
     pub(super) format: StreamFormat,
-    /// Write a line for each allocation, too; needs --format ndjson
+    /// Write a line for each allocation, too; needs --format ndjson. Those that the reader is too slow for are counted
     #[arg(long)]
     pub(super) events: bool,
     #[command(flatten)]
@@ -197,6 +200,14 @@ pub(super) struct Diff {
     /// What may have changed: another
     #[arg(value_name = "CANDIDATE")]
     pub(super) candidate: PathBuf,
+    #[command(flatten)]
+    pub(super) terms: Terms,
+    /// Rows to show in text
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: usize,
+    /// Exit with code 1 if something grew by so much, and by more than noise: see below. May be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(super) fail_on: Vec<Rule>,
     #[command(flatten)]
     pub(super) output: DiffOutput,
 }

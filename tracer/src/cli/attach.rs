@@ -1,23 +1,33 @@
 //! `tracer attach`: the same capture, shown while it runs.
 
 use super::args::{self, Attach, Global, StreamFormat};
+use super::outlet::{Inlet, Outlet};
 use super::progress::{Progress, during};
-use super::sinks::{StandardStream, closed_pipe_is_fine, print};
+use super::sinks::{Misuse, StandardStream, closed_pipe_is_fine, print};
 use super::{config, terminal};
-use crate::findings::{Finding, News};
+use crate::collect::Missed;
+use crate::findings::News;
 use crate::kernel::{self, detach_in_background};
-use crate::output::ndjson::Stream;
+use crate::output::ndjson::{Skipped, Stream, write_single, write_stack};
 use crate::output::text::{self, TextOptions};
 use crate::output::{OutputError, interval::Interval};
-use crate::report::{EndedBy, Grouped, Report};
-use crate::session::{Event, LiveView, Prepared, Session, SessionError};
-use anyhow::Context as _;
-use std::io::stdout;
+use crate::report::{EndedBy, Frame, Report, SingleAlloc};
+use crate::session::{Event, Feed, LiveView, Prepared, Session, SessionError, SingleSink};
+use anyhow::{Context as _, anyhow, bail};
+use std::io::{self, stdout};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long the end of a capture waits for a reader of standard output who takes nothing.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
     if args.target.explain {
         let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
         return print(&prepared.plan().to_string());
+    }
+    if args.events && args.format == StreamFormat::Text {
+        return Err(Misuse::EventsAsText.into());
     }
     kernel::require()?;
     let prepared = prepare(args.target.pid, &args.target.tracing)?;
@@ -26,89 +36,149 @@ pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
         let request = config::attach(args, global);
         let session = during("attaching", || prepared.start(&request))?;
         announce(&session);
+        let outlet = Outlet::start(stdout()).context("cannot write to standard output")?;
         let display = match args.format {
             StreamFormat::Text => Display::Text(options),
             StreamFormat::Ndjson => Display::Ndjson(Stream::default()),
         };
-        show(session, display, &args.show).await
+        let shown = show(session, display, outlet.inlet(), &args.show).await;
+        let written = outlet.finish(PATIENCE);
+        shown.and_then(|()| complete(written))
     })
 }
 
 /// What the end of a capture takes most of its time for.
 pub(super) const NAMING: &str = "naming functions and types";
 
-/// Where intervals go.
+/// What became of the output.
+fn complete(written: io::Result<()>) -> anyhow::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => bail!(
+            "cannot write all of the output: its reader has taken nothing for {} s; read standard output to its end, or write to a file with `tracer record -o`",
+            PATIENCE.as_secs()
+        ),
+        written => closed_pipe_is_fine(written.map_err(OutputError::Write)),
+    }
+}
+
+/// How intervals are laid out.
 enum Display {
     Text(TextOptions),
     Ndjson(Stream),
 }
 
 impl Display {
-    fn start(&mut self, session: &Session) -> Result<(), OutputError> {
+    fn start(&mut self, session: &Session, out: &mut Vec<u8>) -> Result<(), OutputError> {
         match self {
             Display::Text(_) => Ok(()),
             Display::Ndjson(stream) => stream.start(
                 session.target(),
                 session.start_unix_ns(),
                 session.mode().name(),
-                &mut stdout().lock(),
+                out,
             ),
         }
     }
 
-    fn interval(&mut self, interval: &Interval<'_>) -> Result<(), OutputError> {
+    fn interval(
+        &mut self,
+        interval: &Interval<'_>,
+        report: &Report,
+        skipped: Skipped,
+        out: &mut Vec<u8>,
+    ) -> Result<(), OutputError> {
         match self {
-            Display::Text(options) => text::write_interval(interval, options, &mut stdout().lock()),
-            Display::Ndjson(stream) => stream.interval(interval, &mut stdout().lock()),
+            Display::Text(options) => text::write_interval(interval, options, out),
+            Display::Ndjson(stream) => {
+                stream.interval(interval, out)?;
+                stream.lost(report, skipped, out)
+            }
         }
     }
+}
 
-    fn findings(&mut self, findings: &[Finding]) -> Result<(), OutputError> {
-        let out = &mut stdout().lock();
-        match self {
-            Display::Text(options) => text::write_findings(findings, options, out),
-            Display::Ndjson(stream) => stream.findings(findings, out),
+/// A capture that is shown while it runs.
+struct Live<'a> {
+    display: Display,
+    asked: &'a args::Show,
+    view: LiveView,
+    news: News,
+    inlet: Inlet,
+    missed: Option<Missed>,
+    skipped: Skipped,
+}
+
+impl Live<'_> {
+    /// Shows what happened since the last time.
+    fn step(&mut self, report: &Report) -> Result<(), OutputError> {
+        let mut out = Vec::new();
+        self.interval(report, &mut out)?;
+        let findings = self.news.of(report);
+        match &mut self.display {
+            Display::Text(options) => text::write_findings(&findings, options, &mut out)?,
+            Display::Ndjson(stream) => stream.findings(&findings, &mut out)?,
         }
+        self.inlet.send(out);
+        Ok(())
     }
 
-    /// The report that follows has all findings, if it is text.
-    fn last_findings(&mut self, findings: &[Finding]) -> Result<(), OutputError> {
-        match self {
-            Display::Text(_) => Ok(()),
-            Display::Ndjson(_) => self.findings(findings),
-        }
+    fn interval(&mut self, report: &Report, out: &mut Vec<u8>) -> Result<(), OutputError> {
+        self.skipped.events = self.missed.as_ref().map_or(0, Missed::count);
+        let groups = self.asked.groups(report);
+        let interval = self.view.interval(report, groups.as_ref());
+        self.display.interval(&interval, report, self.skipped, out)
     }
 
-    fn end(&mut self, report: &Report, groups: Option<&Grouped>) -> Result<(), OutputError> {
-        match self {
-            Display::Text(options) => text::write(report, groups, options, &mut stdout().lock()),
-            Display::Ndjson(stream) => stream.end(report, &mut stdout().lock()),
+    /// Shows the last interval, and the whole.
+    fn end(mut self, report: &Report) -> Result<(), OutputError> {
+        let report = &*report.sorted(self.asked.sort_of(&report.window.mode));
+        let mut out = Vec::new();
+        self.interval(report, &mut out)?;
+        match &mut self.display {
+            // It has all findings.
+            Display::Text(options) => {
+                let groups = self.asked.groups(report);
+                text::write(report, groups.as_ref(), options, &mut out)?;
+            }
+            Display::Ndjson(stream) => {
+                stream.findings(&self.news.of(report), &mut out)?;
+                stream.end(report, &mut out)?;
+            }
         }
+        self.inlet.send(out);
+        Ok(())
     }
 }
 
 async fn show(
     mut session: Session,
     mut display: Display,
+    inlet: Inlet,
     asked: &args::Show,
 ) -> anyhow::Result<()> {
-    let mut live = LiveView::new(asked.sort_of(session.mode().name()));
-    let mut news = News::default();
-    let mut written = display.start(&session);
+    let mut first = Vec::new();
+    display.start(&session, &mut first)?;
+    inlet.send(first);
+    let feed = session.take_feed();
+    let mut live = Live {
+        display,
+        asked,
+        view: LiveView::new(asked.sort_of(session.mode().name())),
+        news: News::default(),
+        missed: feed.as_ref().map(Feed::missed),
+        skipped: Skipped::default(),
+        inlet: inlet.clone(),
+    };
+    let singles = feed.map(|feed| show_singles(feed, inlet.clone()));
+    let singles = singles.transpose()?;
     let ended_by = loop {
-        match &written {
-            Err(error) if error.is_closed_pipe() => break EndedBy::ClosedPipe,
-            Err(_) => break EndedBy::Signal,
-            Ok(()) => {}
+        if inlet.has_failed() {
+            break EndedBy::ClosedPipe;
         }
         match session.next().await? {
-            Event::Tick => {
-                let report = session.report().await?;
-                let groups = asked.groups(&report);
-                written = display
-                    .interval(&live.interval(&report, groups.as_ref()))
-                    .and_then(|()| display.findings(&news.of(&report)));
-            }
+            // What is left out now is a part of the next interval.
+            Event::Tick if !inlet.has_room() => live.skipped.intervals += 1,
+            Event::Tick => live.step(&session.report().await?)?,
             Event::Signal(_) => break EndedBy::Signal,
             Event::End(by) => break by,
         }
@@ -116,22 +186,51 @@ async fn show(
     let naming = Progress::of(NAMING);
     let ended = session.finish(ended_by).await?;
     drop(naming);
-    if written.is_ok() {
-        let report = &*ended
-            .report
-            .sorted(asked.sort_of(&ended.report.window.mode));
-        let groups = asked.groups(report);
-        let groups = groups.as_ref();
-        written = display
-            .interval(&live.interval(report, groups))
-            .and_then(|()| display.last_findings(&news.of(report)))
-            .and_then(|()| display.end(report, groups));
+    if let Some(singles) = singles {
+        let panicked = |_panic| anyhow!("the thread that writes allocations has panicked");
+        singles.join().map_err(panicked)?;
     }
-    let written = closed_pipe_is_fine(written);
+    let shown = live.end(&ended.report);
     if let Some(attached) = ended.attached {
         detach_in_background(attached);
     }
-    written
+    Ok(shown?)
+}
+
+/// Writes a line for each allocation, from a thread of its own.
+fn show_singles(feed: Feed, inlet: Inlet) -> anyhow::Result<JoinHandle<()>> {
+    let mut lines = Lines {
+        inlet,
+        waiting: Vec::new(),
+    };
+    let thread = thread::Builder::new().name("events".to_owned());
+    let thread = thread.spawn(move || feed.run(&mut lines));
+    thread.context("cannot start a thread for single allocations")
+}
+
+/// Lines of single allocations on their way out.
+struct Lines {
+    inlet: Inlet,
+    waiting: Vec<u8>,
+}
+
+impl SingleSink for Lines {
+    fn is_ready(&self) -> bool {
+        self.inlet.has_room_for_singles()
+    }
+
+    fn stack(&mut self, id: u64, frames: &[Frame]) {
+        // Writing to memory does not fail.
+        write_stack(id, frames, &mut self.waiting).unwrap_or_default();
+    }
+
+    fn alloc(&mut self, alloc: &SingleAlloc<'_>) {
+        write_single(alloc, &mut self.waiting).unwrap_or_default();
+    }
+
+    fn pause(&mut self) {
+        self.inlet.send(std::mem::take(&mut self.waiting));
+    }
 }
 
 /// Reads the process's program and plans its probes.

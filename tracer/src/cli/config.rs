@@ -12,7 +12,15 @@ const LONGEST_TICK: Duration = Duration::from_secs(1);
 
 /// The request of `tracer attach`.
 pub(super) fn attach(args: &args::Attach, global: &args::Global) -> Request {
-    request(&args.target.tracing, global, args.duration, args.interval)
+    Request {
+        singles: args.events,
+        ..request(&args.target.tracing, global, args.duration, args.interval)
+    }
+}
+
+/// The request of `tracer top`.
+pub(super) fn top(args: &args::Top, global: &args::Global) -> Request {
+    request(&args.target.tracing, global, None, args.interval)
 }
 
 /// The request of `tracer record`.
@@ -52,6 +60,7 @@ fn request(
         ring_bytes: tracing.ring_size,
         rings: tracing.rings,
         verbose: global.verbose,
+        singles: false,
         duration,
         interval,
     }

@@ -3,14 +3,46 @@
 use super::args::{Diff, Global};
 use super::report::read;
 use super::sinks::{Sinks, StandardStream};
-use crate::output::OutputError;
+use crate::compare::{self, Outcome, Verdict};
+use crate::output::{Format, Options, diff};
 
-pub(super) fn run(args: &Diff, global: &Global) -> anyhow::Result<()> {
-    read(&args.base)?;
-    read(&args.candidate)?;
+/// The code of a comparison that breaks a rule.
+const FAILED: u8 = 1;
+
+pub(super) fn run(args: &Diff, global: &Global) -> anyhow::Result<u8> {
     let output = &args.output;
+    for path in &output.files {
+        diff::check(Format::of_path(path)?)?;
+    }
+    let (base, candidate) = (read(&args.base)?, read(&args.candidate)?);
     let sinks = Sinks::open(&output.files, output.format, StandardStream::Out)?;
-    sinks.each(global, usize::MAX, |_, _, out| {
-        out.flush().map_err(OutputError::Write)
-    })
+    let terms = args.terms.meant();
+    let comparison = compare::compare(&base, &candidate, terms);
+    let verdicts = compare::check(&args.fail_on, &base, &candidate, terms.normalize);
+    sinks.each(global, args.limit, |format, text, out| {
+        let value = comparison.figure.value();
+        diff::render(
+            format,
+            &comparison,
+            &verdicts,
+            &Options { text, value },
+            out,
+        )
+    })?;
+    for verdict in &verdicts {
+        tell(verdict);
+    }
+    let failed = verdicts.iter().any(|verdict| verdict.outcome.fails());
+    Ok(if failed { FAILED } else { 0 })
+}
+
+/// What became of a rule, but for those that are simply kept.
+fn tell(verdict: &Verdict) {
+    let Verdict { rule, reason, .. } = verdict;
+    match verdict.outcome {
+        Outcome::Kept => {}
+        Outcome::Noise => anstream::eprintln!("tracer: {rule} holds: {reason}"),
+        Outcome::Broken => anstream::eprintln!("tracer: {rule} is broken: {reason}"),
+        Outcome::Unknown => anstream::eprintln!("tracer: {rule} cannot be checked: {reason}"),
+    }
 }

@@ -8,6 +8,7 @@ mod doctor;
 mod exit;
 mod heap;
 mod man;
+mod outlet;
 mod progress;
 mod record;
 mod report;
@@ -19,6 +20,7 @@ mod top;
 pub use args::Args;
 pub use exit::code as exit_code;
 
+use crate::tui::terminal::Messages;
 use args::Command;
 
 /// Does what was asked for, and gives the code to exit with.
@@ -32,7 +34,7 @@ pub fn run(args: Args) -> anyhow::Result<u8> {
         Command::Run(run) => run::run(&run, &args.global),
         Command::Heap(heap) => heap::run(&heap, &args.global).map(|()| 0),
         Command::Report(report) => report::run(&report, &args.global).map(|()| 0),
-        Command::Diff(diff) => diff::run(&diff, &args.global).map(|()| 0),
+        Command::Diff(diff) => diff::run(&diff, &args.global),
         Command::Top(top) => top::run(&top, &args.global).map(|()| 0),
         Command::Doctor(doctor) => doctor::run(&doctor, &args.global).map(|()| 0),
         Command::Completions(completions) => man::completions(&completions).map(|()| 0),
@@ -47,6 +49,9 @@ pub fn start_logging(args: &Args) {
     logger.filter_level(log::LevelFilter::Warn);
     if args.global.verbose {
         logger.filter_module("tracer", log::LevelFilter::Debug);
+    }
+    if matches!(args.command, Command::Top(_)) {
+        logger.target(env_logger::Target::Pipe(Box::new(Messages)));
     }
     logger.format_target(false).init();
 }

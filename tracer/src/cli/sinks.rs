@@ -13,9 +13,9 @@ use crate::report::Report;
 use anyhow::Context as _;
 use place::Place;
 use std::fs::File;
-use std::io::{self, stderr, stdout};
+use std::io::{self, IsTerminal as _, stderr, stdout};
 use std::path::{Path, PathBuf};
-use unfinished::Unfinished;
+pub(super) use unfinished::Unfinished;
 
 /// Everything that one report, or one comparison, is written to.
 #[derive(Debug)]
@@ -33,6 +33,16 @@ pub(super) enum StandardStream {
     Err,
 }
 
+impl StandardStream {
+    /// Whether a person sees it.
+    fn is_terminal(self) -> bool {
+        match self {
+            StandardStream::Out => stdout().is_terminal(),
+            StandardStream::Err => stderr().is_terminal(),
+        }
+    }
+}
+
 /// Outputs that contradict each other.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Misuse {
@@ -42,6 +52,12 @@ pub(super) enum Misuse {
         "--format has nothing to say: it is for standard output and pipes, and the name of a file says its format"
     )]
     UnusedFormat,
+    #[error("cannot write single allocations as text: add --format ndjson")]
+    EventsAsText,
+    #[error(
+        "cannot write a pprof profile to a terminal, because it is binary: name a file with -o, or send standard output to one"
+    )]
+    BinaryToTerminal,
 }
 
 #[derive(Debug)]
@@ -67,7 +83,7 @@ impl Sinks {
     /// names say none, and text if it is not given.
     ///
     /// # Errors
-    /// A name does not tell a format, is there twice, or cannot be written.
+    /// A name does not tell a format, is there twice, or cannot be written; or what is binary would go to a terminal.
     pub(super) fn open(
         files: &[PathBuf],
         format: Option<impl Into<Format>>,
@@ -75,6 +91,9 @@ impl Sinks {
     ) -> anyhow::Result<Self> {
         let asked = format.map(Into::into);
         let format = asked.unwrap_or(Format::Text);
+        if files.is_empty() {
+            refuse_binary(format, stream.is_terminal())?;
+        }
         let mut places = Vec::new();
         let mut unnamed = files.is_empty();
         for path in files {
@@ -155,10 +174,17 @@ impl Sink {
                 .map(Destination::Stream),
             Place::File(path) => Unfinished::create(path).map(Destination::File),
         };
+        let to = to.with_context(|| cannot_write(path))?;
+        let is_terminal = match &to {
+            Destination::Stdout => StandardStream::Out.is_terminal(),
+            Destination::Stream(stream) => stream.is_terminal(),
+            Destination::File(_) => false,
+        };
+        refuse_binary(format, is_terminal)?;
         Ok(Sink {
             path: path.to_owned(),
             format,
-            to: to.with_context(|| cannot_write(path))?,
+            to,
         })
     }
 
@@ -182,6 +208,14 @@ impl Sink {
         anstream::eprintln!("wrote {}", self.path.display());
         Ok(())
     }
+}
+
+/// What is no text is not for people's eyes, and may put a terminal into disorder.
+fn refuse_binary(format: Format, is_terminal: bool) -> Result<(), Misuse> {
+    if format.is_binary() && is_terminal {
+        return Err(Misuse::BinaryToTerminal);
+    }
+    Ok(())
 }
 
 fn cannot_write(path: &Path) -> String {
@@ -256,6 +290,15 @@ mod tests {
         let error = error.downcast_ref::<Misuse>();
         assert!(matches!(error, Some(Misuse::UnusedFormat)));
         assert!(opened(&[&path("capture")], None).is_err());
+    }
+
+    #[test]
+    fn what_is_binary_is_not_written_to_a_terminal() {
+        for format in [Format::Pprof, Format::Text, Format::Svg] {
+            let refused = refuse_binary(format, true).is_err();
+            assert_eq!(refused, format == Format::Pprof, "{format:?}");
+            assert!(refuse_binary(format, false).is_ok());
+        }
     }
 
     #[test]

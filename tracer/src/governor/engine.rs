@@ -148,6 +148,16 @@ impl Engine {
         !self.policy.windows().is_empty()
     }
 
+    /// What was done so far. What open windows stand for is not known yet.
+    pub(super) fn so_far(&mut self) -> End {
+        End {
+            uncounted: Duration::from_secs_f64(self.policy.uncounted_ns() / 1e9),
+            steps: self.steps.clone(),
+            weights: Vec::new(),
+            unseen: self.has_windows(),
+        }
+    }
+
     /// Settles everything at this progress: recording is over.
     pub(super) fn finish(mut self, progress: u64) -> End {
         let mut weights: Vec<Weight> = self.due.into_iter().map(|(_, weight)| weight).collect();

@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use target::Target;
+use tokio::sync::oneshot;
 
 /// How often the governor looks: at rest, when some rows are in windows, and while a window is open.
 const AT_REST: Duration = Duration::from_millis(10);
@@ -70,9 +71,12 @@ pub struct Terms {
 /// A running governor. Dropping it ends it without a word.
 #[derive(Debug)]
 pub struct Governor {
-    stop: Sender<()>,
+    wishes: Sender<Wish>,
     thread: JoinHandle<Result<End, KernelError>>,
 }
+
+/// What the governor is asked for; it stops when nobody can ask any more.
+type Wish = oneshot::Sender<End>;
 
 impl Governor {
     /// Starts to govern the probes of `process`; `None` if its CPU time or memory cannot be read, because it
@@ -89,7 +93,7 @@ impl Governor {
         let (Some(cpu), Ok(memory)) = (CpuClock::of(process), Memory::open(process)) else {
             return Ok(None);
         };
-        let (stop, stopped) = mpsc::channel();
+        let (wishes, asked) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("govern".to_owned())
             .spawn(move || {
@@ -99,9 +103,16 @@ impl Governor {
                 let engine = Engine::new(budget, rows, terms.extras, seed);
                 let places = (memory, terms.probed);
                 let target = Target::new(attached, cpu, terms.heap, collector, places);
-                govern(engine, target, &stopped)
+                govern(engine, target, &asked)
             })?;
-        Ok(Some(Governor { stop, thread }))
+        Ok(Some(Governor { wishes, thread }))
+    }
+
+    /// What was done so far; nothing if the governor has ended, because the target is gone.
+    pub async fn so_far(&self) -> Option<End> {
+        let (answer, end) = oneshot::channel();
+        self.wishes.send(answer).ok()?;
+        end.await.ok()
     }
 
     /// Stops recording, and tells what was done. `None` if the thread has panicked.
@@ -109,7 +120,7 @@ impl Governor {
     /// # Errors
     /// The kernel refuses to read or write its maps.
     pub fn finish(self) -> Result<Option<End>, KernelError> {
-        drop(self.stop);
+        drop(self.wishes);
         self.thread.join().ok().transpose()
     }
 }
@@ -117,10 +128,20 @@ impl Governor {
 fn govern(
     mut engine: Engine,
     mut target: Target,
-    stopped: &mpsc::Receiver<()>,
+    asked: &mpsc::Receiver<Wish>,
 ) -> Result<End, KernelError> {
     let mut in_control = true;
-    while stopped.recv_timeout(pause(&mut engine)) == Err(RecvTimeoutError::Timeout) {
+    loop {
+        match asked.recv_timeout(pause(&mut engine)) {
+            Ok(answer) => {
+                let mut so_far = engine.so_far();
+                so_far.unseen |= !in_control;
+                // Whoever asked may have given up.
+                drop(answer.send(so_far));
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
         if !in_control {
             continue;
         }

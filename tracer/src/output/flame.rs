@@ -1,11 +1,140 @@
-//! A flame graph: an SVG picture of stacks as wide as their value.
+//! A flame graph: an SVG picture of stacks as wide as their value, which a browser can search and zoom.
+//!
+//! Hides how the picture is kept small: what is too narrow to see is a part of its caller.
+
+mod colors;
+mod tree;
 
 use super::OutputError;
-use crate::report::{Report, Value};
+use super::folded::{NOT_KNOWN, marked, name};
+use crate::report::{Frame, Origin, Report, Value};
+use crate::units;
+use colors::Paint;
+use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap};
+use inferno::flamegraph::{self, Options};
 use std::io::Write;
+use tree::{Line, Tree, Weight};
 
-/// Writes `report`, with flame graphs of `value`.
+/// Behind the frames.
+const BACKGROUND: BackgroundColor = BackgroundColor::Flat(Color {
+    r: 250,
+    g: 250,
+    b: 250,
+});
+/// Between two frames of one colour.
+const STROKE: &str = "#fafafa";
+const LEGEND: &str = "orange: the program, violet: its dependencies, blue: standard library, grey: runtime; paler: inlined";
+const DIFF_LEGEND: &str = "red: more than before, blue: less; as wide as the larger of both";
+
+/// Writes the stacks of `report` that have some of `value`, from their sites on.
 pub fn write(report: &Report, value: Value, out: &mut dyn Write) -> Result<(), OutputError> {
-    let _ = (report, value);
-    out.write_all(b"\n").map_err(OutputError::Write)
+    let stacks = report.stacks_by(value).filter(|stacks| !stacks.is_empty());
+    let stacks = stacks.ok_or(OutputError::NoValue {
+        value: value.name(),
+    })?;
+    let mut tree = Tree::new(marked);
+    let mut paint = Paint::default();
+    for (frames, weight) in &stacks {
+        tree.add(frames, Weight::of(*weight));
+        frames.iter().for_each(|frame| paint.add(frame));
+    }
+    let mut colors = PaletteMap::default();
+    let mut lines = tree.lines();
+    for line in &lines {
+        let label = line.label();
+        colors.insert(label, paint.color(label));
+    }
+    // The bar below all others.
+    colors.insert("", colors::of(Origin::Unknown, ""));
+    lines.retain(Line::ends_something);
+    let mut options = options(title(report, value), value, tree.shift());
+    options.subtitle = Some(LEGEND.to_owned());
+    options.palette_map = Some(&mut colors);
+    draw(options, &lines, Line::plain, out)
 }
+
+/// What a comparison is called and made of.
+#[derive(Clone, Debug)]
+pub struct DiffTitle {
+    /// What is compared, for people.
+    pub text: String,
+    /// The figure that the stacks have in both captures.
+    pub value: Value,
+}
+
+/// Writes a differential flame graph: stacks, innermost frame first, with their value before and after. A frame is as
+/// wide as the larger of both, so that what is gone is seen as well, and its colour tells the change of all in it.
+pub fn write_diff<'a>(
+    title: &DiffTitle,
+    stacks: impl Iterator<Item = (Vec<&'a Frame>, u64, u64)>,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    // Inlining may differ between two builds of one program.
+    let mut tree = Tree::new(|frame| name(&frame.function));
+    for (frames, base, candidate) in stacks {
+        tree.add(&frames, Weight::of_both(base, candidate));
+    }
+    let lines = tree.lines();
+    if lines.is_empty() {
+        return Err(OutputError::NoValue {
+            value: title.value.name(),
+        });
+    }
+    let mut options = options(title.text.clone(), title.value, tree.shift());
+    options.subtitle = Some(DIFF_LEGEND.to_owned());
+    draw(options, &lines, Line::with_change, out)
+}
+
+/// Draws lines from the top of the list on, in their order.
+fn draw(
+    mut options: Options<'_>,
+    lines: &[Line],
+    write: impl Fn(&Line) -> String,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    // It turns a chart around; a graph it would sort by characters, which tears `f` apart where there is an `f.func1`.
+    let lines: Vec<String> = lines.iter().rev().map(write).collect();
+    let lines = lines.iter().map(String::as_str);
+    flamegraph::from_lines(&mut options, lines, out).map_err(OutputError::Write)
+}
+
+fn options(title: String, value: Value, shift: u32) -> Options<'static> {
+    let mut options = Options::default();
+    options.title = title;
+    let count = match value {
+        Value::Bytes => "bytes",
+        Value::Allocs => "allocations",
+        Value::Live => "live bytes",
+        Value::Faults => "page faults",
+    };
+    options.count_name = match shift {
+        0 => count.to_owned(),
+        _ => format!("× {} {count}", 1_u64 << shift.min(63)),
+    };
+    options.bgcolors = Some(BACKGROUND);
+    if let Ok(stroke) = STROKE.parse() {
+        options.stroke_color = stroke;
+    }
+    options.flame_chart = true;
+    // The tree has left out what is too narrow.
+    options.min_width = 0.0;
+    options
+}
+
+/// `shop-api: allocated bytes, 10.0 s of mode exact`
+fn title(report: &Report, value: Value) -> String {
+    let exe = report.target.exe.rsplit('/').next().unwrap_or_default();
+    let window = &report.window;
+    let estimate = report.totals.estimate.is_some() || value == Value::Live;
+    format!(
+        "{}: {}{}, {} in mode {}",
+        name(exe),
+        if estimate { "estimated " } else { "" },
+        value.name(),
+        units::duration(window.duration_ns),
+        name(&window.mode)
+    )
+}
+
+#[cfg(test)]
+mod tests;

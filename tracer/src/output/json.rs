@@ -9,6 +9,7 @@ pub(super) mod heap;
 pub(super) mod maps;
 pub(super) mod pages;
 pub(super) mod schema;
+mod stack_types;
 
 use std::io::{Read, Write};
 

@@ -28,7 +28,7 @@ fn records_of_an_unknown_kind_are_in_every_report() {
         vec![200; 40],
         vec![],
     ];
-    let collector = Collector::start(Replay::new(records), Aggregator::for_tests()).unwrap();
+    let collector = Collector::start(Replay::new(records), Aggregator::for_tests(), None).unwrap();
     let sample = sample::report();
     let report = report::build(Capture {
         target: sample.target,

@@ -3,8 +3,11 @@
 //! Outputs write to the writer they are given and do nothing else: no files, no terminal detection, no clock. This module
 //! hides which formats exist and how each one lays out its bytes.
 
+pub mod diff;
 pub mod flame;
 pub mod folded;
+#[cfg(test)]
+mod golden;
 pub mod html;
 pub mod interval;
 pub mod json;
@@ -58,6 +61,11 @@ const ENDINGS: [(&str, Format); 7] = [
 ];
 
 impl Format {
+    /// Whether it is no text, and would do a terminal no good.
+    pub fn is_binary(self) -> bool {
+        self == Format::Pprof
+    }
+
     /// The format that the file name of `path` asks for.
     pub fn of_path(path: &Path) -> Result<Self, OutputError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -144,6 +152,14 @@ pub enum OutputError {
     NoValue {
         /// What was asked for.
         value: &'static str,
+    },
+    /// A comparison has no such form.
+    #[error(
+        "cannot write a comparison as {format}: choose text, json, html, svg or folded, in files .txt, .json, .html, .svg or .folded"
+    )]
+    NoComparison {
+        /// What was asked for.
+        format: &'static str,
     },
     /// Parts of the document contradict each other.
     #[error("cannot read the capture: {0}")]

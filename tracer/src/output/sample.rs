@@ -221,6 +221,16 @@ fn cache_site(frames: &[Frame]) -> Site {
         stacks: vec![stack(
             0x9f3a_0000_0000_0001,
             figures(5_200_000, 871_366_656, 790_400_000),
+            &[
+                (
+                    "main.User",
+                    5_000_000,
+                    800_000_000,
+                    735_072_000,
+                    367_536_000,
+                ),
+                ("-", 200_000, 71_366_656, 55_328_000, 0),
+            ],
         )],
     }
 }
@@ -253,8 +263,16 @@ fn builder_site(frames: &[Frame]) -> Site {
         recent: None,
         growth: None,
         stacks: vec![
-            stack(0x1b, figures(1_000_000, 256_000_000, 244_000_000)),
-            stack(u64::MAX, figures(234_567, 60_049_152, 57_234_000)),
+            stack(
+                0x1b,
+                figures(1_000_000, 256_000_000, 244_000_000),
+                &[("[]uint8", 1_000_000, 256_000_000, 244_000_000, 0)],
+            ),
+            stack(
+                u64::MAX,
+                figures(234_567, 60_049_152, 57_234_000),
+                &[("[]uint8", 234_567, 60_049_152, 57_234_000, 0)],
+            ),
         ],
     }
 }
@@ -280,7 +298,7 @@ fn unnamed_site() -> Site {
         live: None,
         recent: None,
         growth: None,
-        stacks: vec![stack(7, figures(40, 640, 600))],
+        stacks: vec![stack(7, figures(40, 640, 600), &[])],
     }
 }
 
@@ -298,17 +316,24 @@ fn timeline() -> Vec<TimelinePoint> {
         .collect()
 }
 
-fn stack(id: u64, figures: Figures) -> StackFigures {
+/// A stack with its types: name, allocations, bytes, requested bytes, bytes with pointers.
+fn stack(id: u64, figures: Figures, types: &[(&str, u64, u64, u64, u64)]) -> StackFigures {
+    let types = types
+        .iter()
+        .map(|(name, allocs, rounded, bytes, pointers)| {
+            type_figures(name, *allocs, Some(*rounded), *bytes, Some(*pointers))
+        });
     StackFigures {
         id,
         figures,
+        types: types.collect(),
         live: None,
         recent: None,
     }
 }
 
 /// A capture in which nothing happened and little is known.
-pub(super) fn empty() -> Report {
+pub(crate) fn empty() -> Report {
     let report = report();
     Report {
         window: Window {

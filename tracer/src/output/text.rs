@@ -3,7 +3,8 @@
 //! Hides layout: which columns fit, how names are shortened, what is coloured. Names come from the target, so that
 //! nothing reaches the terminal before `line` took the control characters out of it.
 
-mod course;
+pub(crate) mod course;
+mod diff;
 mod faults;
 mod findings;
 mod gc;
@@ -11,13 +12,14 @@ mod groups;
 mod header;
 mod heap;
 mod interval;
-mod line;
-mod maps;
+pub(crate) mod line;
+pub(crate) mod maps;
 mod memory;
-mod names;
+pub(crate) mod names;
 mod sites;
 mod style;
 mod table;
+mod words;
 
 use std::io::Write;
 
@@ -27,7 +29,10 @@ use crate::report::{Figures, Grouped, Report};
 use crate::units;
 use line::Line;
 
+pub use diff::write_comparison;
 pub use interval::write_interval;
+pub(super) use line::steers_terminal;
+pub(super) use words::{Tone, Words, in_words};
 
 /// How to lay out text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,6 @@ use crate::aggregate::{
 use crate::decode::StackId;
 use crate::plan::HeapProbes;
 use crate::symbolize::Symbols;
-use std::collections::HashMap;
 
 /// What the figures are made of.
 #[derive(Clone, Copy, Debug)]
@@ -204,38 +203,23 @@ impl<'a> HeapView<'a> {
         SizeSummary::of(view, figures)
     }
 
-    /// Go types of these stacks, most bytes first.
-    pub(super) fn types(&self, stacks: &[&Known<'_>], symbols: &Symbols) -> Vec<TypeFigures> {
+    /// Go types of a stack, most bytes first. Some may have nothing: see [`with_something`].
+    pub(super) fn types(&self, stack: &Known<'_>, symbols: &Symbols) -> Vec<TypeFigures> {
         if let Basis::Allocations = self.basis {
-            let known = stacks.iter();
-            let known = known.filter_map(|stack| Some((stack.pcs, &stack.allocations?.types)));
-            return types::figures(known, symbols);
+            let of_stack = |known: &StackTotals| types::of_stack(stack.pcs, &known.types, symbols);
+            return types::by_name(stack.allocations.map(of_stack).unwrap_or_default());
         }
-        let mut by_name: HashMap<String, TypeFigures> = HashMap::new();
-        let by_size = stacks.iter().flat_map(|stack| self.by_size(stack));
-        for (pcs, size, sum) in by_size {
-            let row = types::from_code(pcs, size, &estimated(&sum), symbols);
-            match by_name.get_mut(&row.name) {
-                Some(known) => known.merge(&row),
-                None => drop(by_name.insert(row.name.clone(), row)),
-            }
-        }
-        for bucket in buckets(stacks) {
+        let by_size = self.by_size(stack).into_iter();
+        let allocated = by_size.map(|(pcs, size, sum)| {
+            let figures = estimated(&sum);
+            types::from_code(pcs, size, &figures, symbols)
+        });
+        let alive = stack.buckets.iter().map(|bucket| {
             let mut sum = Scaled::default();
             sum.add(bucket.last.live(), bucket.size, self.rate());
-            let live = types::live_from_code(bucket, sum.amount().bytes, symbols);
-            match by_name.get_mut(&live.name) {
-                Some(known) => known.merge(&live),
-                None => drop(by_name.insert(live.name.clone(), live)),
-            }
-        }
-        let mut rows: Vec<TypeFigures> = by_name.into_values().collect();
-        rows.retain(|row| row.allocs > 0 || row.live_bytes.is_some_and(|bytes| bytes > 0));
-        rows.sort_by(|a, b| {
-            let by_weight = b.weight().cmp(&a.weight());
-            by_weight.then_with(|| a.name.cmp(&b.name))
+            types::live_from_code(bucket, sum.amount().bytes, symbols)
         });
-        rows
+        types::by_name(allocated.chain(alive).collect())
     }
 
     /// What a stack has alive, of all and of what it allocated since the capture began; `None` where nothing is known of
@@ -336,6 +320,13 @@ impl<'a> Known<'a> {
 fn buckets<'a>(stacks: &[&Known<'a>]) -> Vec<&'a BucketHistory> {
     let buckets = stacks.iter().flat_map(|stack| &stack.buckets);
     buckets.copied().collect()
+}
+
+/// The types of which something was allocated or is alive.
+pub(super) fn with_something(mut types: Vec<TypeFigures>) -> Vec<TypeFigures> {
+    types.retain(|row| row.allocs > 0 || row.live_bytes.is_some_and(|bytes| bytes > 0));
+    types.shrink_to_fit();
+    types
 }
 
 /// Figures that samples stand for.

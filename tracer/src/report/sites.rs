@@ -4,8 +4,10 @@
 //! inlined function to the one that holds the code. Two program counters with equal logical frames are one site; a
 //! function inlined into two callers is two.
 
-use super::basis::{HeapView, Known};
-use super::{FaultFigures, Figures, Frame, GcFigures, Growth, Site, SortBy, StackFigures};
+use super::basis::{HeapView, Known, with_something};
+use super::{
+    FaultFigures, Figures, Frame, GcFigures, Growth, Site, SortBy, StackFigures, TypeFigures, types,
+};
 use crate::aggregate::Totals;
 use crate::decode::StackId;
 use crate::symbolize::{self, Symbols};
@@ -194,25 +196,35 @@ fn site(
         growth_per_s: growth.as_ref().map(Growth::whole_bytes_per_s),
         ..figures
     };
+    let of_stacks: Vec<Vec<TypeFigures>> = known
+        .iter()
+        .map(|stack| heap.types(stack, symbols))
+        .collect();
     Site {
         id: 0,
         frames,
         figures,
         size: heap.sizes(&known, &figures),
-        types: heap.types(&known, symbols),
+        types: with_something(types::by_name(of_stacks.concat())),
         live,
         recent,
         growth,
-        stacks: stacks_of(&endings, totals, heap),
+        stacks: stacks_of(&endings, of_stacks, totals, heap),
         faults,
         gc: sum(&endings, |ending| ending.gc, GcFigures::merge),
     }
 }
 
-fn stacks_of(endings: &[Ending<'_>], totals: &Totals, heap: &HeapView<'_>) -> Vec<StackFigures> {
+fn stacks_of(
+    endings: &[Ending<'_>],
+    types: Vec<Vec<TypeFigures>>,
+    totals: &Totals,
+    heap: &HeapView<'_>,
+) -> Vec<StackFigures> {
     let mut stacks: Vec<StackFigures> = endings
         .iter()
-        .map(|ending| {
+        .zip(types)
+        .map(|(ending, types)| {
             let known = &ending.known;
             let (live, recent) = heap.of_stack(known);
             StackFigures {
@@ -222,6 +234,7 @@ fn stacks_of(endings: &[Ending<'_>], totals: &Totals, heap: &HeapView<'_>) -> Ve
                     live_bytes: recent.or(live).map(|alive| alive.bytes),
                     ..heap.figures(&[known], totals)
                 },
+                types: with_something(types),
                 live,
                 recent,
             }
@@ -402,6 +415,12 @@ mod tests {
             .map(|row| (row.name.as_str(), row.allocs))
             .collect();
         assert_eq!(names, [("[]main.Node", 1), ("main.Node", 1)]);
+        let of_stacks: Vec<_> = sites[0]
+            .stacks
+            .iter()
+            .map(|stack| (stack.id, stack.types[0].name.as_str(), stack.types.len()))
+            .collect();
+        assert_eq!(of_stacks, [(1, "main.Node", 1), (2, "[]main.Node", 1)]);
     }
 
     #[test]

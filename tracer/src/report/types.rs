@@ -11,7 +11,7 @@ use crate::target::GoType;
 use std::collections::HashMap;
 
 /// Name of memory whose type is not known.
-const NO_TYPE: &str = "-";
+pub(super) const NO_TYPE: &str = "-";
 
 /// Package of the types that the compiler makes for the insides of maps (`map.bucket[…]`, `map.group[…]`); no other
 /// package can have a keyword for its name. They come alone and in arrays, and are the same to a reader.
@@ -214,37 +214,43 @@ pub(super) fn live_from_code(
     }
 }
 
-/// What a group of stacks allocated, by the names of the types, most bytes first. Two descriptors of one name (a
-/// plugin's, or made by `reflect`) are one row.
-pub(super) fn figures<'a>(
-    stacks: impl Iterator<Item = (&'a [u64], &'a Types)>,
-    symbols: &Symbols,
-) -> Vec<TypeFigures> {
+/// What one stack allocated, by the types that the runtime was given.
+pub(super) fn of_stack(pcs: &[u64], types: &Types, symbols: &Symbols) -> Vec<TypeFigures> {
+    let meaning = Meaning::of(symbols.stack(pcs).flatten());
+    let known = types.iter().map(|of_type| match of_type.type_pointer {
+        0 => match symbols.element(pcs) {
+            Some(element) => row(format!("[]{}", element.name), &of_type.sums, Some(0)),
+            None => meaning.untyped(&of_type.sums),
+        },
+        pointer => match symbols.go_type(pointer) {
+            Some(go_type) => meaning.typed(go_type, &of_type.sums),
+            None => row(NO_TYPE.to_owned(), &of_type.sums, None),
+        },
+    });
+    let others = Some(types.others())
+        .filter(|sums| sums.allocs > 0)
+        .map(|sums| row(NO_TYPE.to_owned(), &sums, None));
+    known.chain(others).collect()
+}
+
+/// The same, by the names of the types, most bytes first. Two descriptors of one name (a plugin's, or made by `reflect`)
+/// are one row.
+pub(super) fn by_name(rows: Vec<TypeFigures>) -> Vec<TypeFigures> {
+    if rows.len() < 2 {
+        return rows;
+    }
     let mut by_name: HashMap<String, TypeFigures> = HashMap::new();
-    for (pcs, types) in stacks {
-        let meaning = Meaning::of(symbols.stack(pcs).flatten());
-        let known = types.iter().map(|of_type| match of_type.type_pointer {
-            0 => match symbols.element(pcs) {
-                Some(element) => row(format!("[]{}", element.name), &of_type.sums, Some(0)),
-                None => meaning.untyped(&of_type.sums),
-            },
-            pointer => match symbols.go_type(pointer) {
-                Some(go_type) => meaning.typed(go_type, &of_type.sums),
-                None => row(NO_TYPE.to_owned(), &of_type.sums, None),
-            },
-        });
-        let others = Some(types.others())
-            .filter(|sums| sums.allocs > 0)
-            .map(|sums| row(NO_TYPE.to_owned(), &sums, None));
-        for row in known.chain(others) {
-            match by_name.get_mut(&row.name) {
-                Some(known) => known.merge(&row),
-                None => drop(by_name.insert(row.name.clone(), row)),
-            }
+    for row in rows {
+        match by_name.get_mut(&row.name) {
+            Some(known) => known.merge(&row),
+            None => drop(by_name.insert(row.name.clone(), row)),
         }
     }
     let mut rows: Vec<TypeFigures> = by_name.into_values().collect();
-    rows.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    rows.sort_by(|a, b| {
+        let by_weight = b.weight().cmp(&a.weight());
+        by_weight.then_with(|| a.name.cmp(&b.name))
+    });
     rows
 }
 
@@ -314,10 +320,7 @@ mod tests {
             types.add(*type_pointer, *size, Some(*size), 1);
         }
         let pcs: Vec<u64> = (1..=functions.len() as u64 + 1).collect();
-        figures(
-            std::iter::once((pcs.as_slice(), &types)),
-            &symbols(functions),
-        )
+        by_name(of_stack(&pcs, &types, &symbols(functions)))
     }
 
     fn check(functions: &[&str], (type_pointer, size): (u64, u64), expect: &str) {
@@ -346,7 +349,7 @@ mod tests {
         // The call of growslice returns into main.f.
         for (return_address, expect) in [(4, "[]main.sample"), (5, "-")] {
             let symbols = symbols(&functions).with_element(return_address, element.clone());
-            let rows = figures(std::iter::once((pcs.as_slice(), &types)), &symbols);
+            let rows = of_stack(&pcs, &types, &symbols);
             assert_eq!((&*rows[0].name, rows[0].pointer_bytes), (expect, Some(0)));
         }
     }

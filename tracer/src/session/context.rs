@@ -36,7 +36,7 @@ pub(super) struct Context {
     symbols: Symbols,
     pub(super) started: Instant,
     pub(super) start_unix_ns: u64,
-    start_monotonic_ns: u64,
+    pub(super) start_monotonic_ns: u64,
     agent_cpu_at_start: Duration,
     timeline: Vec<TimelinePoint>,
     sums_at_last_tick: Sums,
@@ -422,7 +422,7 @@ fn unix_ns() -> u64 {
 }
 
 /// The clock that the kernel programs read.
-fn monotonic_ns() -> u64 {
+pub(super) fn monotonic_ns() -> u64 {
     Duration::try_from(clock_gettime(ClockId::Monotonic)).map_or(0, nanos)
 }
 

@@ -27,13 +27,45 @@ pub enum Event {
     End(EndedBy),
 }
 
-/// Signals and target, watched since before the first probe.
+/// Signals that end a capture: they do not end the agent from now on, but come here.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
     hang_up: unix::Signal,
     quit: unix::Signal,
+}
+
+impl Signals {
+    /// Watches them.
+    ///
+    /// # Errors
+    /// The system refuses to.
+    pub fn new() -> io::Result<Self> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    /// The next one.
+    pub async fn recv(&mut self) -> Signal {
+        tokio::select! {
+            biased;
+            _ = self.interrupt.recv() => Signal::SIGINT,
+            _ = self.terminate.recv() => Signal::SIGTERM,
+            _ = self.hang_up.recv() => Signal::SIGHUP,
+            _ = self.quit.recv() => Signal::SIGQUIT,
+        }
+    }
+}
+
+/// Signals and target, watched since before the first probe.
+#[derive(Debug)]
+pub(super) struct Watch {
+    signals: Signals,
     target: oneshot::Receiver<()>,
 }
 
@@ -48,10 +80,7 @@ pub(super) struct Events {
 impl Watch {
     pub(super) fn new(process: &Process) -> io::Result<Self> {
         Ok(Watch {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-            quit: signal(SignalKind::quit())?,
+            signals: Signals::new()?,
             target: exit_of(process.pidfd().try_clone_to_owned()?)?,
         })
     }
@@ -88,10 +117,7 @@ impl Events {
     pub(super) async fn next(&mut self) -> Event {
         tokio::select! {
             biased;
-            _ = self.watch.interrupt.recv() => Event::Signal(Signal::SIGINT),
-            _ = self.watch.terminate.recv() => Event::Signal(Signal::SIGTERM),
-            _ = self.watch.hang_up.recv() => Event::Signal(Signal::SIGHUP),
-            _ = self.watch.quit.recv() => Event::Signal(Signal::SIGQUIT),
+            signal = self.watch.signals.recv() => Event::Signal(signal),
             _ = &mut self.watch.target => Event::End(EndedBy::TargetExit),
             () = sleep_until(self.deadline) => Event::End(EndedBy::Duration),
             _ = self.ticks.tick() => Event::Tick,

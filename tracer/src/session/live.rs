@@ -93,6 +93,16 @@ impl LiveView {
         interval
     }
 
+    /// The id of a site that was in a report given here, whether it did something or not.
+    pub fn site_id(&self, frames: &[Frame]) -> Option<u32> {
+        self.sites.0.get(frames).map(|seen| seen.id)
+    }
+
+    /// The same of a group.
+    pub fn group_id(&self, name: &str) -> Option<u32> {
+        self.groups.0.get(name).map(|seen| seen.id)
+    }
+
     fn groups<'a>(&mut self, grouped: &'a Grouped) -> IntervalGroups<'a> {
         let mut groups: Vec<IntervalGroup<'a>> = grouped
             .groups

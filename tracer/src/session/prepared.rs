@@ -2,15 +2,16 @@
 
 use super::context::Context;
 use super::events::Watch;
+use super::feed::Feed;
 use super::heap::{HeapAsked, Outlook};
 use super::{Mode, Request, Session, SessionError, lock};
 use crate::aggregate::{Aggregator, CodeFacts, GcRules, MapRules, Rounding, Rules, TypeFacts};
-use crate::collect::{Collector, Remote};
+use crate::collect::{Collector, Remote, tap};
 use crate::governor::{Governor, Terms};
 use crate::kernel::{self, Anchors, Attached, Extra, Settings};
 use crate::plan::{self, Extras, HeapProbes, MapProbes, ProbePlan};
 use crate::report::Target;
-use crate::symbolize::{is_runtime, package};
+use crate::symbolize::{Symbolizer, is_runtime, package};
 use crate::target::{
     ControllerLayout, GoBinary, HeapCounter, LoadBias, PhysicalStacks, Process, RuntimePc,
     VirtualAddress,
@@ -138,7 +139,7 @@ impl Prepared {
         let settings = Settings {
             min_size: request.min_size,
             stack_depth: request.stack_depth,
-            timestamps: false,
+            timestamps: request.singles,
             ring_bytes: request.ring_bytes,
             rings: request.rings,
             verbose: request.verbose,
@@ -146,8 +147,9 @@ impl Prepared {
         };
         let (mut attached, source) = kernel::attach(&self.process, &self.plan, &settings)?;
         self.plan.faults &= attached.has_faults();
+        let (tap, spout) = request.singles.then(tap).unzip();
         let collector =
-            Collector::start(source, self.aggregator()).map_err(SessionError::Thread)?;
+            Collector::start(source, self.aggregator(), tap).map_err(SessionError::Thread)?;
         if self.plan.faults {
             let mapped = self.process.mapped(&self.binary);
             collector.set_mapped(mapped.unwrap_or_default())?;
@@ -160,8 +162,12 @@ impl Prepared {
             None if self.allocations => Mode::Exact,
             _ => request.mode,
         };
+        let symbolizer = Symbolizer::new(Arc::clone(&self.binary), self.bias);
+        let context = Context::new(self, mode, hit_cost);
+        let start_ns = context.start_monotonic_ns;
         Ok(Session {
-            context: Context::new(self, mode, hit_cost),
+            context,
+            feed: spout.map(|spout| Feed::new(spout, symbolizer, start_ns)),
             attached,
             governor,
             collector,

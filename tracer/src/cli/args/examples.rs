@@ -54,11 +54,38 @@ Examples:
   tracer report capture.json -o capture.txt";
 
 pub(super) const DIFF_EXAMPLES: &str = "\
+Rates (--normalize rate) suit services under steady load; totals suit captures
+of the same work, such as a benchmark that `tracer run` has recorded from start
+to exit. Places are the same if their functions are, so that lines may move from
+one build to the next.
+
+A change is significant if it is more than noise: more than samples may err,
+counts vary by themselves, and rates vary within each capture. `±` is the
+standard error of the change. Unchanged programs show a significant row in at
+most one of a hundred comparisons.
+
+Rules of --fail-on: FIGURE OP NUMBER[UNIT]
+  FIGURE  allocs, alloc_bytes, requested_bytes, live_bytes, faults, or findings
+          for new findings; site: in front of it means any single site
+  OP      > or >=
+  UNIT    % of what there was; B, KiB, MiB and so on in all; /s, KiB/s and so on
+          per second
+A rule is broken by growth beyond its limit that is more than noise. One that
+cannot be checked, because a figure is not known, fails as well. What is wrong
+is told on standard error; the comparison is written in any case.
+
 Examples:
   tracer diff before.json after.json
+  tracer diff before.json after.json --by type
   tracer diff before.json after.json -o diff.html -o diff.svg
+  # exit code 1 if it allocates a tenth more
   tracer diff base.json pr.json --fail-on 'alloc_bytes>10%'
-                                                  exit code 1 if it does";
+  tracer diff base.json pr.json --normalize total --fail-on 'allocs>0%'
+  # no line of code by so much
+  tracer diff base.json pr.json --fail-on 'site:alloc_bytes>1MiB/s'
+
+Exit codes: 0 done, and all rules hold; 1 a rule is broken or cannot be checked,
+or something failed; 2 bad usage.";
 
 pub(super) const TOP_EXAMPLES: &str = "\
 Examples:

@@ -17,7 +17,7 @@ const OWNER_ONLY: u32 = 0o600;
 
 /// A file that is being written.
 #[derive(Debug)]
-pub(super) struct Unfinished {
+pub(in crate::cli) struct Unfinished {
     /// What it will be called: no link, in a directory that exists.
     path: PathBuf,
     file: Kept,
@@ -34,7 +34,7 @@ impl Unfinished {
     ///
     /// # Errors
     /// The directory cannot be written to.
-    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
+    pub(in crate::cli) fn create(path: PathBuf) -> io::Result<Self> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(OWNER_ONLY);
         let file = match rustix::fs::open(directory_of(&path), flags, mode) {
@@ -51,7 +51,7 @@ impl Unfinished {
     }
 
     /// To be written to.
-    pub(super) fn file(&self) -> &File {
+    pub(in crate::cli) fn file(&self) -> &File {
         match &self.file {
             Kept::Unnamed(file) => file,
             Kept::Named(file) => file.as_file(),
@@ -62,7 +62,7 @@ impl Unfinished {
     ///
     /// # Errors
     /// It cannot be stored or named; what had the name is untouched then.
-    pub(super) fn finish(self) -> io::Result<()> {
+    pub(in crate::cli) fn finish(self) -> io::Result<()> {
         // What was there may have been made more private still, but not less.
         if let Ok(before) = fs::symlink_metadata(&self.path) {
             let mode = before.mode() & OWNER_ONLY;

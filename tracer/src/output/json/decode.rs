@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use super::{super::OutputError, heap, maps, schema};
+use super::{super::OutputError, heap, maps, schema, stack_types};
 use crate::report;
 
 /// The report that `capture` describes, once its parts are known to agree.
@@ -216,7 +216,8 @@ impl From<schema::Site<'_>> for report::Site {
         let live: Option<report::Live> = site.live.map(Into::into);
         let recent: Option<report::Recent> = site.recent.map(Into::into);
         let growth: Option<report::Growth> = site.growth.map(Into::into);
-        Self {
+        let (stacks, types) = site.stacks.into_iter().map(stack).unzip();
+        let mut site = Self {
             faults,
             gc: gc(),
             id: site.id,
@@ -236,8 +237,10 @@ impl From<schema::Site<'_>> for report::Site {
             live,
             recent,
             growth,
-            stacks: site.stacks.into_iter().map(Into::into).collect(),
-        }
+            stacks,
+        };
+        stack_types::restore(&mut site, types);
+        site
     }
 }
 
@@ -269,24 +272,27 @@ impl From<schema::Type<'_>> for report::TypeFigures {
     }
 }
 
-impl From<schema::SiteStack> for report::StackFigures {
-    fn from(stack: schema::SiteStack) -> Self {
-        let (live, recent) = (stack.live.map(Into::into), stack.recent.map(Into::into));
-        Self {
-            id: stack.id.0,
-            figures: report::Figures {
-                allocs: stack.allocs,
-                alloc_bytes: stack.alloc_bytes,
-                requested_bytes: stack.requested_bytes,
-                faults: stack.faults,
-                live_bytes: recent.or(live).map(|alive: report::Amount| alive.bytes),
-                growth_per_s: None,
-                estimate: stack.estimate.map(Into::into),
-            },
-            live,
-            recent,
-        }
-    }
+/// A stack of a site, and its types if the capture has them apart from the site's.
+fn stack(stack: schema::SiteStack<'_>) -> (report::StackFigures, Option<Vec<report::TypeFigures>>) {
+    let (live, recent) = (stack.live.map(Into::into), stack.recent.map(Into::into));
+    let figures = report::StackFigures {
+        id: stack.id.0,
+        figures: report::Figures {
+            allocs: stack.allocs,
+            alloc_bytes: stack.alloc_bytes,
+            requested_bytes: stack.requested_bytes,
+            faults: stack.faults,
+            live_bytes: recent.or(live).map(|alive: report::Amount| alive.bytes),
+            growth_per_s: None,
+            estimate: stack.estimate.map(Into::into),
+        },
+        types: Vec::new(),
+        live,
+        recent,
+    };
+    let types = stack.types;
+    let types = types.map(|types| types.into_iter().map(Into::into).collect());
+    (figures, types)
 }
 
 impl From<schema::TimelinePoint> for report::TimelinePoint {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{SCHEMA, heap, schema};
+use super::{SCHEMA, heap, schema, stack_types};
 use crate::{findings, report};
 
 impl<'a> From<&'a report::Report> for schema::Capture<'a> {
@@ -199,7 +199,7 @@ impl<'a> From<&'a report::Site> for schema::Site<'a> {
             gc_assist_ns: site.gc.map(|gc| gc.assist_ns),
             gc_assists: site.gc.map(|gc| gc.assists),
             gc_calls: site.gc.map(|gc| gc.calls),
-            stacks: site.stacks.iter().map(Into::into).collect(),
+            stacks: site.stacks.iter().map(|of| stack(site, of)).collect(),
         }
     }
 }
@@ -232,18 +232,18 @@ impl<'a> From<&'a report::TypeFigures> for schema::Type<'a> {
     }
 }
 
-impl From<&report::StackFigures> for schema::SiteStack {
-    fn from(stack: &report::StackFigures) -> Self {
-        Self {
-            id: schema::StackId(stack.id),
-            allocs: stack.figures.allocs,
-            alloc_bytes: stack.figures.alloc_bytes,
-            requested_bytes: stack.figures.requested_bytes,
-            faults: stack.figures.faults,
-            estimate: stack.figures.estimate.map(Into::into),
-            live: stack.live.map(Into::into),
-            recent: stack.recent.map(Into::into),
-        }
+fn stack<'a>(site: &report::Site, stack: &'a report::StackFigures) -> schema::SiteStack<'a> {
+    let told = stack.types == stack_types::told(site, stack);
+    schema::SiteStack {
+        id: schema::StackId(stack.id),
+        allocs: stack.figures.allocs,
+        alloc_bytes: stack.figures.alloc_bytes,
+        requested_bytes: stack.figures.requested_bytes,
+        faults: stack.figures.faults,
+        estimate: stack.figures.estimate.map(Into::into),
+        live: stack.live.map(Into::into),
+        recent: stack.recent.map(Into::into),
+        types: (!told).then(|| stack.types.iter().map(Into::into).collect()),
     }
 }
 

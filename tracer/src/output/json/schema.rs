@@ -201,12 +201,12 @@ pub(super) struct Site<'a> {
     pub(super) gc_assist_ns: Option<u64>,
     pub(super) gc_assists: Option<u64>,
     pub(super) gc_calls: Option<u64>,
-    pub(super) stacks: Vec<SiteStack>,
+    pub(super) stacks: Vec<SiteStack<'a>>,
 }
 
 /// Sizes asked for, in bytes.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Size<'a> {
+pub(in crate::output) struct Size<'a> {
     pub(super) min: u64,
     pub(super) p50: u64,
     pub(super) p90: u64,
@@ -232,7 +232,7 @@ pub(super) struct Type<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct SiteStack {
+pub(super) struct SiteStack<'a> {
     pub(super) id: StackId,
     pub(super) allocs: u64,
     pub(super) alloc_bytes: Option<u64>,
@@ -244,6 +244,9 @@ pub(super) struct SiteStack {
     /// `null`, like the next, where it is not known.
     pub(super) live: Option<Amount>,
     pub(super) recent: Option<Amount>,
+    /// Left out where they are those of the site: it has one stack, or one type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) types: Option<Vec<Type<'a>>>,
 }
 
 /// What allocations with something in common add up to.
@@ -278,7 +281,7 @@ pub(super) struct GroupSite {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct TimelinePoint {
+pub(in crate::output) struct TimelinePoint {
     pub(super) t_ns: u64,
     pub(super) allocs: Option<u64>,
     pub(super) alloc_bytes: Option<u64>,
@@ -309,7 +312,7 @@ impl<'de> Deserialize<'de> for Float {
 
 /// Id of a stack: 16 hex digits, because readers that keep numbers as doubles would round 64 bits.
 #[derive(Clone, Copy)]
-pub(super) struct StackId(pub(super) u64);
+pub(in crate::output) struct StackId(pub(in crate::output) u64);
 
 impl Serialize for StackId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -51,6 +51,47 @@ fn what_is_written_is_read_back_without_loss() {
 }
 
 #[test]
+fn types_of_a_stack_are_written_where_the_site_does_not_tell_them() {
+    let mut report = sample::report();
+    let written = |report: &Report| -> Vec<Value> {
+        let stacks = value(report)["sites"][1]["stacks"].take();
+        let stacks = stacks.as_array().unwrap().iter();
+        stacks.map(|stack| stack["types"].clone()).collect()
+    };
+    assert_eq!(written(&report), [Value::Null, Value::Null]);
+    let site = &mut report.sites[1];
+    site.stacks[0].types[0].name = "string".into();
+    site.types = site
+        .stacks
+        .iter()
+        .map(|stack| stack.types[0].clone())
+        .collect();
+    let types = written(&report);
+    assert_eq!(
+        (&types[0][0]["name"], types[0][0]["allocs"].as_u64()),
+        (&json!("string"), Some(1_000_000))
+    );
+    assert_eq!(types[1][0]["name"], "[]uint8");
+    assert_eq!(read_value(&value(&report)).unwrap().sites, report.sites);
+
+    let mut earlier = value(&report);
+    for stack in earlier["sites"][1]["stacks"].as_array_mut().unwrap() {
+        stack.as_object_mut().unwrap().remove("types");
+    }
+    let read = read_value(&earlier).unwrap();
+    assert!(
+        read.sites[1]
+            .stacks
+            .iter()
+            .all(|stack| stack.types.is_empty())
+    );
+    assert_eq!(
+        read.sites[0].stacks, report.sites[0].stacks,
+        "its only stack"
+    );
+}
+
+#[test]
 fn a_quotient_that_is_no_number_stays_none() {
     let mut report = sample::report();
     report.overhead.hits_per_s = f64::NAN;

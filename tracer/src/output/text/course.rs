@@ -76,7 +76,7 @@ fn rates(
 }
 
 /// A block for each value, as high as it is to the highest.
-pub(super) fn curve(values: &[f64]) -> String {
+pub(crate) fn curve(values: &[f64]) -> String {
     let peak = values.iter().copied().fold(0.0, f64::max);
     values.iter().map(|value| level(*value, peak)).collect()
 }

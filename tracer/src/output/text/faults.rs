@@ -9,6 +9,7 @@ use super::{
     units,
 };
 use crate::report::{FaultFigures, Report, Site, Window};
+use anstyle::Style;
 use std::cmp::Reverse;
 
 /// Places that are shown, whatever the limit.
@@ -46,6 +47,12 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
 }
 
 fn head(faults: &FaultFigures, window: &Window, columns: usize) -> Vec<Line> {
+    let start = Line::starting("faults", FAINT);
+    wrap(start, LABEL, &in_words(faults, window), columns)
+}
+
+/// How many, how often, and of what kinds.
+pub(super) fn in_words(faults: &FaultFigures, window: &Window) -> Vec<(String, Style)> {
     let all = faults.all();
     let given_up = window.given_up("no_faults");
     let recorded_ns = given_up.unwrap_or(window.duration_ns);
@@ -70,7 +77,7 @@ fn head(faults: &FaultFigures, window: &Window, columns: usize) -> Vec<Line> {
         share(faults.reads)
     );
     items.push((access, PLAIN));
-    wrap(Line::starting("faults", FAINT), LABEL, &items, columns)
+    items
 }
 
 fn place(site: &Site, count: u64, all: u64, columns: usize) -> Line {

@@ -58,7 +58,7 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
     lines
 }
 
-fn work(gc: &Gc, duration_ns: u64) -> Vec<Item> {
+pub(super) fn work(gc: &Gc, duration_ns: u64) -> Vec<Item> {
     let mut items = vec![(units::plural(gc.cycles_total, "cycle"), STRONG)];
     if gc.cycles_total == 0 {
         return items;
@@ -100,7 +100,7 @@ fn work(gc: &Gc, duration_ns: u64) -> Vec<Item> {
     items
 }
 
-fn paused(gc: &Gc, sums: &PauseFigures, for_other_reasons: bool) -> Vec<Item> {
+pub(super) fn paused(gc: &Gc, sums: &PauseFigures, for_other_reasons: bool) -> Vec<Item> {
     let mut items = vec![
         (units::nanoseconds(sums.total_ns as f64), PLAIN),
         (units::plural(sums.count, "pause"), PLAIN),
@@ -119,7 +119,7 @@ fn paused(gc: &Gc, sums: &PauseFigures, for_other_reasons: bool) -> Vec<Item> {
     items
 }
 
-fn assists(gc: &Gc, given_up: Option<u64>) -> Vec<Item> {
+pub(super) fn assists(gc: &Gc, given_up: Option<u64>) -> Vec<Item> {
     let mut items = vec![
         (units::nanoseconds(gc.assist_ns as f64), PLAIN),
         (

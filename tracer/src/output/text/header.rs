@@ -54,11 +54,7 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
         lines.extend(labelled("requested", requested(&report.totals)));
     }
     if let Some(estimate) = &report.totals.estimate {
-        let items = match report.window.mode.as_str() {
-            "sampled" if *estimate == Estimate::default() => vec![(WEIGHED.to_owned(), PLAIN)],
-            _ => estimated(&report.totals, estimate),
-        };
-        lines.extend(labelled("estimated", items));
+        lines.extend(labelled("estimated", estimated(report, estimate)));
     }
     lines.extend(labelled(
         "complete",
@@ -74,7 +70,11 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
 }
 
 /// How good the totals are, where not each allocation was recorded.
-fn estimated(totals: &Figures, estimate: &Estimate) -> Vec<Item> {
+pub(super) fn estimated(report: &Report, estimate: &Estimate) -> Vec<Item> {
+    let totals = &report.totals;
+    if report.window.mode == "sampled" && *estimate == Estimate::default() {
+        return vec![(WEIGHED.to_owned(), PLAIN)];
+    }
     let error = |error: Option<u64>, of: Option<u64>, what: &str| {
         let relative = error
             .zip(of)
@@ -113,11 +113,19 @@ fn steps(window: &Window, columns: usize) -> Vec<Line> {
 }
 
 fn title(target: &Target, window: &Window, columns: usize) -> Vec<Line> {
+    let (name, items) = identity(target, window, columns);
+    let name = Line::starting(&name, STRONG);
+    let indent = name.width() + 2;
+    wrap(name, indent, &items, columns)
+}
+
+/// The name of the program that was traced, and what else tells which it was, and how.
+pub(super) fn identity(target: &Target, window: &Window, columns: usize) -> (String, Vec<Item>) {
     let file_name = Path::new(&target.exe)
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
-    let name = Line::starting(&cut_start(&file_name, columns / 3), STRONG);
+    let name = cut_start(&file_name, columns / 3).into_owned();
 
     let go_version = cut_end(&target.go_version, columns / 2);
     let mut items = vec![
@@ -149,13 +157,12 @@ fn title(target: &Target, window: &Window, columns: usize) -> Vec<Line> {
         )
     });
 
-    let mut items: Vec<Item> = items.into_iter().map(|item| (item, PLAIN)).collect();
-    items.extend(ended_early(window.ended_by).map(|why| (why.to_owned(), CAUTION)));
-    let indent = name.width() + 2;
-    wrap(name, indent, &items, columns)
+    let items = items.into_iter().map(|item| (item, PLAIN));
+    let early = ended_early(window.ended_by).map(|why| (why.to_owned(), CAUTION));
+    (name, items.chain(early).collect())
 }
 
-fn ended_early(ended_by: EndedBy) -> Option<&'static str> {
+pub(super) fn ended_early(ended_by: EndedBy) -> Option<&'static str> {
     match ended_by {
         EndedBy::Duration => None,
         EndedBy::Signal => Some("ended by a signal"),
@@ -164,7 +171,7 @@ fn ended_early(ended_by: EndedBy) -> Option<&'static str> {
     }
 }
 
-fn allocated(totals: &Figures, duration_ns: u64) -> Vec<Item> {
+pub(super) fn allocated(totals: &Figures, duration_ns: u64) -> Vec<Item> {
     let per_s = |total: u64| units::per_second(total, duration_ns);
     let bytes = totals.alloc_bytes.map_or_else(
         || units::UNKNOWN.into(),
@@ -182,7 +189,7 @@ fn allocated(totals: &Figures, duration_ns: u64) -> Vec<Item> {
 }
 
 /// Since the start of the process.
-fn ever_allocated(totals: &Figures) -> Vec<Item> {
+pub(super) fn ever_allocated(totals: &Figures) -> Vec<Item> {
     vec![
         (
             format!(
@@ -198,7 +205,7 @@ fn ever_allocated(totals: &Figures) -> Vec<Item> {
     ]
 }
 
-fn requested(totals: &Figures) -> Vec<Item> {
+pub(super) fn requested(totals: &Figures) -> Vec<Item> {
     let Some(requested) = totals.requested_bytes else {
         return vec![("-".to_owned(), PLAIN)];
     };
@@ -221,7 +228,7 @@ fn requested(totals: &Figures) -> Vec<Item> {
 }
 
 /// Samples stand for allocations where no allocation itself is recorded.
-fn complete(completeness: &Completeness, sampled: bool, columns: usize) -> Vec<Item> {
+pub(super) fn complete(completeness: &Completeness, sampled: bool, columns: usize) -> Vec<Item> {
     let family =
         (completeness.families.iter()).find(|family| sampled && family.name == HEAP_SAMPLES);
     let (hits, delivered, lost) = match family {
@@ -331,7 +338,7 @@ fn more_than_none(what: &str, count: u64, style: Style) -> Option<Item> {
     (count > 0).then(|| (format!("{what} {}", units::exact(count)), style))
 }
 
-fn overhead(overhead: &Overhead) -> Vec<Item> {
+pub(super) fn overhead(overhead: &Overhead) -> Vec<Item> {
     let agent = format!(
         "agent CPU {}, RSS {}",
         units::percent(overhead.agent_cpu_pct),

@@ -33,7 +33,16 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
             lines.extend(places(report, options));
         }
     }
-    let missing = [
+    for text in missing(heap) {
+        let start = Line::starting("heap", FAINT);
+        lines.extend(flow(start, LABEL, &text, CAUTION, columns));
+    }
+    lines
+}
+
+/// What is not known of the heap, each in words.
+pub(super) fn missing(heap: &Heap) -> impl Iterator<Item = String> {
+    [
         heap.reason.clone(),
         heap.probed
             .filter(|probed| probed.unfollowed > 0)
@@ -60,12 +69,9 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
         heap.history
             .filter(|history| !history.complete)
             .map(|_| "the runtime's profile has more entries than were read".to_owned()),
-    ];
-    for text in missing.into_iter().flatten() {
-        let start = Line::starting("heap", FAINT);
-        lines.extend(flow(start, LABEL, &text, CAUTION, columns));
-    }
-    lines
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What is alive in all, in the words of a heading.

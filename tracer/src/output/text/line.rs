@@ -33,16 +33,7 @@ impl Line {
 
     /// Appends `text`, with what would steer the terminal replaced.
     pub(super) fn push(&mut self, text: &str, style: Style) {
-        let text: String = text
-            .chars()
-            .map(|c| {
-                if steers_terminal(c) {
-                    char::REPLACEMENT_CHARACTER
-                } else {
-                    c
-                }
-            })
-            .collect();
+        let text = harmless(text);
         self.width += width(&text);
         self.spans.push((text, style));
     }
@@ -160,13 +151,25 @@ pub(super) fn flow(
     lines
 }
 
+/// `text` with what would steer the terminal replaced.
+pub(crate) fn harmless(text: &str) -> String {
+    let replaced = |c| {
+        if steers_terminal(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(replaced).collect()
+}
+
 /// Columns that `text` takes.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
 
 /// `text` in at most `columns` columns, its end cut off if need be.
-pub(super) fn cut_end(text: &str, columns: usize) -> Cow<'_, str> {
+pub(crate) fn cut_end(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return text.into();
     }
@@ -175,7 +178,7 @@ pub(super) fn cut_end(text: &str, columns: usize) -> Cow<'_, str> {
 }
 
 /// `text` in at most `columns` columns, its start cut off if need be.
-pub(super) fn cut_start(text: &str, columns: usize) -> Cow<'_, str> {
+pub(crate) fn cut_start(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return text.into();
     }
@@ -214,8 +217,23 @@ fn char_width(c: char) -> usize {
     }
 }
 
+/// `text` with such characters spelled out.
+pub(in crate::output) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(steers_terminal) {
+        return text.into();
+    }
+    let escaped = text.chars().map(|c| {
+        if steers_terminal(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    });
+    escaped.collect()
+}
+
 /// Whether `c` is a control character, or one that reorders or hides its neighbours.
-fn steers_terminal(c: char) -> bool {
+pub(in crate::output) fn steers_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

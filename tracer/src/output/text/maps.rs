@@ -125,18 +125,19 @@ fn course(map: &MapInstance, columns: usize) -> Option<Line> {
         units::exact(last.1)
     );
     let room = columns.saturating_sub(INDENT + width(&text));
-    let cells = CURVE.min(room).min(map.curve.len());
     let mut line = Line::default();
-    line.push(&curve(&levels(&map.curve, cells)), BAR);
+    line.push(&curve(&levels(&map.curve, CURVE.min(room))), BAR);
     line.push(&text, PLAIN);
     Some(line.indented(INDENT))
 }
 
 /// Entries at even distances of time: growths come in bursts, looks from outside at every interval.
-fn levels(curve: &[(u64, u64)], cells: usize) -> Vec<f64> {
-    let time = |point: Option<&(u64, u64)>| point.map_or(0, |(time, _)| *time);
-    let (start, end) = (time(curve.first()), time(curve.last()));
-    let cells = cells as u64;
+pub(crate) fn levels(curve: &[(u64, u64)], most: usize) -> Vec<f64> {
+    let (Some((start, _)), Some((end, _))) = (curve.first(), curve.last()) else {
+        return Vec::new();
+    };
+    let (start, end) = (*start, *end);
+    let cells = most.min(curve.len()) as u64;
     let step = end.saturating_sub(start) / cells.max(1);
     let mut points = curve.iter().peekable();
     let mut level = 0;

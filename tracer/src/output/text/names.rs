@@ -6,10 +6,10 @@ use super::line::{cut_end, cut_start, width};
 use crate::report::Frame;
 
 /// What stands for a place without a name.
-pub(super) const UNNAMED: &str = "(unnamed)";
+pub(crate) const UNNAMED: &str = "(unnamed)";
 
 /// A function name in at most `columns` columns: first its import path gives way, then its type arguments, then its end.
-pub(super) fn function(name: &str, columns: usize) -> Cow<'_, str> {
+pub(crate) fn function(name: &str, columns: usize) -> Cow<'_, str> {
     if width(name) <= columns {
         return name.into();
     }
@@ -71,7 +71,7 @@ fn without_type_arguments(name: &str) -> String {
 }
 
 /// `file:line` in at most `columns` columns: the path gives way from the left, by whole elements if possible.
-pub(super) fn place(frame: &Frame, columns: usize) -> String {
+pub(crate) fn place(frame: &Frame, columns: usize) -> String {
     if frame.file.is_empty() {
         return cut_end("(source unknown)", columns).into_owned();
     }
@@ -90,7 +90,7 @@ pub(super) fn place(frame: &Frame, columns: usize) -> String {
 }
 
 /// `function:line` in at most `columns` columns: where one function calls another.
-pub(super) fn call(frame: &Frame, columns: usize) -> String {
+pub(crate) fn call(frame: &Frame, columns: usize) -> String {
     let line = frame
         .line
         .map(|line| format!(":{line}"))
@@ -101,7 +101,7 @@ pub(super) fn call(frame: &Frame, columns: usize) -> String {
 
 /// The function of the innermost frame and, if the compiler inlined it, what it was inlined into: outwards up to the
 /// function that really is in the binary, or that one alone if the columns do not hold more.
-pub(super) fn function_of(frames: &[Frame], columns: usize) -> (String, String) {
+pub(crate) fn function_of(frames: &[Frame], columns: usize) -> (String, String) {
     let Some((innermost, outer)) = frames.split_first() else {
         return (UNNAMED.into(), String::new());
     };
@@ -140,7 +140,7 @@ fn inlined_into(hosts: &str) -> String {
 }
 
 /// A type name; memory without a type says so in words.
-pub(super) fn type_name(name: &str) -> &str {
+pub(crate) fn type_name(name: &str) -> &str {
     if name == "-" { "(no type)" } else { name }
 }
 

@@ -76,15 +76,15 @@ pub(super) fn listing(
 }
 
 /// Columns that fit, as wide as their widest cell.
-struct Table {
+pub(super) struct Table {
     columns: Vec<Column>,
 }
 
-struct Column {
-    title: &'static str,
-    cells: Vec<String>,
+pub(super) struct Column {
+    pub(super) title: &'static str,
+    pub(super) cells: Vec<String>,
     /// The order in which columns give way to a narrow terminal, the highest first; 0 stays.
-    spare: u8,
+    pub(super) spare: u8,
 }
 
 impl Column {
@@ -103,9 +103,12 @@ impl Column {
 
 impl Table {
     fn new(report: &Report, rows: &[Row<'_>], measure: Measure, columns: usize) -> Self {
-        let mut table = Self {
-            columns: all_columns(report, rows, measure),
-        };
+        Self::fitting(all_columns(report, rows, measure), columns)
+    }
+
+    /// Those columns that fit.
+    pub(super) fn fitting(all: Vec<Column>, columns: usize) -> Self {
+        let mut table = Self { columns: all };
         while table.width() > columns {
             let spare = table
                 .columns
@@ -130,18 +133,23 @@ impl Table {
     }
 
     /// Where the text below a row starts: below its second column.
-    fn indent(&self) -> usize {
+    pub(super) fn indent(&self) -> usize {
         self.columns.first().map_or(0, Column::width) + GAP
     }
 
-    fn head(&self) -> Line {
+    pub(super) fn head(&self) -> Line {
         self.line(|column| (column.title, FAINT))
     }
 
     fn row(&self, row: usize) -> Line {
+        self.styled(row, PLAIN)
+    }
+
+    /// A row whose figures are in one style.
+    pub(super) fn styled(&self, row: usize, style: anstyle::Style) -> Line {
         self.line(|column| {
             let cell = column.cells.get(row).map_or("", String::as_str);
-            (cell, if column.is_bar() { BAR } else { PLAIN })
+            (cell, if column.is_bar() { BAR } else { style })
         })
     }
 
@@ -152,7 +160,9 @@ impl Table {
             let (text, style) = cell(column);
             let start = end;
             end = start + column.width();
-            if column.is_bar() {
+            if text.is_empty() {
+                // Nothing, not blanks to the end of the line.
+            } else if column.is_bar() {
                 line.pad_to(start);
                 line.push(text, style);
             } else {

@@ -1,0 +1,576 @@
+//! The figures of one capture, each with what its standard error is made of.
+//!
+//! Three sources of error, as variances:
+//! - sampling: of what was estimated from some of the allocations, as the capture says it;
+//! - counting: n independent events vary by the square root of n, a lower bound in any case;
+//! - time, of rates: the scatter of the intervals of the timeline. Of a part of everything it is taken to be larger, by the
+//!   square root of how often the part is in the whole, as if it were that share of the events that made the whole vary
+//!   (quasi-Poisson; P. McCullagh and J. Nelder, "Generalized Linear Models", chapter 6). All figures of a part vary with how
+//!   often its code runs, so that the one in which its share is large tells it for all.
+//!
+//! The larger one of counting and time counts, and sampling is added. Hides which figures a capture has, and whether it
+//! would have seen everything.
+
+use super::matching::Place;
+use super::{By, Figure, Normalize, PerFigure, Side, course};
+use crate::plan::HeapProbes;
+use crate::report::{Estimate, Family, Figures, Report, Site, SizeSummary, TypeFigures};
+use std::collections::HashMap;
+
+/// Share of lost events from which on nothing is said of what was not seen.
+const MUCH_LOST: f64 = 0.1;
+
+/// Name of what has none.
+pub(super) const NO_NAME: &str = "-";
+
+/// A figure and its variances.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Amount {
+    total: u64,
+    counting: f64,
+    /// `None` if it is not known how good an estimate it is.
+    sampling: Option<f64>,
+}
+
+impl Amount {
+    fn exact(total: u64, counting: f64) -> Self {
+        Amount {
+            total,
+            counting,
+            sampling: Some(0.0),
+        }
+    }
+
+    /// A share of it, whose events are taken to be like the others.
+    fn share(self, total: u64) -> Self {
+        let share = if self.total > 0 {
+            total as f64 / self.total as f64
+        } else {
+            0.0
+        };
+        Amount {
+            total,
+            counting: self.counting * share,
+            sampling: self.sampling.map(|variance| variance * share),
+        }
+    }
+}
+
+/// What is known of the errors of two parts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errors {
+    /// Each sample is taken by itself: variances add up.
+    Independent,
+    /// Windows are of several places at once: the error of a sum is at most the sum of the errors.
+    Together,
+}
+
+impl Errors {
+    fn add(self, a: f64, b: f64) -> f64 {
+        match self {
+            Errors::Independent => a + b,
+            Errors::Together => (a.sqrt() + b.sqrt()).powi(2),
+        }
+    }
+}
+
+/// The figures of a part of a capture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Part {
+    amounts: PerFigure<Option<Amount>>,
+    errors: Errors,
+}
+
+impl Part {
+    /// Adds another part of the same capture.
+    pub(super) fn add(&mut self, other: &Part) {
+        self.amounts = PerFigure::from(|figure| {
+            let (a, b) = (*self.amounts.of(figure), *other.amounts.of(figure));
+            match (a, b) {
+                (Some(a), Some(b)) => Some(Amount {
+                    total: a.total.saturating_add(b.total),
+                    counting: a.counting + b.counting,
+                    sampling: a
+                        .sampling
+                        .zip(b.sampling)
+                        .map(|(a, b)| self.errors.add(a, b)),
+                }),
+                // Bytes are not known together if one is not; nothing known to be alive may be nothing seen.
+                _ if matches!(figure, Figure::AllocBytes | Figure::RequestedBytes) => None,
+                _ => a.or(b),
+            }
+        });
+    }
+}
+
+/// What of two captures is the same thing on both sides.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Comparable {
+    /// Both are of a time, or both since the start of the process.
+    flows: bool,
+    /// What is alive is so out of the same.
+    live: bool,
+}
+
+impl Comparable {
+    pub(super) fn of(base: &Report, candidate: &Report) -> Self {
+        let both = [base, candidate];
+        let [base_heap, candidate_heap] = both.map(|report| report.window.mode == "heap");
+        let [base_live, candidate_live] = both.map(of_all_ever);
+        Comparable {
+            flows: base_heap == candidate_heap,
+            live: base_live == candidate_live,
+        }
+    }
+}
+
+/// Whether what is alive is that of all that was ever allocated, not of what was since the capture began.
+fn of_all_ever(report: &Report) -> bool {
+    let heap = report.heap.as_ref();
+    heap.is_none_or(|heap| heap.history.is_some())
+}
+
+/// How much a capture tells of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// What is not there has none.
+    Whole,
+    /// What is not there may have some.
+    Partly,
+    /// Nothing.
+    No,
+}
+
+/// One capture.
+#[derive(Debug)]
+pub(super) struct Measured<'a> {
+    report: &'a Report,
+    normalize: Normalize,
+    errors: Errors,
+    known: PerFigure<Known>,
+    /// What a total is divided by; `None` if nothing is known for any time.
+    divisor: PerFigure<Option<f64>>,
+    /// See [`course::relative_error`].
+    scatter: PerFigure<Option<f64>>,
+    /// Variance of sampling for each unit of a figure, on average over the capture.
+    per_unit: PerFigure<Option<f64>>,
+    all: Part,
+}
+
+impl<'a> Measured<'a> {
+    pub(super) fn of(report: &'a Report, normalize: Normalize, comparable: Comparable) -> Self {
+        let errors = match report.window.mode.as_str() {
+            "sampled" | "heap" => Errors::Independent,
+            _ => Errors::Together,
+        };
+        let sites = report
+            .sites
+            .iter()
+            .map(|site| of_site(report, site, errors));
+        let sum = sites.reduce(|mut all, site| {
+            all.add(&site);
+            all
+        });
+        let much_lost = lost_share(report) > MUCH_LOST;
+        let mut measured = Measured {
+            report,
+            normalize,
+            errors,
+            known: PerFigure::from(|_| Known::No),
+            divisor: PerFigure::from(|figure| divisor(report, figure, normalize)),
+            scatter: PerFigure::from(|figure| match (normalize, figure) {
+                (Normalize::Total, _) | (_, Figure::LiveBytes) => Some(0.0),
+                (Normalize::Rate, _) => course::relative_error(report, figure),
+            }),
+            per_unit: PerFigure::from(|figure| {
+                let sum = sum.as_ref().and_then(|sum| *sum.amounts.of(figure));
+                let variance = sum.map_or(Some(0.0), |sum| {
+                    let units = sum.total.max(1) as f64;
+                    sum.sampling.map(|variance| variance / units)
+                });
+                variance.filter(|_| !much_lost)
+            }),
+            all: everything(report, sum.as_ref(), errors),
+        };
+        measured.known = PerFigure::from(|figure| {
+            if measured.divisor.of(figure).is_none() {
+                return Known::No;
+            }
+            let ok = if figure.is_level() {
+                comparable.live
+            } else {
+                comparable.flows
+            };
+            if ok {
+                measured.tells(figure)
+            } else {
+                Known::No
+            }
+        });
+        measured
+    }
+
+    fn tells(&self, figure: Figure) -> Known {
+        let whole = match figure {
+            Figure::LiveBytes => false,
+            Figure::Faults => {
+                let families = self.report.completeness.families.iter();
+                let lost = families.filter(|family| family.name == FAULTS);
+                lost.map(Family::lost_total).all(|lost| lost == 0)
+                    && self.report.window.given_up(NO_FAULTS).is_none()
+            }
+            _ => self.is_whole(),
+        };
+        let some = self.all.amounts.of(figure).is_some()
+            || self.report.sites.iter().any(|site| {
+                let part = of_site(self.report, site, self.errors);
+                part.amounts.of(figure).is_some()
+            });
+        match (some, whole) {
+            (false, _) => Known::No,
+            (true, true) => Known::Whole,
+            (true, false) => Known::Partly,
+        }
+    }
+
+    /// Whether every allocation is at its site: nothing was estimated, lost, or left out.
+    pub(super) fn is_whole(&self) -> bool {
+        let completeness = &self.report.completeness;
+        let exact = matches!(self.report.window.mode.as_str(), "exact" | "auto");
+        exact
+            && self.report.totals.estimate.is_none()
+            && unplaced(self.report) == 0
+            && completeness.hits == completeness.delivered
+            && completeness
+                .coverage
+                .map_or(completeness.hits == 0, |share| share >= 1.0)
+    }
+
+    /// How figures are made comparable.
+    pub(super) fn normalize(&self) -> Normalize {
+        self.normalize
+    }
+
+    /// Whether it is known how much a figure scatters in time.
+    pub(super) fn has_scatter(&self, figure: Figure) -> bool {
+        self.scatter.of(figure).is_some()
+    }
+
+    /// The figures of everything.
+    pub(super) fn all(&self) -> &Part {
+        &self.all
+    }
+
+    /// What rows are made of, by name, in the order of the sites.
+    pub(super) fn places(&self, by: By) -> Vec<(String, Place, Part)> {
+        let mut named: HashMap<String, usize> = HashMap::new();
+        let mut places: Vec<(String, Place, Part)> = Vec::new();
+        for site in &self.report.sites {
+            let whole = of_site(self.report, site, self.errors);
+            for (name, part) in parts(site, by, whole) {
+                let place = Place::of(site, by);
+                match named.get(&name).and_then(|at| places.get_mut(*at)) {
+                    Some((_, known, sum)) => {
+                        known.sites.extend(place.sites);
+                        sum.add(&part);
+                    }
+                    None => {
+                        if by != By::Site {
+                            named.insert(name.clone(), places.len());
+                        }
+                        places.push((name, place, part));
+                    }
+                }
+            }
+        }
+        places
+    }
+
+    /// A figure of a part as it is compared; without a part, what the capture says of what is not in it.
+    pub(super) fn side(&self, part: Option<&Part>, figure: Figure) -> Side {
+        let known = *self.known.of(figure);
+        if known == Known::No {
+            return Side::default();
+        }
+        let scatter = part.map_or(Some(0.0), |part| self.scatter_of(part, figure));
+        let unseen = Side {
+            unseen: true,
+            ..Side::default()
+        };
+        let amount = match part.map(|part| *part.amounts.of(figure)) {
+            Some(Some(amount)) if amount.total > 0 || known == Known::Whole => amount,
+            Some(None) if !figure.is_level() => return Side::default(),
+            None if known == Known::Whole => Amount::exact(0, 0.0),
+            _ => return unseen,
+        };
+        let divisor = self.divisor.of(figure).unwrap_or(1.0);
+        let total = amount.total as f64;
+        let error = error(total, scatter, amount.counting, amount.sampling);
+        Side {
+            value: Some(total / divisor),
+            error: error.map(|error| error / divisor),
+            total: Some(amount.total),
+            unseen: false,
+        }
+    }
+
+    /// The error that a figure of another capture would have here.
+    pub(super) fn expected_error(&self, figure: Figure, other: Side) -> Option<f64> {
+        let divisor = (*self.divisor.of(figure))?;
+        let total = other.value? * divisor;
+        let sampling = self.per_unit.of(figure).map(|variance| variance * total);
+        let of_all = (*self.scatter.of(figure))?;
+        let all = self.all.amounts.of(figure).map_or(0, |all| all.total);
+        let share = total / total.max(all as f64);
+        let scatter = Some(of_all / share.sqrt()).filter(|_| total > 0.0);
+        let error = error(total, scatter, 0.0, sampling)? / divisor;
+        Some(error.max(other.error?))
+    }
+
+    /// Standard error of the rate of a part as a part of it, by its scatter in time: at least that of everything.
+    fn scatter_of(&self, part: &Part, figure: Figure) -> Option<f64> {
+        let relative = |figure: Figure| {
+            let scatter = (*self.scatter.of(figure))?;
+            let part = part.amounts.of(figure).as_ref()?.total as f64;
+            let all = self.all.amounts.of(figure).as_ref()?.total as f64;
+            (part > 0.0).then(|| scatter * (all / part).max(1.0).sqrt())
+        };
+        let flows = [Figure::Allocs, Figure::AllocBytes, Figure::RequestedBytes];
+        let told = if flows.contains(&figure) {
+            flows.into_iter().filter_map(relative).reduce(f64::min)
+        } else {
+            relative(figure)
+        };
+        let least = (*self.scatter.of(figure))?;
+        Some(told.map_or(least, |told| told.max(least)))
+    }
+}
+
+/// Standard error of a total whose rate scatters by so much of it.
+fn error(total: f64, scatter: Option<f64>, counting: f64, sampling: Option<f64>) -> Option<f64> {
+    if total == 0.0 && sampling == Some(0.0) {
+        return Some(0.0);
+    }
+    let time = scatter? * total;
+    Some((counting.max(time * time) + sampling?).sqrt())
+}
+
+/// The family of records that page faults are.
+const FAULTS: &str = "faults";
+/// The step of the mode in which they are not recorded any longer.
+const NO_FAULTS: &str = "no_faults";
+
+/// Whether windows were too few to tell what they stand for, so that nothing is known of what was not recorded.
+pub(super) fn is_blind(report: &Report) -> bool {
+    let nothing = report.totals.estimate == Some(Estimate::default());
+    report.window.mode == "auto" && nothing && report.completeness.coverage.is_none()
+}
+
+/// Allocations that are counted at no site, or not at all.
+pub(super) fn unplaced(report: &Report) -> u64 {
+    let completeness = &report.completeness;
+    let lost = completeness.lost.iter().map(|(_, count)| *count);
+    lost.chain([completeness.overflowed, completeness.undefined_stacks])
+        .fold(0, u64::saturating_add)
+}
+
+fn lost_share(report: &Report) -> f64 {
+    let hits = report.completeness.hits.max(report.totals.allocs).max(1);
+    unplaced(report) as f64 / hits as f64
+}
+
+fn divisor(report: &Report, figure: Figure, normalize: Normalize) -> Option<f64> {
+    let given_up = report.window.given_up(NO_FAULTS);
+    let given_up = given_up.filter(|_| figure == Figure::Faults);
+    match normalize {
+        _ if figure.is_level() => Some(1.0),
+        Normalize::Rate if report.window.mode == "heap" => None,
+        Normalize::Rate => {
+            let recorded_ns = given_up.unwrap_or(report.window.duration_ns);
+            (recorded_ns > 0).then(|| recorded_ns as f64 / 1e9)
+        }
+        Normalize::Total => given_up.is_none().then_some(1.0),
+    }
+}
+
+/// The totals, which count what is at no site, too.
+fn everything(report: &Report, sites: Option<&Part>, errors: Errors) -> Part {
+    let totals = Figures {
+        faults: report.faults.as_ref().map(|faults| faults.all()),
+        live_bytes: report.heap.as_ref().and_then(|heap| heap.live_bytes()),
+        ..report.totals
+    };
+    let heap = report.heap.as_ref();
+    // Which site filled a span is uncertain, not that it was filled.
+    let spans = heap.is_some_and(|heap| heap.probes == HeapProbes::Spans);
+    let sampled = report.window.mode == "sampled";
+    let amounts = amounts(&totals, &SizeSummary::default());
+    Part {
+        errors,
+        amounts: PerFigure::from(|figure| {
+            let mut amount = (*amounts.of(figure))?;
+            let of_sites = sites.and_then(|sites| *sites.amounts.of(figure));
+            if let Some(of_sites) = of_sites {
+                amount.counting = amount.counting.max(of_sites.counting);
+                if figure.is_level() {
+                    amount.sampling = of_sites.sampling;
+                }
+            }
+            if sampled && spans && !figure.is_level() {
+                amount.sampling = Some(0.0);
+            }
+            Some(amount)
+        }),
+    }
+}
+
+fn of_site(report: &Report, site: &Site, errors: Errors) -> Part {
+    let (live_bytes, live_error) = if of_all_ever(report) {
+        let live = site.live.as_ref();
+        live.map(|live| (live.now.bytes, live.bytes_error)).unzip()
+    } else {
+        let recent = site.recent.as_ref();
+        recent
+            .map(|recent| (recent.live.bytes, recent.bytes_error))
+            .unzip()
+    };
+    let figures = Figures {
+        live_bytes,
+        estimate: if is_blind(report) {
+            Some(Estimate::default())
+        } else {
+            site.figures.estimate
+        },
+        ..site.figures
+    };
+    let amounts = amounts(&figures, &site.size);
+    Part {
+        errors,
+        amounts: PerFigure::from(|figure| {
+            let amount = (*amounts.of(figure))?;
+            Some(match figure {
+                Figure::LiveBytes => Amount {
+                    sampling: live_error.map(square),
+                    ..amount
+                },
+                _ => amount,
+            })
+        }),
+    }
+}
+
+fn amounts(figures: &Figures, size: &SizeSummary) -> PerFigure<Option<Amount>> {
+    let estimate = figures.estimate;
+    let sampling = |error: Option<u64>| match estimate {
+        None => Some(0.0),
+        Some(_) => error.map(square),
+    };
+    let of_bytes = sampling(estimate.and_then(|estimate| estimate.alloc_bytes_error));
+    let bytes = |bytes: u64| Amount {
+        total: bytes,
+        counting: scatter_of_bytes(bytes, figures.allocs, size),
+        sampling: of_bytes,
+    };
+    PerFigure::from(|figure| {
+        Some(match figure {
+            Figure::Allocs => Amount {
+                total: figures.allocs,
+                counting: figures.allocs as f64,
+                sampling: sampling(estimate.and_then(|estimate| estimate.allocs_error)),
+            },
+            Figure::AllocBytes => bytes(figures.alloc_bytes?),
+            Figure::RequestedBytes => bytes(figures.requested_bytes?),
+            Figure::LiveBytes => Amount::exact(figures.live_bytes?, 0.0),
+            Figure::Faults => {
+                let faults = figures.faults?;
+                Amount::exact(faults, faults as f64)
+            }
+        })
+    })
+}
+
+fn square(error: u64) -> f64 {
+    (error as f64).powi(2)
+}
+
+/// Variance of the bytes of so many independent allocations: each adds the square of its size.
+fn scatter_of_bytes(bytes: u64, allocs: u64, size: &SizeSummary) -> f64 {
+    let (bytes, allocs) = (bytes as f64, allocs.max(1) as f64);
+    let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for (size, number) in &size.buckets {
+        let (size, number) = (*size as f64, *number as f64);
+        count += number;
+        sum += number * size;
+        squares += number * size * size;
+    }
+    let even = bytes * bytes / allocs;
+    if sum <= 0.0 {
+        return even;
+    }
+    // The sizes are those asked for, of those that are in the distribution.
+    let relative = squares / (sum * sum) * count;
+    even * relative.max(1.0)
+}
+
+/// What a site puts into which rows.
+fn parts(site: &Site, by: By, whole: Part) -> Vec<(String, Part)> {
+    let innermost = site.frames.first();
+    let named = |name: Option<&String>| {
+        let name = name.filter(|name| !name.is_empty());
+        vec![(name.map_or(NO_NAME, String::as_str).to_owned(), whole)]
+    };
+    match by {
+        By::Site | By::Function => named(innermost.map(|frame| &frame.function)),
+        By::Package => named(innermost.map(|frame| &frame.package)),
+        By::Type => {
+            let mut rest = site.figures.allocs;
+            let mut parts: Vec<(String, Part)> = Vec::new();
+            for row in &site.types {
+                rest = rest.saturating_sub(row.allocs);
+                parts.push((row.name.clone(), of_type(row, &whole)));
+            }
+            if rest > 0 {
+                parts.push((NO_NAME.to_owned(), untold(site, &whole)));
+            }
+            parts
+        }
+    }
+}
+
+fn of_type(row: &TypeFigures, whole: &Part) -> Part {
+    let share = |figure: Figure, of: Option<u64>| {
+        let whole = (*whole.amounts.of(figure))?;
+        Some(whole.share(of?))
+    };
+    Part {
+        amounts: PerFigure::from(|figure| match figure {
+            Figure::Allocs => share(figure, Some(row.allocs)),
+            Figure::AllocBytes => share(figure, row.alloc_bytes),
+            Figure::RequestedBytes => share(figure, row.bytes),
+            Figure::LiveBytes => share(figure, row.live_bytes),
+            Figure::Faults => None,
+        }),
+        errors: whole.errors,
+    }
+}
+
+/// What a site has allocated beyond its types.
+fn untold(site: &Site, whole: &Part) -> Part {
+    let rest = |figure: Figure, told: &dyn Fn(&TypeFigures) -> Option<u64>| {
+        let whole = (*whole.amounts.of(figure))?;
+        let told = site
+            .types
+            .iter()
+            .try_fold(0_u64, |sum, row| Some(sum.saturating_add(told(row)?)))?;
+        Some(whole.share(whole.total.saturating_sub(told)))
+    };
+    Part {
+        amounts: PerFigure::from(|figure| match figure {
+            Figure::Allocs => rest(figure, &|row| Some(row.allocs)),
+            Figure::AllocBytes => rest(figure, &|row| row.alloc_bytes),
+            Figure::RequestedBytes => rest(figure, &|row| row.bytes),
+            Figure::LiveBytes | Figure::Faults => None,
+        }),
+        errors: whole.errors,
+    }
+}
