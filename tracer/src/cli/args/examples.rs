@@ -58,5 +58,8 @@ Examples:
   tracer diff base.json pr.json --fail-on 'alloc_bytes>10%'    exit code 1 if it allocates a tenth more";
 
 pub(super) const TOP_EXAMPLES: &str = "\
+Keys: q ends, ? lists all others. It needs a terminal; `tracer attach` writes the same to a file or a pipe.
+
 Examples:
-  tracer top --pid 4242";
+  tracer top --pid 4242
+  tracer top --pid 4242 --mode sampled --sort live     what stays alive, at almost no cost";
