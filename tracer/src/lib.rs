@@ -10,8 +10,8 @@
 //!
 //! The type changes at each arrow, so that a stage cannot be skipped by accident, and dependencies point from left to
 //! right only. `session` wires the stages; `collect` runs stream to aggregate on a thread of its own; `governor` keeps
-//! what `kernel` costs the target within a budget; `findings` turns a report into a diagnosis, which outputs show first; `cli`
-//! says what was asked for.
+//! what `kernel` costs the target within a budget; `findings` turns a report into a diagnosis, which outputs show first;
+//! `tui` shows a running capture on the whole screen; `cli` says what was asked for.
 //!
 //! What must stay true:
 //! - `plan`, `decode`, `aggregate`, `report`, `findings` and `output` do no I/O beyond the writer they are given, and see no file
