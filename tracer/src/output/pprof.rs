@@ -150,11 +150,11 @@ fn rows<'a>(report: &'a Report, totals: &Values) -> Vec<Row<'a>> {
 }
 
 /// The types of a stack, and what of it belongs to none of them.
-fn split<'a>(
-    stack: &'a StackFigures,
+fn split(
+    stack: &StackFigures,
     alive: Alive,
     rounded: impl Fn(Kind) -> bool,
-) -> Vec<(Option<&'a TypeFigures>, Values)> {
+) -> Vec<(Option<&TypeFigures>, Values)> {
     let whole = Values::of_stack(stack, alive);
     if let [only] = stack.types.as_slice() {
         return vec![(Some(only), whole)];
