@@ -378,7 +378,7 @@ pub fn compare<'a>(base: &'a Report, candidate: &'a Report, terms: Terms) -> Com
     let comparable = Comparable::of(base, candidate);
     let before = Measured::of(base, terms.normalize, comparable);
     let after = Measured::of(candidate, terms.normalize, comparable);
-    let figure = figure(base, candidate, terms.value);
+    let figure = figure(base, candidate, terms);
     let pairs = matching::pairs(before.places(terms.by), after.places(terms.by), terms.by);
     let count = pairs.len();
     let changes = |parts: [Option<&Part>; 2], rows| {
@@ -431,21 +431,21 @@ pub fn compare<'a>(base: &'a Report, candidate: &'a Report, terms: Terms) -> Com
 }
 
 /// What rows are ordered by: of captures of `tracer heap` what is alive; bytes asked for where rounding is not known.
-fn figure(base: &Report, candidate: &Report, value: Option<Value>) -> Figure {
+fn figure(base: &Report, candidate: &Report, terms: Terms) -> Figure {
     let both = [base, candidate];
     let heap = both.iter().any(|report| report.window.mode == "heap");
     let usual = if heap { Value::Live } else { Value::Bytes };
-    match value.unwrap_or(usual) {
+    // Captures of earlier versions do not tell it of types.
+    let rounded = |report: &&Report| {
+        let mut types = report.sites.iter().flat_map(|site| &site.types);
+        report.totals.alloc_bytes.is_some()
+            && (terms.by != By::Type || types.all(|row| row.alloc_bytes.is_some()))
+    };
+    match terms.value.unwrap_or(usual) {
         Value::Allocs => Figure::Allocs,
         Value::Live => Figure::LiveBytes,
         Value::Faults => Figure::Faults,
-        Value::Bytes
-            if both
-                .iter()
-                .all(|report| report.totals.alloc_bytes.is_some()) =>
-        {
-            Figure::AllocBytes
-        }
+        Value::Bytes if both.iter().all(rounded) => Figure::AllocBytes,
         Value::Bytes => Figure::RequestedBytes,
     }
 }

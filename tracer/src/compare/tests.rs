@@ -231,7 +231,7 @@ fn what_an_incomplete_capture_does_not_have_is_not_known() {
 
 #[test]
 fn estimates_are_compared_by_their_standard_errors() {
-    let check = |factor: f64, error: Option<u64>, expect: Option<bool>| {
+    let check = |percent: u64, error: Option<u64>, expect: Option<bool>| {
         let mut base = steady();
         base.window.mode = "sampled".into();
         let estimate = Some(Estimate {
@@ -244,23 +244,23 @@ fn estimates_are_compared_by_their_standard_errors() {
         }
         let mut candidate = base.clone();
         let figures = &mut site(&mut candidate, PUT).figures;
-        figures.allocs = (5_200_000.0 * factor) as u64;
+        figures.allocs = 52_000 * percent;
         let comparison = compare(&base, &candidate, Terms::default());
         let put = comparison.rows.iter().find(|row| row.name == PUT).unwrap();
         let change = put.changes.of(Figure::Allocs);
-        assert_eq!(change.significant, expect, "{factor} {error:?} {change:?}");
+        assert_eq!(change.significant, expect, "{percent} {error:?} {change:?}");
     };
-    check(1.05, Some(50_000), Some(true));
-    check(1.04, Some(50_000), Some(false));
-    check(1.0, Some(50_000), Some(false));
-    check(2.0, None, None);
+    check(105, Some(50_000), Some(true));
+    check(104, Some(50_000), Some(false));
+    check(100, Some(50_000), Some(false));
+    check(200, None, None);
 }
 
 #[test]
 fn many_rows_take_a_larger_change_to_be_significant() {
     let check = |rows: usize, expect: f64| {
         assert!(
-            (limit(rows) - expect).abs() < 0.01,
+            (limit(rows) - expect).abs() < 0.03,
             "{rows}: {}",
             limit(rows)
         );

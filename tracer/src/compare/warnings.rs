@@ -9,6 +9,8 @@ use crate::units;
 const NAMES: [&str; 2] = ["BASE", "CANDIDATE"];
 /// Lengths that differ by more than this factor are told.
 const FACTOR: f64 = 1.5;
+/// So do shares that differ by more than this.
+const UNLIKE: f64 = 0.1;
 
 pub(super) fn warnings(reports: [&Report; 2], measured: [&Measured<'_>; 2]) -> Vec<String> {
     let [base, candidate] = reports;
@@ -27,9 +29,28 @@ pub(super) fn warnings(reports: [&Report; 2], measured: [&Measured<'_>; 2]) -> V
     for (name, report) in NAMES.iter().zip(reports) {
         warnings.extend(of_one(report).map(|what| format!("{name} {what}")));
     }
+    let left_out = reports.map(left_out_share);
+    if (left_out[0] - left_out[1]).abs() > UNLIKE {
+        let shares = left_out.map(|share| units::percent(Some(share * 100.0)));
+        warnings.push(format!(
+            "the shares of calls that were left out differ, {} and {}: was --min-size the same?",
+            shares[0], shares[1]
+        ));
+    }
     warnings.extend(lengths(base, candidate, measured));
     warnings.extend(sections(base, candidate));
     warnings
+}
+
+/// The share of calls of allocation functions that allocate nothing, or less than was asked for.
+fn left_out_share(report: &Report) -> f64 {
+    let completeness = &report.completeness;
+    let filtered = completeness.counters.iter();
+    let filtered = filtered
+        .filter(|(name, _)| name == "filtered")
+        .map(|(_, count)| *count as f64);
+    let filtered: f64 = filtered.sum();
+    filtered / (filtered + completeness.hits as f64).max(1.0)
 }
 
 fn of_one(report: &Report) -> impl Iterator<Item = String> {
@@ -47,14 +68,6 @@ fn of_one(report: &Report) -> impl Iterator<Item = String> {
         let share = units::percent(Some(share * 100.0));
         format!("covers {share} of the allocations of its program")
     });
-    let left_out = completeness.counters.iter();
-    let left_out = left_out
-        .filter(|(name, count)| name == "filtered" && *count > 0)
-        .map(|(_, count)| {
-            let count = units::exact(*count);
-            format!("leaves out {count} allocations that --min-size asked to leave out")
-        });
-    let left_out: Vec<String> = left_out.collect();
     let blind = is_blind(report).then(|| {
         "had too few windows to tell what they stand for: its figures are too low by an unknown amount".to_owned()
     });
@@ -63,7 +76,6 @@ fn of_one(report: &Report) -> impl Iterator<Item = String> {
             .then(|| "is partly an estimate, to stay within its overhead".to_owned());
     lost.into_iter()
         .chain(coverage)
-        .chain(left_out)
         .chain(blind)
         .chain(estimated)
 }

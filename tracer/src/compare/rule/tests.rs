@@ -15,9 +15,9 @@ fn steady() -> Report {
     report
 }
 
-fn grown(by: f64) -> Report {
+fn grown(percent: u64) -> Report {
     let mut report = steady();
-    let scaled = |number: u64| (number as f64 * by) as u64;
+    let scaled = |number: u64| number * (100 + percent) / 100;
     report.totals.allocs = scaled(report.totals.allocs);
     report.totals.alloc_bytes = report.totals.alloc_bytes.map(scaled);
     let figures = &mut report.sites[0].figures;
@@ -113,7 +113,7 @@ fn what_is_no_rule_is_told_with_the_grammar() {
 #[test]
 fn growth_beyond_the_limit_breaks_a_rule() {
     let base = steady();
-    let candidate = grown(1.5);
+    let candidate = grown(50);
     for (rule, expect) in [
         ("alloc_bytes>10%", Outcome::Broken),
         ("alloc_bytes>60%", Outcome::Kept),
@@ -133,7 +133,7 @@ fn growth_beyond_the_limit_breaks_a_rule() {
 
 #[test]
 fn the_reason_names_both_figures_and_the_worst_site() {
-    let reason = verdict("alloc_bytes>10%", &steady(), &grown(1.5)).reason;
+    let reason = verdict("alloc_bytes>10%", &steady(), &grown(50)).reason;
     for part in [
         "113 MiB/s → 170 MiB/s",
         "+56.6 MiB/s (+50.0 %)",
@@ -151,7 +151,7 @@ fn growth_within_the_noise_keeps_a_rule_and_is_told() {
             (point.allocs, point.alloc_bytes) = (Some(1), Some(1));
         }
     }
-    let mut candidate = grown(1.2);
+    let mut candidate = grown(20);
     candidate.timeline = base.timeline.clone();
     for rule in ["alloc_bytes>10%", "site:alloc_bytes>10%"] {
         let verdict = verdict(rule, &base, &candidate);

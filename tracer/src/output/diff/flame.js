@@ -3,14 +3,16 @@ tracer.diffFlame = (() => {
   "use strict";
   const { data, units, flame } = tracer;
   const { el } = tracer.dom;
-  const LEGEND = ["half more, or new", "more", "less, or gone", "the same, within 2 %"];
+  // Places in the palette: colours --flame-0 and so on.
+  const [MUCH_MORE, MORE, LESS, SAME, MUCH_LESS] = [0, 1, 2, 3, 4];
+  const LEGEND = [[MUCH_MORE, "half more, or new"], [MORE, "more"], [SAME, "the same, within 2 %"], [LESS, "less"], [MUCH_LESS, "a third less, or gone"]];
   const state = { nodes: null, rows: [], zoom: 0, focus: 0, query: "", before: null, after: null };
   const parts = {};
 
   // What the painter needs of each node, made of what ends there.
   function build({ function: fn, parent, base, candidate }) {
     const number = fn.length;
-    const nodes = { fn, owner: new Array(number), parent, first: new Array(number).fill(0), next: new Array(number).fill(0), totals: {}, children: new Map() };
+    const nodes = { fn, owner: new Array(number), parent, first: new Array(number).fill(0), next: new Array(number).fill(0), totals: {}, children: new Map(), palette: [MUCH_MORE, MORE, LESS, SAME, MUCH_LESS] };
     const [before, after] = [Float64Array.from(base), Float64Array.from(candidate)];
     for (let i = number - 1; i > 0; i--) {
       nodes.next[i] = nodes.first[parent[i]];
@@ -31,9 +33,10 @@ tracer.diffFlame = (() => {
   }
 
   function kind(before, after) {
-    if (after > before * 1.5) return 0;
-    if (after > before * 1.02) return 1;
-    return after < before * 0.98 ? 2 : 3;
+    if (after > before * 1.5) return MUCH_MORE;
+    if (after > before * 1.02) return MORE;
+    if (before > after * 1.5) return MUCH_LESS;
+    return before > after * 1.02 ? LESS : SAME;
   }
 
   const amount = (value) => (data.flame.bytes ? units.bytes(value) : units.count(value));
@@ -108,7 +111,7 @@ tracer.diffFlame = (() => {
   }
 
   function legend() {
-    return el("ul", { class: "legend" }, LEGEND.map((text, kind) => {
+    return el("ul", { class: "legend" }, LEGEND.map(([kind, text]) => {
       const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
       swatch.style.backgroundColor = `var(--flame-${kind})`;
       return el("li", null, swatch, text);
@@ -153,7 +156,13 @@ tracer.diffFlame = (() => {
     }
     build(data.flame);
     make(section);
-    new ResizeObserver(draw).observe(parts.canvas);
+    // Drawing changes the height: only another width needs another picture, and not while the page is laid out.
+    let width = parts.canvas.clientWidth;
+    new ResizeObserver(() => {
+      if (parts.canvas.clientWidth === width) return;
+      width = parts.canvas.clientWidth;
+      requestAnimationFrame(draw);
+    }).observe(parts.canvas);
     tracer.theme.onChange(draw);
     zoom(0);
   }

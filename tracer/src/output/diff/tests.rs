@@ -70,7 +70,7 @@ fn text_says_what_changed_and_where() {
     let text = written(Format::Text, &base, &candidate, terms, 100);
     for part in [
         "+831 MiB",
-        "allocated bytes of 1 of 3 sites changed by more than noise · 1 gone",
+        "allocated bytes of 2 of 3 sites changed by more than noise · 1 gone",
         "main.(*Cache).Put",
         "cache.go:91 (was :88)",
         "+100 %",

@@ -6,7 +6,7 @@ use super::line::{Line, cut_end, flow, wrap};
 use super::style::{BAD, CAUTION, FAINT, GOOD, PLAIN, STRONG};
 use super::table::{Column, GAP, Table};
 use super::{OutputError, TextOptions, findings, header, names, units, write_lines};
-use crate::compare::{By, Change, Comparison, Figure, Match, Row};
+use crate::compare::{By, Change, Comparison, Figure, Match, Normalize, Row};
 use crate::report::Report;
 use anstyle::Style;
 use std::io::Write;
@@ -82,7 +82,10 @@ fn totals(comparison: &Comparison<'_>, options: &TextOptions) -> Vec<Line> {
     columns.insert(
         0,
         Column {
-            title: "total",
+            title: match comparison.normalize {
+                Normalize::Rate => "per second",
+                Normalize::Total => "in all",
+            },
             // Words start at the left, figures end at the right.
             cells: labels.map(|label| format!("{label:longest$}")).collect(),
             spare: 0,

@@ -160,7 +160,9 @@ impl Table {
             let (text, style) = cell(column);
             let start = end;
             end = start + column.width();
-            if column.is_bar() {
+            if text.is_empty() {
+                // Nothing, not blanks to the end of the line.
+            } else if column.is_bar() {
                 line.pad_to(start);
                 line.push(text, style);
             } else {
