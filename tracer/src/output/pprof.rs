@@ -113,7 +113,15 @@ fn rows<'a>(report: &'a Report, totals: &Values) -> Vec<Row<'a>> {
     let alive = Alive::of(report);
     // Those of samples; of what is alive they always are.
     let in_samples = matches!(report.window.mode.as_str(), "sampled" | "heap");
-    let rounded = |kind: Kind| in_samples || matches!(kind, Kind::InuseObjects | Kind::InuseSpace);
+    let rounded = |kind: Kind| {
+        let counted = [
+            Kind::AllocObjects,
+            Kind::AllocSpace,
+            Kind::RequestedSpace,
+            Kind::Faults,
+        ];
+        in_samples || !counted.contains(&kind)
+    };
     let mut rows: Vec<Row<'a>> = Vec::new();
     for site in &report.sites {
         for of_stack in &site.stacks {
