@@ -5,6 +5,7 @@ mod apt;
 mod bench;
 mod bpf_linker;
 mod bpf_toolchain;
+mod browser;
 mod build;
 mod capture;
 mod command;

@@ -6,7 +6,7 @@ use std::{fs, time::Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    bpf_toolchain,
+    bpf_toolchain, browser,
     build::{self, Profile},
     command, compiler, dist, go, large, pprof, probes, programs, progress,
     sudo::{self, Privilege},
@@ -52,6 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         progress::say("the live tests did NOT run (--no-live)");
         return Ok(());
     };
+    step("browser and terminal for the live tests", || {
+        browser::ensure(&privilege)
+    })?;
     let mut programs = Vec::new();
     step("builds for the live tests", || {
         build::agent(Profile::Release)?;

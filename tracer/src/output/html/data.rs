@@ -10,6 +10,7 @@ use super::sites::{GroupsData, SiteData, Tables, groups, sites};
 use crate::findings::{self, Finding};
 use crate::report::{self, Report, Value};
 use serde::Serialize;
+use std::collections::HashMap;
 
 #[derive(Serialize)]
 pub(super) struct Data<'a> {
@@ -72,6 +73,7 @@ impl<'a> Data<'a> {
         let memory = report.memory.as_ref();
         let parts = memory.map_or(&[][..], |memory| &memory.parts);
         let found = findings::find(report).into_iter();
+        let places = Places::of(report);
         Data {
             target: (&report.target).into(),
             window: (&report.window).into(),
@@ -86,7 +88,7 @@ impl<'a> Data<'a> {
             parts: parts.iter().map(Into::into).collect(),
             timeline: report.timeline.iter().map(Into::into).collect(),
             findings: found
-                .map(|finding| FindingData::of(finding, report))
+                .map(|finding| FindingData::of(finding, &places))
                 .collect(),
             maps: maps.map_or_else(Vec::new, |maps| maps.sites.iter().map(Into::into).collect()),
             map_instances: maps.map_or_else(Vec::new, |maps| {
@@ -136,13 +138,26 @@ impl Line {
     }
 }
 
+/// Positions of sites and of map sites, by their ids.
+struct Places {
+    sites: HashMap<u32, usize>,
+    maps: HashMap<u32, usize>,
+}
+
+impl Places {
+    fn of(report: &Report) -> Self {
+        let maps = report.maps.iter().flat_map(|maps| &maps.sites);
+        Places {
+            sites: report.sites.iter().map(|site| site.id).zip(0..).collect(),
+            maps: maps.map(|map| map.id).zip(0..).collect(),
+        }
+    }
+}
+
 impl FindingData {
-    fn of(finding: Finding, report: &Report) -> Self {
-        let site = |id| report.sites.iter().position(|site| site.id == id);
-        let map = |id| {
-            let sites = &report.maps.as_ref()?.sites;
-            sites.iter().position(|site| site.id == id)
-        };
+    fn of(finding: Finding, places: &Places) -> Self {
+        let site = |id| places.sites.get(&id).copied();
+        let map = |id| places.maps.get(&id).copied();
         FindingData {
             severity: finding.severity.name(),
             rule: finding.rule.name(),

@@ -124,10 +124,11 @@ tracer.detail = (() => {
     const of = (type) => (type[2] === null ? type[3] : type[2]) || 0;
     const total = site.types.reduce((sum, type) => sum + of(type), 0);
     const live = site.types.some((type) => type[5] !== null);
-    const head = ["Type", "#Share", "#Bytes", "#Allocations", "#Pointers", ...(live ? ["#Alive"] : [])];
+    const pointers = site.types.some((type) => type[4] !== null);
+    const head = ["Type", "#Share", "#Bytes", "#Allocations", ...(pointers ? ["#Pointers"] : []), ...(live ? ["#Alive"] : [])];
     const rows = site.types.map((type) => [
       el("span", { class: "code", text: names.typeName(data.strings[type[0]]) }), units.percent(units.share(of(type), total)),
-      units.bytes(type[2] === null ? type[3] : type[2]), units.count(type[1]), units.bytes(type[4]), ...(live ? [units.bytes(type[5])] : []),
+      units.bytes(type[2] === null ? type[3] : type[2]), units.count(type[1]), ...(pointers ? [units.bytes(type[4])] : []), ...(live ? [units.bytes(type[5])] : []),
     ]);
     return block("Types", table("Types allocated here", head, rows));
   }

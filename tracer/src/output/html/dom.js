@@ -26,8 +26,8 @@ tracer.dom = (() => {
 
   // A bar that stands for a share in percent; the number beside it says the same.
   function bar(share) {
-    const inner = el("span", { class: "bar-fill" });
-    inner.style.inlineSize = `${Math.max(0, Math.min(100, share || 0))}%`;
+    const inner = share > 0 ? el("span", { class: "bar-fill" }) : null;
+    if (inner) inner.style.inlineSize = `${Math.min(100, share)}%`;
     return el("span", { class: "bar", "aria-hidden": "true" }, inner);
   }
 

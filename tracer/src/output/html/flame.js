@@ -4,7 +4,7 @@ tracer.flame = (() => {
   "use strict";
   const { data, units, names } = tracer;
   const ROW = 18;
-  const NARROWEST = 0.5;
+  const NARROWEST = 0.7;
   // A canvas has a largest size; deeper frames show when one is zoomed into.
   const MOST_ROWS = 400;
   const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif";
@@ -18,18 +18,20 @@ tracer.flame = (() => {
   // Nodes of the picture: the data has one for each line of a function, here they are one.
   function build() {
     const { frame, parent } = data.tree;
-    const strings = data.strings.length;
     const of = new Int32Array(frame.length);
-    const known = new Map();
-    const nodes = { of, fn: [-1], owner: [-1], parent: [0], first: [0], next: [0], totals: {}, children: new Map() };
+    const nodes = { of, fn: [-1], owner: [-1], parent: [0], first: [0], next: [0], totals: {}, children: {} };
+    // A hash table of nodes by caller and function: a `Map` has no key of two numbers that is as quick.
+    const mask = 2 ** Math.ceil(Math.log2(frame.length * 2 + 2)) - 1;
+    const known = new Int32Array(mask + 1);
     for (let i = 1; i < frame.length; i++) {
       const above = of[parent[i]];
       const row = data.frames[frame[i]];
-      const key = above * strings + row[0];
-      let node = known.get(key);
-      if (node === undefined) {
+      let slot = (Math.imul(above, 0x9e3779b1) ^ Math.imul(row[0], 0x85ebca6b)) & mask;
+      while (known[slot] !== 0 && (nodes.parent[known[slot]] !== above || nodes.fn[known[slot]] !== row[0])) slot = (slot + 1) & mask;
+      let node = known[slot];
+      if (node === 0) {
         node = nodes.fn.length;
-        known.set(key, node);
+        known[slot] = node;
         nodes.fn.push(row[0]);
         nodes.owner.push(row[5]);
         nodes.parent.push(above);
@@ -61,14 +63,14 @@ tracer.flame = (() => {
 
   // What a node calls, most first; made when it is first drawn.
   function children(nodes, value, node) {
-    const key = `${value} ${node}`;
-    let list = nodes.children.get(key);
+    const lists = (nodes.children[value] ??= []);
+    let list = lists[node];
     if (!list) {
       const { sums } = totals(nodes, value);
       list = [];
       for (let child = nodes.first[node]; child !== 0; child = nodes.next[child]) if (sums[child] > 0) list.push(child);
       list.sort((a, b) => sums[b] - sums[a] || nodes.fn[a] - nodes.fn[b]);
-      nodes.children.set(key, list);
+      lists[node] = list;
     }
     return list;
   }

@@ -14,7 +14,7 @@ tracer.flameView = (() => {
     const { sums, own } = flame.totals(state.nodes, state.value);
     const texts = [`${format(sums[node])} ${noun}`, `${units.percent(units.share(sums[node], sums[0]))} of all`];
     if (state.zoom !== 0) texts.push(`${units.percent(units.share(sums[node], sums[state.zoom]))} of this view`);
-    if (node !== 0 && own[node] !== sums[node]) texts.push(`${format(own[node])} in the function itself`);
+    if (node !== 0 && own[node] > 0 && own[node] !== sums[node]) texts.push(`${format(own[node])} in the function itself`);
     return texts.join(" · ");
   }
 

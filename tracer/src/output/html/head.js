@@ -4,6 +4,7 @@ tracer.head = (() => {
   const { data, units, names } = tracer;
   const { el, get } = tracer.dom;
   const { target, window: recorded, totals } = data;
+  const FINDINGS = 10;
   const ENDS = {
     signal: "ended by a signal",
     target_exit: "ended when the target exited",
@@ -107,7 +108,7 @@ tracer.head = (() => {
   }
 
   function summary() {
-    const cards = [...allocated(), memory(), live(), collector(), faults()];
+    const cards = names.isHeap ? [live(), ...allocated(), memory()] : [...allocated(), memory(), live(), collector(), faults()];
     get("summary").append(el("dl", { class: "cards" }, cards.filter(Boolean)));
     tracer.dom.append(get("summary"), [names.sayWords("complete"), names.sayWords("estimated"), names.sayWords("overhead"), names.sayWords("heap")]);
     if (recorded.mode_steps.length > 0) {
@@ -128,9 +129,25 @@ tracer.head = (() => {
       link);
   }
 
+  // The worst, and more if they are asked for.
+  function list(section) {
+    const found = data.findings;
+    const shown = el("ul", { class: "findings" }, found.slice(0, FINDINGS).map(finding));
+    section.append(shown);
+    if (found.length <= FINDINGS) return;
+    const more = el("p", null, el("button", { type: "button", text: `Show all ${units.exact(found.length)} findings`, onclick: () => {
+      const next = found.slice(FINDINGS).map(finding);
+      shown.append(...next);
+      more.remove();
+      next[0].setAttribute("tabindex", "-1");
+      next[0].focus();
+    } }));
+    section.append(more);
+  }
+
   function findings() {
     const section = get("findings");
-    if (data.findings.length > 0) section.append(el("ul", { class: "findings" }, data.findings.map(finding)));
+    if (data.findings.length > 0) list(section);
     else section.append(el("p", { class: "faint", text: "None: no rule found anything wrong in what was recorded." }));
     for (const crash of data.crashes) {
       section.append(el("details", null,

@@ -15,6 +15,7 @@
     head.contents();
     const at = /^#site-(\d+)$/.exec(location.hash);
     if (at) sites.open(Number(at[1]));
+    performance.mark("ready");
     document.documentElement.dataset.ready = "true";
   }
   requestAnimationFrame(() => setTimeout(rest));

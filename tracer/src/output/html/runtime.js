@@ -89,27 +89,30 @@ tracer.runtime = (() => {
       faults.at_no_site > 0 && el("p", { class: "caution", text: `! ${units.exact(faults.at_no_site)} at no place: their stack is not known` }));
   }
 
-  const causes = (lost) => Object.entries(lost).map(([cause, count]) => `${cause.replaceAll("_", " ")} ${units.exact(count)}`).join(", ");
+  const spaced = (name) => name.replaceAll("_", " ");
+  // Names of causes begin with that of the family, but for allocations.
+  const causes = (lost, family = "") => Object.entries(lost).map(([cause, count]) =>
+    `${spaced(cause.startsWith(`${family}_`) ? cause.slice(family.length + 1) : cause)} ${units.exact(count)}`).join(", ");
   const sum = (lost) => Object.values(lost).reduce((all, count) => all + count, 0);
 
   function completeness() {
     const { completeness } = data;
     const count = (value) => el("span", { class: value > 0 ? "bad" : null, text: units.exact(value) });
     const family = (name, hits, delivered, sampledOut, lost) => {
-      const gap = hits === null ? 0 : Math.abs(hits - delivered - sampledOut - sum(lost));
-      return [name.replaceAll("_", " "), units.exact(hits), units.exact(delivered), count(sum(lost)), count(gap), el("span", { class: "faint", text: causes(lost) })];
+      const gap = hits === null ? null : Math.abs(hits - delivered - sampledOut - sum(lost));
+      return [spaced(name), units.exact(hits), units.exact(delivered), count(sum(lost)), count(gap), el("span", { class: "faint", text: causes(lost, name) })];
     };
     const rows = [
       family("allocations", completeness.hits, completeness.delivered, completeness.sampled_out, completeness.lost),
       ...Object.entries(completeness.families).map(([name, { hits, delivered, lost }]) => family(name, hits, delivered, 0, lost)),
     ];
-    const counters = Object.entries(completeness.counters).map(([name, value]) => [name.replaceAll("_", " "), units.exact(value)]);
+    const counters = Object.entries(completeness.counters).map(([name, value]) => [spaced(name), units.exact(value)]);
     const known = (value) => (value === null || value === undefined ? "-" : units.exact(value));
     fill("completeness",
       names.sayWords("complete") || el("p", { class: "faint", text: "Nothing was probed: the figures are the runtime's own profile." }),
       names.sayWords("estimated"),
+      table("Records by kind", ["Records", "#Hits", "#Delivered", "#Lost", "#Unaccounted for", "Causes of loss"], rows),
       el("div", { class: "cols" },
-        table("Records by kind", ["Records", "#Hits", "#Delivered", "#Lost", "#Unaccounted for", "Causes of loss"], rows),
         el("div", null, facts([
           ["coverage", completeness.coverage === null ? "-" : units.percent(completeness.coverage * 100)],
           ["sampled out", known(completeness.sampled_out)],
@@ -119,8 +122,8 @@ tracer.runtime = (() => {
           ["too many stacks", known(completeness.overflowed)],
           ["too many sizes", known(completeness.unbinned_sizes)],
           ["bytes unsure by", known(completeness.unsure_bytes)],
-        ]),
-        counters.length ? el("details", null, el("summary", { text: "All counters of the kernel half" }), table("Counters", ["Counter", "#Count"], counters)) : null)));
+        ])),
+        counters.length ? el("details", null, el("summary", { text: "All counters of the kernel half" }), table("Counters", ["Counter", "#Count"], counters)) : null));
   }
 
   function overhead() {

@@ -38,7 +38,7 @@ tracer.sites = (() => {
     const hosts = names.hosts(row.site);
     const types = row.site.types.slice(0, 3).map((type) => names.typeName(data.strings[type[0]]));
     const stack = row.site.stacks[0];
-    const into = hosts.length ? el("span", { class: "faint", text: ` inlined into ${hosts.map((host) => names.local(host.fn)).join(", ")}` }) : null;
+    const into = hosts.length ? el("div", { class: "row-more" }, "inlined into ", el("span", { class: "code", text: hosts.map((host) => names.local(host.fn)).join(", ") })) : null;
     return [
       el("span", { class: "code row-name", text: frame.fn }), into,
       el("div", { class: "row-more" },

@@ -4,6 +4,8 @@ tracer.table = (() => {
   "use strict";
   const { el } = tracer.dom;
   const PART = 25;
+  // What a browser lays out without a pause.
+  const MANY = 1000;
 
   // Rows of which a figure is not known stand last, whichever way they are sorted.
   function compare(column, descending) {
@@ -19,7 +21,7 @@ tracer.table = (() => {
   // `columns`: { key, title, hint, value(row), cell(row), numeric, spare, name }; `spare` ones give way on a narrow screen,
   // the `name` one holds the button that opens the detail. `detail(row)` makes it, when it is first opened.
   function make({ caption, columns, rows, sort, detail, rowId, empty }) {
-    const state = { columns, rows, sorted: rows, sort, shown: PART, open: new Set() };
+    const state = { columns, rows, sorted: rows, sort, from: 0, to: PART, open: new Set() };
     const head = el("tr");
     const body = el("tbody");
     const more = el("div", { class: "more" });
@@ -44,20 +46,25 @@ tracer.table = (() => {
       }));
     }
 
-    const classes = (column) => [column.numeric && "num", column.spare && `spare${column.spare}`].filter(Boolean).join(" ") || null;
+    const classes = (column) => [column.name && "name", column.numeric && "num", column.spare && `spare${column.spare}`].filter(Boolean).join(" ") || null;
 
     function sortBy(column) {
       const again = state.sort.key === column.key;
       state.sort = { key: column.key, descending: again ? !state.sort.descending : Boolean(column.numeric) };
-      state.shown = PART;
+      toStart();
       order();
       show();
       head.querySelector(`[data-key="${column.key}"] button`).focus();
     }
 
+    function toStart() {
+      state.from = 0;
+      state.to = PART;
+    }
+
     function showRows() {
       const parts = document.createDocumentFragment();
-      for (const row of state.sorted.slice(0, state.shown)) parts.append(...lines(row));
+      for (const row of state.sorted.slice(state.from, state.to)) parts.append(...lines(row));
       if (state.sorted.length === 0) {
         parts.append(el("tr", null, el("td", { colspan: state.columns.length, class: "none", text: empty || "nothing here" })));
       }
@@ -105,22 +112,29 @@ tracer.table = (() => {
     }
 
     function showMore() {
-      const rest = state.sorted.length - state.shown;
-      const button = (text, number) => el("button", {
+      const rest = state.sorted.length - state.to;
+      const button = (number) => el("button", {
         type: "button",
         onclick: () => {
-          const first = state.shown;
-          state.shown += number;
-          showRows();
-          const next = body.querySelectorAll(":scope > tr:not(.detail) .opener")[first];
-          if (next) next.focus({ preventScroll: true });
+          const next = state.to;
+          state.to += number;
+          body.append(...state.sorted.slice(next, state.to).flatMap(lines));
+          showMore();
+          const opener = document.getElementById(rowId(state.sorted[next])).querySelector(".opener");
+          opener.focus({ preventScroll: true });
         },
-        text,
+        text: `Show ${tracer.units.exact(Math.min(number, rest))} more`,
       });
       more.replaceChildren();
-      if (rest <= 0) return;
-      more.append(button(`Show ${Math.min(PART, rest)} more`, PART));
-      if (rest > PART) more.append(button(`Show all ${tracer.units.exact(state.sorted.length)}`, rest));
+      if (state.from > 0) {
+        more.append(el("button", { type: "button", text: "Show the first rows", onclick: () => {
+          toStart();
+          showRows();
+          body.querySelector(".opener").focus();
+        } }));
+      }
+      if (rest > 0) more.append(button(PART));
+      if (rest > PART) more.append(button(MANY));
     }
 
     function show() {
@@ -136,7 +150,7 @@ tracer.table = (() => {
       update(rows, columns) {
         if (columns) state.columns = columns;
         state.rows = rows;
-        state.shown = PART;
+        toStart();
         order();
         show();
       },
@@ -144,7 +158,10 @@ tracer.table = (() => {
       reveal(row) {
         const place = state.sorted.indexOf(row);
         if (place < 0) return false;
-        state.shown = Math.max(state.shown, Math.ceil((place + 1) / PART) * PART);
+        if (place < state.from || place >= state.to) {
+          state.from = Math.floor(place / PART) * PART;
+          state.to = state.from + PART;
+        }
         state.open.add(row);
         showRows();
         const line = document.getElementById(rowId(row));

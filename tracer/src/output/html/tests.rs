@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::output::sample;
+use crate::units;
 use serde_json::Value as Json;
 
 fn page(report: &Report) -> String {
@@ -110,4 +111,32 @@ fn what_was_not_measured_is_null() {
     assert_eq!(data["overhead"]["ns_per_hit"], Json::Null);
     assert_eq!(data["live_bytes"], Json::Null);
     assert_eq!(data["memory"], Json::Null);
+}
+
+/// What the page's script is held to in a browser, so that both round alike.
+#[test]
+fn the_examples_of_numbers_are_ours() {
+    let examples: Vec<(String, f64, String)> =
+        serde_json::from_str(include_str!("units.json")).unwrap();
+    for (name, value, text) in examples {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "examples of whole numbers are small enough for a double"
+        )]
+        let whole = value as u64;
+        let ours = match name.as_str() {
+            "bytes" => units::bytes(whole),
+            "size" => units::size(whole),
+            "count" => units::count(whole),
+            "exact" => units::exact(whole),
+            "duration" => units::duration(whole),
+            "nanoseconds" => units::nanoseconds(value),
+            "percent" => units::percent(Some(value)),
+            "rate" => units::rate(Some(value)),
+            "byteRate" => units::byte_rate(Some(value)),
+            other => panic!("{other}"),
+        };
+        assert_eq!(ours, text, "{name}({value})");
+    }
 }
