@@ -245,7 +245,14 @@ fn check_unit(prefix: &Path) -> Result<()> {
         progress::say("no systemd here: its unit was not checked");
         return Ok(());
     }
-    command::output(&mut verify).map(drop)
+    // Of a directive that it does not know it only says so.
+    let output = verify.output().context("cannot run systemd-analyze")?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success() && told.is_empty(),
+        "systemd finds fault with the unit: {told}"
+    );
+    Ok(())
 }
 
 #[cfg(test)]

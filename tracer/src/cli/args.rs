@@ -55,7 +55,7 @@ pub(super) struct Global {
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless NO_COLOR is set or TERM is dumb; also elsewhere if CLICOLOR_FORCE is set
     #[default]
     Auto,
     /// Always

@@ -14,6 +14,7 @@ pub(super) fn run(args: &Doctor, global: &Global) -> anyhow::Result<()> {
     for check in kernel::doctor() {
         let (mark, style, remedy) = match &check.verdict {
             Verdict::Ok => ("ok", AnsiColor::Green, String::new()),
+            Verdict::Limited(remedy) => ("less", AnsiColor::Yellow, format!(": {remedy}")),
             Verdict::Fail(remedy) => ("FAIL", AnsiColor::Red, format!(": {remedy}")),
         };
         let style = if color {

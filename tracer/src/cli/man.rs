@@ -56,11 +56,15 @@ const FILES: [(&str, &str); 2] = [
 ];
 
 /// Variables that change what is done.
-const ENVIRONMENT: [(&str, &str); 3] = [
+const ENVIRONMENT: [(&str, &str); 4] = [
     ("NO_COLOR", "Set and not empty: no colour."),
     (
+        "CLICOLOR, CLICOLOR_FORCE",
+        "0: no colour; CLICOLOR_FORCE set and not 0: colour also where there is no terminal.",
+    ),
+    (
         "TERM",
-        "Not set, or dumb: no line that shows how far long work is.",
+        "Not set, or dumb: no colour, and no line that shows how far long work is.",
     ),
     (
         "SUDO_UID, SUDO_GID",

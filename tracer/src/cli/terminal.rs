@@ -3,7 +3,8 @@
 use super::args::{Color, Global};
 use super::sinks::StandardStream;
 use crate::output::text::TextOptions;
-use std::io::{IsTerminal as _, stderr, stdout};
+use anstream::{AutoStream, ColorChoice};
+use std::io::{stderr, stdout};
 use terminal_size::terminal_size_of;
 
 /// Columns of text that does not go to a terminal.
@@ -11,18 +12,16 @@ const DEFAULT_WIDTH: usize = 100;
 
 /// How to lay out text of at most so many rows on a standard stream.
 pub(super) fn options(stream: StandardStream, global: &Global, limit: usize) -> TextOptions {
-    let (terminal, size) = match stream {
-        StandardStream::Out => (stdout().is_terminal(), terminal_size_of(stdout())),
-        StandardStream::Err => (stderr().is_terminal(), terminal_size_of(stderr())),
+    let (usual, size) = match stream {
+        StandardStream::Out => (AutoStream::choice(&stdout()), terminal_size_of(stdout())),
+        StandardStream::Err => (AutoStream::choice(&stderr()), terminal_size_of(stderr())),
     };
     let color = match global.color {
         _ if global.no_color => false,
         Color::Always => true,
         Color::Never => false,
-        // https://no-color.org: set and not empty.
-        Color::Auto => {
-            terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        }
+        // On a terminal that can, with what NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM say.
+        Color::Auto => usual != ColorChoice::Never,
     };
     TextOptions {
         width: size.map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0)),

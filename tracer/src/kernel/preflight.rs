@@ -6,6 +6,8 @@ use std::path::Path;
 
 /// BTF of the running kernel.
 const BTF: &str = "/sys/kernel/btf/vmlinux";
+/// The event source of page faults.
+const FAULT_SOURCE: &str = "/sys/bus/event_source/devices/software/type";
 /// The uprobe event source of perf.
 const UPROBE_SOURCE: &str = "/sys/bus/event_source/devices/uprobe/type";
 /// First kernel with `bpf_loop`; attach cookies came with 5.15.
@@ -27,6 +29,8 @@ pub struct Check {
 pub enum Verdict {
     /// Good.
     Ok,
+    /// Tracing works, with less; what is missing, and what to do about it.
+    Limited(String),
     /// Tracing cannot work; what to do about it.
     Fail(String),
 }
@@ -104,7 +108,29 @@ pub fn doctor() -> Vec<Check> {
             !privileged() || bpf_works(),
             "the kernel needs CONFIG_BPF_SYSCALL, and no lockdown of BPF",
         ),
+        faults(),
     ]
+}
+
+/// Page faults come from perf events of the whole host; captures work without them.
+fn faults() -> Check {
+    let works = || {
+        use aya::{programs::ProgramType, sys::is_program_supported};
+        Path::new(FAULT_SOURCE).exists()
+            && is_program_supported(ProgramType::PerfEvent).unwrap_or(false)
+    };
+    let verdict = if !privileged() || works() {
+        Verdict::Ok
+    } else {
+        Verdict::Limited(
+            "page faults are not recorded: the kernel needs CONFIG_BPF_EVENTS".to_owned(),
+        )
+    };
+    Check {
+        what: "faults",
+        found: format!("perf events, {FAULT_SOURCE}"),
+        verdict,
+    }
 }
 
 fn check(what: &'static str, found: &str, ok: bool, remedy: &str) -> Check {

@@ -22,7 +22,7 @@ use crate::report::{Grouped, Report};
 /// The schema that this version writes and reads.
 pub const SCHEMA: &str = "tracer.capture/1";
 
-/// Bytes of the largest capture that is read: several times what a full one takes, of 100,000 stacks and 100,000 sites.
+/// Bytes of the largest capture that is read: several times what one of 100,000 sites takes.
 /// Reading takes some five times as much memory, of a capture that was made up to take much some twenty times.
 const MAX_BYTES: u64 = 1 << 30;
 

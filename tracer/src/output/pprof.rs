@@ -113,7 +113,15 @@ fn rows<'a>(report: &'a Report, totals: &Values) -> Vec<Row<'a>> {
     let alive = Alive::of(report);
     // Those of samples; of what is alive they always are.
     let in_samples = matches!(report.window.mode.as_str(), "sampled" | "heap");
-    let rounded = |kind: Kind| in_samples || matches!(kind, Kind::InuseObjects | Kind::InuseSpace);
+    let rounded = |kind: Kind| {
+        let counted = [
+            Kind::AllocObjects,
+            Kind::AllocSpace,
+            Kind::RequestedSpace,
+            Kind::Faults,
+        ];
+        in_samples || !counted.contains(&kind)
+    };
     let mut rows: Vec<Row<'a>> = Vec::new();
     for site in &report.sites {
         for of_stack in &site.stacks {
@@ -142,11 +150,11 @@ fn rows<'a>(report: &'a Report, totals: &Values) -> Vec<Row<'a>> {
 }
 
 /// The types of a stack, and what of it belongs to none of them.
-fn split<'a>(
-    stack: &'a StackFigures,
+fn split(
+    stack: &StackFigures,
     alive: Alive,
     rounded: impl Fn(Kind) -> bool,
-) -> Vec<(Option<&'a TypeFigures>, Values)> {
+) -> Vec<(Option<&TypeFigures>, Values)> {
     let whole = Values::of_stack(stack, alive);
     if let [only] = stack.types.as_slice() {
         return vec![(Some(only), whole)];

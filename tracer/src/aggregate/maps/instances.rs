@@ -17,7 +17,7 @@ use tracer_common::record::storage_tag;
 pub(super) const MAX_INSTANCES: usize = 1 << 16;
 /// Largest maps, which are not forgotten.
 const LARGEST: usize = 64;
-/// Most points of a map's curve; when there are more, every other one goes.
+/// Most points of a map's curve; when there are more, about every other one goes.
 const MAX_POINTS: usize = 128;
 
 /// Number of a map, in the order of appearance.
@@ -386,14 +386,28 @@ impl Instance {
 
     fn mark(&mut self, time_ns: u64, entries: u64) {
         if self.curve.len() >= MAX_POINTS {
-            let mut odd = false;
-            self.curve.retain(|_| {
-                odd = !odd;
-                odd
-            });
+            thin(&mut self.curve);
         }
         // Growths recorded before it was looked at may arrive after.
         let at = self.curve.partition_point(|(time, _)| *time <= time_ns);
         self.curve.insert(at, (time_ns, entries));
     }
+}
+
+/// Leaves at most about half of the points, at even distances of time where there were so many: growths come in bursts of
+/// hundreds, as many tables of one map are full at the same time, and must not push the rest of the course out.
+fn thin(curve: &mut Vec<(u64, u64)>) {
+    let (Some((start, _)), Some((end, _))) = (curve.first(), curve.last()) else {
+        return;
+    };
+    let (start, end) = (*start, *end);
+    let distance = end.saturating_sub(start) / (MAX_POINTS as u64 / 2) + 1;
+    let mut next = start;
+    curve.retain(|(time, _)| {
+        let stays = *time >= next;
+        if stays {
+            next = time.saturating_add(distance);
+        }
+        stays
+    });
 }

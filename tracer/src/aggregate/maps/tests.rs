@@ -210,6 +210,26 @@ fn a_curve_goes_forward_whatever_arrives_first() {
 }
 
 #[test]
+fn a_burst_of_growths_leaves_the_course_before_it() {
+    let mut aggregator = aggregator();
+    let at = |time_ns: u64, entries: u64| {
+        let mut record = growth(TABLE, MAP, 5, entries, 1024, 2);
+        let at = std::mem::offset_of!(tracer_common::record::GrowthRecord, time_ns);
+        record[at..at + 8].copy_from_slice(&time_ns.to_ne_bytes());
+        record
+    };
+    let slow: Vec<_> = (1..=60).map(|t| at(t * 1_000_000, t * 100)).collect();
+    let burst: Vec<_> = (1..=2000).map(|t| at(60_000_000 + t, 6000 + t)).collect();
+    let totals = totals(&mut aggregator, &[slow, burst].concat());
+    let curve = &totals.instances.iter().next().unwrap().curve;
+    assert_eq!(curve.first(), Some(&(1_000_000, 100)));
+    assert_eq!(curve.last(), Some(&(60_002_000, 8000)));
+    assert!(curve.len() <= 128, "{}", curve.len());
+    let gaps = curve.array_windows().map(|[(a, _), (b, _)]| b - a);
+    assert!(gaps.max() <= Some(2_000_000), "{curve:?}");
+}
+
+#[test]
 fn another_seed_at_the_same_address_is_another_map_unless_it_was_emptied() {
     let reused = totals(
         &mut aggregator(),

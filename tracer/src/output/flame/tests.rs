@@ -220,7 +220,7 @@ fn nothing_to_draw_is_told() {
 #[test]
 fn many_and_deep_stacks_make_a_picture_of_bounded_size() {
     let mut report = sample::report();
-    report.frames = (0..20_000)
+    report.frames = (0..8000)
         .map(|i| frames_of(&[&format!("main.f{i}{}", "x".repeat(300))]).remove(0))
         .collect();
     let stack = report.stacks[0].clone();
@@ -228,8 +228,8 @@ fn many_and_deep_stacks_make_a_picture_of_bounded_size() {
     report.sites.truncate(1);
     let figures = report.sites[0].stacks[0].clone();
     report.sites[0].stacks.clear();
-    for id in 0..5000_usize {
-        let frames = (0..200).map(|depth| (id * 3 + depth * 97) % 20_000);
+    for id in 0..2000_usize {
+        let frames = (0..200).map(|depth| (id * 3 + depth * 97) % 8000);
         report.stacks.push(crate::report::Stack {
             id: id as u64,
             frames: frames.collect(),

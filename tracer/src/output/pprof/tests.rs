@@ -214,11 +214,14 @@ fn what_is_alive_is_counted_once() {
     let profile = read(&report);
     assert_eq!(profile.sum("inuse_objects"), Some(900_000));
     assert_eq!(profile.sum("inuse_space"), Some(140 << 20));
+    assert_eq!(profile.sum("recent_objects"), Some(125_000));
+    assert_eq!(profile.sum("recent_space"), Some(19 << 20));
     let mut since = report.clone();
     since.heap.as_mut().unwrap().history = None;
     since.totals.live_bytes = Some(19 << 20);
     check_sums(&written(&since), &since);
     assert_eq!(read(&since).sum("inuse_objects"), Some(125_000));
+    assert_eq!(read(&since).sum("recent_objects"), None);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! Hides that figures of samples are rounded each by itself, and that a capture can contradict itself.
 
-use crate::report::{Alive, Amount, Report, StackFigures, TypeFigures};
+use crate::report::{Alive, Amount, Figures, Report, StackFigures, TypeFigures};
+use std::cmp::Reverse;
 
 /// A figure of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +14,14 @@ pub(super) enum Kind {
     Faults,
     InuseObjects,
     InuseSpace,
+    /// Alive of what was allocated since the capture began, where what is in use is of all that was ever allocated: these
+    /// stacks have the labels of their goroutines, those of the runtime's own profile have none.
+    RecentObjects,
+    RecentSpace,
 }
 
 /// How many there are.
-const KINDS: usize = 6;
+const KINDS: usize = 8;
 
 impl Kind {
     pub(super) const ALL: [Kind; KINDS] = [
@@ -26,6 +31,8 @@ impl Kind {
         Kind::Faults,
         Kind::InuseObjects,
         Kind::InuseSpace,
+        Kind::RecentObjects,
+        Kind::RecentSpace,
     ];
 
     /// Its name and unit; those of the Go runtime's own heap profile where it has them.
@@ -37,6 +44,8 @@ impl Kind {
             Kind::Faults => ("faults", "count"),
             Kind::InuseObjects => ("inuse_objects", "count"),
             Kind::InuseSpace => ("inuse_space", "bytes"),
+            Kind::RecentObjects => ("recent_objects", "count"),
+            Kind::RecentSpace => ("recent_space", "bytes"),
         }
     }
 }
@@ -48,16 +57,11 @@ pub(super) struct Values([u64; KINDS]);
 impl Values {
     /// What the totals of `report` are, and which of them are known.
     pub(super) fn of_totals(report: &Report) -> (Self, Vec<Kind>) {
-        let totals = &report.totals;
-        let alive = alive_in_all(report);
-        let known = [
-            Some(totals.allocs),
-            totals.alloc_bytes,
-            totals.requested_bytes,
-            totals.faults,
-            alive.map(|alive| alive.objects),
-            alive.map(|alive| alive.bytes),
-        ];
+        let heap = report.heap.as_ref();
+        let history = heap.and_then(|heap| heap.history);
+        let history = history.map(|history| history.live);
+        let recent = heap.and_then(|heap| heap.probed?.live);
+        let known = Self::all(&report.totals, Alive::of(report), history, recent);
         let kinds = Kind::ALL.into_iter().zip(known);
         let kinds = kinds.filter_map(|(kind, value)| value.map(|_| kind));
         (Self::known(known), kinds.collect())
@@ -65,22 +69,37 @@ impl Values {
 
     /// What a stack has.
     pub(super) fn of_stack(stack: &StackFigures, alive: Alive) -> Self {
-        let figures = &stack.figures;
-        let alive = alive.of_stack(stack);
-        Self::known([
+        Self::known(Self::all(&stack.figures, alive, stack.live, stack.recent))
+    }
+
+    /// Figures, and what is alive of all that was ever allocated and of what was since the capture began.
+    fn all(
+        figures: &Figures,
+        alive: Alive,
+        ever: Option<Amount>,
+        recent: Option<Amount>,
+    ) -> [Option<u64>; KINDS] {
+        let (in_use, recent) = match alive {
+            Alive::Ever => (ever, recent),
+            Alive::SinceTheStart => (recent, None),
+        };
+        [
             Some(figures.allocs),
             figures.alloc_bytes,
             figures.requested_bytes,
             figures.faults,
-            alive.map(|alive| alive.objects),
-            alive.map(|alive| alive.bytes),
-        ])
+            in_use.map(|alive| alive.objects),
+            in_use.map(|alive| alive.bytes),
+            recent.map(|alive| alive.objects),
+            recent.map(|alive| alive.bytes),
+        ]
     }
 
     /// What a stack allocated of a type.
     pub(super) fn of_type(of_type: &TypeFigures) -> Self {
         let allocs = Some(of_type.allocs);
-        Self::known([allocs, of_type.alloc_bytes, of_type.bytes, None, None, None])
+        let (rounded, asked) = (of_type.alloc_bytes, of_type.bytes);
+        Self::known([allocs, rounded, asked, None, None, None, None, None])
     }
 
     fn known(values: [Option<u64>; KINDS]) -> Self {
@@ -89,40 +108,12 @@ impl Values {
 
     /// The value of a kind.
     pub(super) fn get(&self, kind: Kind) -> u64 {
-        let [
-            objects,
-            space,
-            requested,
-            faults,
-            inuse_objects,
-            inuse_space,
-        ] = self.0;
-        match kind {
-            Kind::AllocObjects => objects,
-            Kind::AllocSpace => space,
-            Kind::RequestedSpace => requested,
-            Kind::Faults => faults,
-            Kind::InuseObjects => inuse_objects,
-            Kind::InuseSpace => inuse_space,
-        }
+        self.0.get(kind as usize).copied().unwrap_or(0)
     }
 
-    fn get_mut(&mut self, kind: Kind) -> &mut u64 {
-        let [
-            objects,
-            space,
-            requested,
-            faults,
-            inuse_objects,
-            inuse_space,
-        ] = &mut self.0;
-        match kind {
-            Kind::AllocObjects => objects,
-            Kind::AllocSpace => space,
-            Kind::RequestedSpace => requested,
-            Kind::Faults => faults,
-            Kind::InuseObjects => inuse_objects,
-            Kind::InuseSpace => inuse_space,
+    fn set(&mut self, kind: Kind, value: u64) {
+        if let Some(known) = self.0.get_mut(kind as usize) {
+            *known = value;
         }
     }
 
@@ -138,18 +129,27 @@ impl Values {
 
     /// Mean size of the objects; 0 if that is not known.
     pub(super) fn mean_size(&self) -> u64 {
-        let [objects, space, requested, _, inuse_objects, inuse_space] = self.0;
+        let [
+            objects,
+            space,
+            requested,
+            _,
+            in_use,
+            in_use_space,
+            recent,
+            recent_space,
+        ] = self.0;
         let allocated = if space > 0 { space } else { requested };
-        let mean = allocated.checked_div(objects);
-        mean.or(inuse_space.checked_div(inuse_objects)).unwrap_or(0)
+        let sizes = [
+            (allocated, objects),
+            (in_use_space, in_use),
+            (recent_space, recent),
+        ];
+        let mut sizes = sizes.into_iter();
+        sizes
+            .find_map(|(bytes, objects)| bytes.checked_div(objects))
+            .unwrap_or(0)
     }
-}
-
-/// What is alive in all.
-fn alive_in_all(report: &Report) -> Option<Amount> {
-    let heap = report.heap.as_ref()?;
-    let history = heap.history.map(|history| history.live);
-    history.or_else(|| heap.probed?.live)
 }
 
 /// Makes `parts` add up to `whole`: what is missing is given back, unless it is so little that rounding can have lost it;
@@ -170,8 +170,8 @@ pub(super) fn settle(
             let noise = if rounded(kind) { parts.len() as u64 } else { 0 };
             let largest = parts.iter_mut().max_by_key(|part| part.get(kind));
             match largest.filter(|part| missing <= noise && part.get(kind) > 0) {
-                Some(part) => *part.get_mut(kind) += missing,
-                None => *rest.get_mut(kind) = missing,
+                Some(part) => part.set(kind, part.get(kind) + missing),
+                None => rest.set(kind, missing),
             }
         } else if sum > wanted {
             take(parts, kind, sum - wanted);
@@ -181,11 +181,12 @@ pub(super) fn settle(
 }
 
 fn take(parts: &mut [&mut Values], kind: Kind, mut surplus: u128) {
-    let mut largest: Vec<&mut u64> = parts.iter_mut().map(|part| part.get_mut(kind)).collect();
-    largest.sort_by(|a, b| b.cmp(a));
-    for value in largest {
-        let less = u64::try_from(surplus).unwrap_or(u64::MAX).min(*value);
-        *value -= less;
+    let mut largest: Vec<&mut &mut Values> = parts.iter_mut().collect();
+    largest.sort_by_key(|part| Reverse(part.get(kind)));
+    for part in largest {
+        let value = part.get(kind);
+        let less = u64::try_from(surplus).unwrap_or(u64::MAX).min(value);
+        part.set(kind, value - less);
         surplus -= u128::from(less);
         if surplus == 0 {
             break;
@@ -198,7 +199,7 @@ mod tests {
     use super::*;
 
     fn of(allocs: u64) -> Values {
-        Values::known([Some(allocs), None, None, None, None, None])
+        Values([allocs, 0, 0, 0, 0, 0, 0, 0])
     }
 
     fn check(parts: &[u64], whole: u64, rounded: bool, expect: &[u64], missing: u64) {

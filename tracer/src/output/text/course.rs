@@ -3,7 +3,7 @@
 use super::{
     TextOptions,
     header::LABEL,
-    line::{Line, width},
+    line::{Line, flow, width},
     style::{BAR, FAINT, PLAIN},
     units,
 };
@@ -18,9 +18,15 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
     if report.timeline.len() > 1 {
         lines.extend(curve_line(&report.timeline, options.columns()));
     }
-    lines.extend(rss_line(&report.timeline));
-    lines.extend(heap_line(&report.timeline));
-    lines.extend(limit_line(report));
+    let ends = [
+        rss_line(&report.timeline),
+        heap_line(&report.timeline),
+        limit_line(report),
+    ];
+    for (label, text) in ends.into_iter().flatten() {
+        let start = Line::starting(label, FAINT);
+        lines.extend(flow(start, LABEL, &text, PLAIN, options.columns()));
+    }
     lines
 }
 
@@ -87,23 +93,26 @@ fn level(rate: f64, peak: f64) -> char {
         .map_or('█', |(block, _)| *block)
 }
 
-fn rss_line(timeline: &[TimelinePoint]) -> Option<Line> {
+/// A label, and what there is to say.
+type Labelled = (&'static str, String);
+
+fn rss_line(timeline: &[TimelinePoint]) -> Option<Labelled> {
     let change = change(timeline, |point| point.rss_bytes)?;
-    Some(labelled("RSS", &change))
+    Some(("RSS", change))
 }
 
 /// What the collector takes for live, and the size at which the next cycle is due.
-fn heap_line(timeline: &[TimelinePoint]) -> Option<Line> {
+fn heap_line(timeline: &[TimelinePoint]) -> Option<Labelled> {
     let change = change(timeline, |point| point.heap_live)?;
     let goal = timeline.iter().rev().find_map(|point| point.heap_goal);
     let next = goal.map_or_else(String::new, |goal| {
         format!(", next collection at {}", units::bytes(goal))
     });
-    Some(labelled("heap", &format!("{change}{next}")))
+    Some(("heap", format!("{change}{next}")))
 }
 
 /// The memory limit, and how much of it is used.
-fn limit_line(report: &Report) -> Option<Line> {
+fn limit_line(report: &Report) -> Option<Labelled> {
     let limit = report.target.memory_limit_bytes?;
     let mut points = report.timeline.iter().rev();
     let used = points.find_map(|point| point.limit_used_bytes)?;
@@ -113,14 +122,7 @@ fn limit_line(report: &Report) -> Option<Line> {
         units::bytes(used),
         units::bytes(limit)
     );
-    Some(labelled("limit", &text))
-}
-
-fn labelled(label: &str, text: &str) -> Line {
-    let mut line = Line::starting(label, FAINT);
-    line.pad_to(LABEL);
-    line.push(text, PLAIN);
-    line
+    Some(("limit", text))
 }
 
 /// The first value and the last one of what is known, and how far they are apart.

@@ -95,7 +95,8 @@ impl Line {
     }
 }
 
-/// Continues `line` with `items` from column `indent` on, in as many lines as they need.
+/// Continues `line` with `items` from column `indent` on, in as many lines as they need. An item that is longer than a
+/// line is continued in the next.
 pub(super) fn wrap(
     mut line: Line,
     indent: usize,
@@ -111,7 +112,13 @@ pub(super) fn wrap(
         } else if i > 0 {
             line.push(SEPARATOR, FAINT);
         }
-        line.push(text, *style);
+        if line.width() + width(text) <= columns {
+            line.push(text, *style);
+        } else {
+            let mut flowing = flow(line, indent, text, *style, columns);
+            line = flowing.pop().unwrap_or_default();
+            lines.append(&mut flowing);
+        }
     }
     lines.push(line);
     lines
@@ -240,6 +247,18 @@ mod tests {
         let mut out = Vec::new();
         line.write(columns, color, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn items_that_are_longer_than_a_line_go_on_in_the_next() {
+        let items = ["short", "heap 94.9 %, stack 0.6 %", "end"];
+        let items = items.map(|item| (item.to_owned(), PLAIN));
+        let lines = wrap(Line::starting("x", PLAIN), 2, &items, 20);
+        let lines: Vec<String> = lines.iter().map(|line| written(line, 20, false)).collect();
+        assert_eq!(
+            lines,
+            ["x short\n", "  heap 94.9 %, stack\n", "  0.6 % · end\n"]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     course::curve,
     header::LABEL,
     interval::push_name,
-    line::{Line, wrap},
+    line::{Line, width, wrap},
     names,
     style::{BAR, CAUTION, FAINT, PLAIN, STRONG},
     units,
@@ -77,7 +77,7 @@ fn place(site: &MapSite, largest: Option<&MapInstance>, options: &TextOptions) -
         columns.saturating_sub(INDENT),
     );
     lines.push(name.indented(INDENT));
-    lines.extend(largest.and_then(course));
+    lines.extend(largest.and_then(|map| course(map, options.columns())));
     lines
 }
 
@@ -114,19 +114,19 @@ fn facts(site: &MapSite) -> Vec<String> {
 }
 
 /// The curve of a map's entries, if it has one.
-fn course(map: &MapInstance) -> Option<Line> {
+fn course(map: &MapInstance, columns: usize) -> Option<Line> {
     let (first, last) = (map.curve.first()?, map.curve.last()?);
     if map.curve.len() < 3 || first.1 == last.1 {
         return None;
     }
-    let levels = levels(&map.curve, CURVE);
-    let mut line = Line::default();
-    line.push(&curve(&levels), BAR);
     let text = format!(
         "  {} → {} entries",
         units::exact(first.1),
         units::exact(last.1)
     );
+    let room = columns.saturating_sub(INDENT + width(&text));
+    let mut line = Line::default();
+    line.push(&curve(&levels(&map.curve, CURVE.min(room))), BAR);
     line.push(&text, PLAIN);
     Some(line.indented(INDENT))
 }

@@ -43,11 +43,9 @@ pub(super) fn lines(memory: &Memory, options: &TextOptions) -> Vec<Line> {
         line.push_right(&share, SHARE_END, PLAIN);
         line.pad_to(BAR_START);
         line.push(&bar(part.bytes, memory.rss_bytes), BAR);
-        line.pad_to(NAME);
-        line.push(part.kind.words(), PLAIN);
-        lines.push(line);
+        lines.extend(flow(line, NAME, part.kind.words(), PLAIN, columns));
     }
-    lines.extend(untouched(memory));
+    lines.extend(untouched(memory, columns));
     if let Some(reason) = memory.reason() {
         let text = format!("→ mostly {}; {}", reason.kind.words(), reason.kind.advice());
         lines.extend(flow(Line::default(), LABEL, &text, FAINT, columns));
@@ -56,17 +54,13 @@ pub(super) fn lines(memory: &Memory, options: &TextOptions) -> Vec<Line> {
 }
 
 /// Parts are what the runtime counts as its own: more than is resident, if it has not touched all of it.
-fn untouched(memory: &Memory) -> Option<Line> {
-    let bytes = memory.untouched_bytes?;
-    if bytes.saturating_mul(SHOWN_SHARE) < memory.rss_bytes {
-        return None;
+fn untouched(memory: &Memory, columns: usize) -> Vec<Line> {
+    let bytes = memory.untouched_bytes.unwrap_or(0);
+    if bytes == 0 || bytes.saturating_mul(SHOWN_SHARE) < memory.rss_bytes {
+        return Vec::new();
     }
     let mut line = Line::default();
     line.push_right(&units::bytes(bytes), BYTES_END, PLAIN);
-    line.pad_to(NAME);
-    line.push(
-        "of these are not resident: never touched, or swapped out",
-        FAINT,
-    );
-    Some(line)
+    let text = "of these are not resident: never touched, or swapped out";
+    flow(line, NAME, text, FAINT, columns)
 }

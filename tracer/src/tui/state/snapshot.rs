@@ -2,7 +2,9 @@
 
 use super::Tab;
 use crate::findings::{self, Finding};
-use crate::report::{Figures, Frame, GroupBy, Grouped, MapInstance, Report, SortBy, TimelinePoint};
+use crate::report::{
+    EndedBy, Figures, Frame, GroupBy, Grouped, MapInstance, Report, SortBy, TimelinePoint,
+};
 use crate::session::LiveView;
 use crate::units;
 use std::collections::HashMap;
@@ -134,6 +136,19 @@ impl Tracker {
     pub(super) fn snapshot(&mut self, report: Report) -> Snapshot {
         let types = Grouped::of(&report, GroupBy::Type, SortBy::Bytes);
         let interval = self.live.interval(&report, Some(&types));
+        let last = |gauge: fn(&TimelinePoint) -> Option<u64>| {
+            // What has exited has no memory; what it had last is what one wants to know.
+            let is_wanted = report.window.ended_by == EndedBy::TargetExit;
+            let mut points = report.timeline.iter().rev().filter(|_| is_wanted);
+            points.find_map(gauge)
+        };
+        let point = interval.point;
+        let point = TimelinePoint {
+            rss_bytes: point.rss_bytes.or(last(|point| point.rss_bytes)),
+            heap_live: point.heap_live.or(last(|point| point.heap_live)),
+            heap_goal: point.heap_goal.or(last(|point| point.heap_goal)),
+            ..point
+        };
         let of_sites: HashMap<u32, Figures> = interval
             .sites
             .iter()
@@ -145,8 +160,7 @@ impl Tracker {
             .flat_map(|groups| &groups.groups)
             .map(|group| (group.id, group.figures))
             .collect();
-        let (figures, interval_ns, point) =
-            (interval.figures, interval.duration_ns, interval.point);
+        let (figures, interval_ns) = (interval.figures, interval.duration_ns);
         let timeline = &report.timeline;
         let before = timeline
             .len()

@@ -186,7 +186,7 @@ fn tracing(report: &Report, palette: &Palette, columns: usize) -> Line<'static> 
     let overhead = &report.overhead;
     let each = overhead
         .ns_per_hit
-        .map(|ns| format!(", {} a hit", units::nanoseconds(ns)));
+        .map(|ns| format!(", {} each", units::nanoseconds(ns)));
     let mut items: Vec<Item> = vec![(format!("lost {}", units::exact(lost)), style)];
     if others > 0 {
         items.push((
@@ -196,7 +196,7 @@ fn tracing(report: &Report, palette: &Palette, columns: usize) -> Line<'static> 
     }
     items.push((
         format!(
-            "probes {} of CPU{}",
+            "probes {} CPU{}",
             units::percent(overhead.target_share_pct),
             each.unwrap_or_default()
         ),

@@ -23,6 +23,8 @@ const MAP_NAME: usize = 50;
 const BESIDE_COURSE: usize = 16;
 /// With so many a name and its place stand side by side.
 const NAME_AND_PLACE: usize = 48;
+/// With so many columns of figures are shown even if nothing is in them.
+const WIDE: usize = 130;
 const GAP: usize = 1;
 
 /// The columns of a list, and how many cells each takes; those that come first give way last.
@@ -103,7 +105,7 @@ fn shown_columns(state: &State, snapshot: &Snapshot, columns: usize) -> Vec<(Col
             _ if *column == state.sorted() => true,
             // The same as bytes.
             Column::Total if state.is_since_start() => false,
-            _ if optional && !is_measured(*column) && columns < 100 => false,
+            _ if optional && !is_measured(*column) && columns < WIDE => false,
             Column::Course if room < width + GAP + BESIDE_COURSE => false,
             _ => match room.checked_sub(width + GAP) {
                 Some(left) => {
