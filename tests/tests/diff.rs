@@ -175,14 +175,14 @@ fn samples_of_an_unchanged_program_raise_no_alarm_and_show_a_change() {
     );
 }
 
-/// Two seconds of a program that does not end by itself.
+/// Three seconds of a program that does not end by itself.
 fn steady(name: &str, args: &[&str]) -> Saved {
     let mut program = Program::start_at(&program_path(&newest_go(), name), args);
     program.wait_for("ready");
     if name == "surge" {
         program.go_on();
     }
-    let options = [&ALLOCATIONS_ONLY[..], &["--duration", "2s"]].concat();
+    let options = [&ALLOCATIONS_ONLY[..], &["--duration", "3s"]].concat();
     let capture = Agent::record(program.pid(), &options).wait().capture();
     Saved::new(&capture)
 }

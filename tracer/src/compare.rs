@@ -11,6 +11,7 @@ mod course;
 mod findings;
 mod matching;
 mod measure;
+mod part;
 mod rule;
 mod warnings;
 
@@ -19,7 +20,8 @@ pub use matching::{Match, Place};
 pub use rule::{Outcome, Rule, RuleError, Verdict, check};
 
 use crate::report::{Frame, Report, Value};
-use measure::{Comparable, Measured, Part};
+use measure::{Comparable, Measured};
+use part::Part;
 use std::cmp::Ordering;
 
 /// How often any row of a comparison of unchanged programs may look changed.

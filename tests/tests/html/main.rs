@@ -3,6 +3,7 @@
 
 mod browser;
 mod captures;
+mod diff;
 mod flame;
 mod hostile;
 mod large;

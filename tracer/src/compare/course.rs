@@ -38,10 +38,11 @@ fn scatter(report: &Report, of: impl Fn(&TimelinePoint) -> Option<u64>) -> Optio
             None => return None,
         }
     }
-    // What is left over at the end is no interval.
-    let longest = intervals.iter().map(|(_, length)| *length);
-    let longest = longest.fold(0.0, f64::max);
-    intervals.retain(|(_, length)| *length >= longest / 2.0);
+    // What is left over at the end is no interval. One that took long is, and makes none of the others a rest.
+    let mut lengths: Vec<f64> = intervals.iter().map(|(_, length)| *length).collect();
+    lengths.sort_unstable_by(f64::total_cmp);
+    let usual = lengths.get(lengths.len() / 2).copied().unwrap_or(0.0);
+    intervals.retain(|(_, length)| *length >= usual / 2.0);
     if intervals.len() < FEWEST {
         return None;
     }
@@ -126,6 +127,16 @@ mod tests {
         assert_eq!(error(&counts), None);
         assert_eq!(error(&[Some(0); 12]), Some(0.0));
         assert!(error(&[Some(u64::MAX); 12]).unwrap().is_finite());
+    }
+
+    #[test]
+    fn an_interval_that_took_long_does_not_hide_the_others() {
+        let mut report = report(&[Some(500); 12]);
+        for point in report.timeline.iter_mut().skip(6) {
+            point.t_ns += 3_000_000_000;
+        }
+        report.timeline[6].allocs = Some(2000);
+        assert!(relative_error(&report, Figure::Allocs).unwrap() < 1e-12);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! are the same if their names are.
 
 use super::By;
-use super::measure::Part;
+use super::part::Part;
 use crate::report::{Frame, Site};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;

@@ -1,3 +1,5 @@
+//! Comparisons of captures that differ in known ways.
+
 use super::*;
 use crate::output::sample;
 use crate::report::{Estimate, Figures, Site, TimelinePoint};

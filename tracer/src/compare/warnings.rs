@@ -1,6 +1,7 @@
 //! What makes two captures less comparable than they look, in sentences.
 
-use super::measure::{Measured, is_blind, unplaced};
+use super::measure::{Measured, unplaced};
+use super::part::is_blind;
 use super::{Figure, Normalize};
 use crate::report::Report;
 use crate::units;

@@ -1,3 +1,5 @@
+//! Rules as they are typed, and what becomes of them for captures that differ in known ways.
+
 use super::*;
 use crate::output::sample;
 use crate::report::TimelinePoint;

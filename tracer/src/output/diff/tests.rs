@@ -1,3 +1,5 @@
+//! Comparisons in each format: what changed is there, and no name does harm.
+
 use super::*;
 use crate::compare::{By, Normalize, Rule, Terms, check as judge, compare};
 use crate::output::sample;
