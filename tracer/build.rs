@@ -129,8 +129,9 @@ impl Toolchain {
             .env(
                 "CARGO_ENCODED_RUSTFLAGS",
                 format!(
-                    "-Cdebuginfo=2\x1f-Clink-arg=--btf\x1f-Clinker={}",
-                    self.linker
+                    "-Cdebuginfo=2\x1f-Clink-arg=--btf\x1f-Clinker={}{}",
+                    self.linker,
+                    without_local_paths()?
                 ),
             )
             .env("AYA_BPF_TARGET_ARCH", variable("CARGO_CFG_TARGET_ARCH")?);
@@ -189,6 +190,23 @@ fn remove_outer_cargo(build: &mut Command) {
             build.env_remove(&name);
         }
     }
+}
+
+/// Flags that keep the directories of this machine out of the object's debug information, which the agent carries with
+/// it: the sources and what they depend on.
+fn without_local_paths() -> Result<String, String> {
+    let package = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let root = package.parent().map(Path::to_path_buf);
+    let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let cargo = env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    let flags = [(root, "/tracer"), (cargo, "/cargo")].map(|(from, to)| {
+        let from = from.unwrap_or_default();
+        if from.as_os_str().is_empty() {
+            return String::new();
+        }
+        format!("\x1f--remap-path-prefix={}={to}", from.display())
+    });
+    Ok(flags.concat())
 }
 
 fn variable(name: &str) -> Result<OsString, String> {

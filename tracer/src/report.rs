@@ -205,6 +205,9 @@ pub struct Completeness {
     pub overflowed: u64,
     /// Allocations whose size is in no distribution, because the bound on their memory was reached.
     pub unbinned_sizes: u64,
+    /// Whether there were allocations that no figure stands for: their functions are probed in windows, and what the last
+    /// one stands for is known when it has ended. Figures are lower bounds then.
+    pub unseen: bool,
     /// Most bytes by which `alloc_bytes` can be wrong: a block for each tiny object whose correction was lost.
     /// `None` in captures of versions that did not correct.
     pub unsure_bytes: Option<u64>,
@@ -244,6 +247,13 @@ impl Family {
 }
 
 impl Completeness {
+    /// What figures are if they are less than what happened, for people.
+    pub fn lower_bound(&self) -> Option<&'static str> {
+        self.unseen.then_some(
+            "figures are lower bounds: functions too hot for --max-overhead are recorded in windows, and it is not known yet what these stand for; record longer, or with --mode exact or sampled",
+        )
+    }
+
     /// Of a capture that goes on: leaves out what was counted in the kernel and is still under way.
     #[must_use]
     pub fn arrived(mut self) -> Self {

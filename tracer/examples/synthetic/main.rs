@@ -153,6 +153,7 @@ fn report(binary: &Arc<GoBinary>, totals: &Totals) -> Report {
         totals,
         counters: &Counters::default(),
         probed_share: None,
+        unseen: false,
         symbols: &symbols,
         timeline: Vec::new(),
         overhead: Overhead::default(),

@@ -97,8 +97,18 @@ pub(super) fn of_all_ever(report: &Report) -> bool {
 
 /// Whether windows were too few to tell what they stand for, so that nothing is known of what was not recorded.
 pub(super) fn is_blind(report: &Report) -> bool {
-    let nothing = report.totals.estimate == Some(Estimate::default());
-    report.window.mode == "auto" && nothing && report.completeness.coverage.is_none()
+    report.completeness.unseen || was_blind(report)
+}
+
+/// The same of captures of versions that did not tell: there was a window, and nothing is known of how good it is.
+fn was_blind(report: &Report) -> bool {
+    let windows = report.window.mode_steps.iter();
+    let mut windows = windows.filter(|step| step.mode == "windows");
+    let nothing = report
+        .totals
+        .estimate
+        .is_none_or(|estimate| estimate == Estimate::default());
+    windows.next().is_some() && nothing && report.completeness.coverage.is_none()
 }
 
 /// The totals, which count what is at no site, too.

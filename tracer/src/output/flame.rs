@@ -129,7 +129,11 @@ fn title(report: &Report, value: Value) -> String {
     format!(
         "{}: {}{}, {} in mode {}",
         name(exe),
-        if estimate { "estimated " } else { "" },
+        match estimate {
+            _ if report.completeness.unseen => "at least these ",
+            true => "estimated ",
+            false => "",
+        },
         value.name(),
         units::duration(window.duration_ns),
         name(&window.mode)

@@ -14,6 +14,9 @@ pub struct Interval<'a> {
     pub duration_ns: u64,
     /// What the whole target allocated in the interval.
     pub figures: Figures,
+    /// Whether `figures`, and those of sites and groups, are of this very interval. Where windows are recorded they come
+    /// in lumps, when it is known what a window stands for; what the runtime itself counted is in `point`.
+    pub timely: bool,
     /// Allocations that the probes saw in the interval.
     pub hits: u64,
     /// Allocations lost in the interval.

@@ -42,6 +42,7 @@ fn records_of_an_unknown_kind_are_in_every_report() {
         start_monotonic_ns: 0,
         counters: &Counters::of(&[(Counter::Hits, 3)]),
         probed_share: Some(1.0),
+        unseen: false,
         symbols: &Symbols::default(),
         timeline: Vec::new(),
         overhead: sample.overhead,
@@ -85,6 +86,18 @@ fn every_shortcoming_is_in_every_report() {
         for number in numbers {
             assert!(output.contains(&number.to_string()), "{number}: {output}");
         }
+    }
+}
+
+#[test]
+fn lower_bounds_are_told_as_such() {
+    let mut report = sample::report();
+    report.completeness.unseen = true;
+    report.totals.estimate = Some(report::Estimate::default());
+    let [text, json, ndjson] = in_each_format(&report);
+    assert!(text.contains("figures are lower bounds"), "{text}");
+    for json in [json, ndjson] {
+        assert!(json.contains(r#""unseen":true"#), "{json}");
     }
 }
 

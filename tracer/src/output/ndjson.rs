@@ -157,6 +157,7 @@ fn whole<'a>(report: &'a Report, groups: Option<&'a Grouped>) -> Interval<'a> {
         t_ns: report.window.duration_ns,
         duration_ns: report.window.duration_ns,
         figures: report.totals,
+        timely: true,
         hits: report.completeness.hits,
         lost: report.completeness.lost_total(),
         point: whole_course(report),

@@ -89,6 +89,7 @@ pub(crate) fn report() -> Report {
             undefined_stacks: 0,
             overflowed: 0,
             unbinned_sizes: 0,
+            unseen: false,
             unsure_bytes: Some(0),
             counters: vec![("hits".into(), 6_434_607), ("filtered".into(), 7)],
             families: vec![Family {
@@ -445,6 +446,7 @@ pub(crate) fn nasty() -> Report {
         undefined_stacks: 1,
         overflowed: 20_000,
         unbinned_sizes: 0,
+        unseen: true,
         unsure_bytes: Some(0),
         counters: vec![],
         families: vec![Family {

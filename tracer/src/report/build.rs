@@ -6,7 +6,7 @@ use super::sites::Recorded;
 use super::stacks::stacks;
 use super::{
     Completeness, Estimate, Family, FaultFigures, Figures, Gc, Memory, Overhead, Profiler, Report,
-    Target, TimelinePoint, Window,
+    Site, Target, TimelinePoint, Window,
 };
 use super::{maps, sites};
 use crate::aggregate::{Cut, HeapHistory, StackTotals, Sums, TINY_BLOCK, Totals, whole};
@@ -33,6 +33,8 @@ pub struct Capture<'a> {
     /// Share of the target's allocations that pass the probes or that those recorded stand for; `None` if it cannot be
     /// known.
     pub probed_share: Option<f64>,
+    /// Whether something was allocated that no window stands for.
+    pub unseen: bool,
     /// The probes on maps.
     pub map_plan: &'a MapPlan,
     /// Whether page faults were recorded.
@@ -111,6 +113,7 @@ pub fn build(capture: Capture<'_>) -> Report {
         totals,
         counters,
         probed_share,
+        unseen,
         map_plan,
         faults,
         gc_plan,
@@ -134,7 +137,7 @@ pub fn build(capture: Capture<'_>) -> Report {
         gc: gc_plan.is_some(),
         heap: &view,
     };
-    let sites = sites::build(totals, symbols, recorded);
+    let mut sites = sites::build(totals, symbols, recorded);
     let faults = faults.then(|| all_faults(totals, symbols));
     let (frames, stacks) = stacks(totals, heap.history, symbols);
     let seconds = window.duration_ns as f64 / 1e9;
@@ -149,15 +152,22 @@ pub fn build(capture: Capture<'_>) -> Report {
         0.0
     };
     let sampled = !heap.allocations;
-    let completeness = completeness(totals, counters, probed_share, sampled, symbols);
+    let completeness = Completeness {
+        unseen,
+        ..completeness(totals, counters, probed_share, sampled, symbols)
+    };
+    let mut all = Figures {
+        faults: faults.map(|faults| faults.all()),
+        live_bytes: view.live_bytes(),
+        ..view.totals(totals)
+    };
+    if unseen {
+        mark_as_estimates(&mut all, &mut sites);
+    }
     Report {
         target,
         window,
-        totals: Figures {
-            faults: faults.map(|faults| faults.all()),
-            live_bytes: view.live_bytes(),
-            ..view.totals(totals)
-        },
+        totals: all,
         completeness,
         overhead: Overhead {
             hits_per_s,
@@ -174,6 +184,17 @@ pub fn build(capture: Capture<'_>) -> Report {
         heap: Some(view.heap(heap.probes, heap.profiler, heap.reason)),
         memory,
         timeline,
+    }
+}
+
+/// Nothing is known to be all of what happened.
+fn mark_as_estimates(totals: &mut Figures, sites: &mut [Site]) {
+    totals.estimate = Some(Estimate::default());
+    for site in sites {
+        site.figures.estimate.get_or_insert_default();
+        for stack in &mut site.stacks {
+            stack.figures.estimate.get_or_insert_default();
+        }
     }
 }
 
@@ -303,6 +324,7 @@ fn completeness(
             .into(),
         undefined_stacks,
         overflowed: totals.overflowed + totals.heap.overflowed_samples,
+        unseen: false,
         unbinned_sizes: unbinned.fold(totals.heap.merged_sizes, u64::saturating_add),
         counters: Counter::ALL
             .map(|counter| (counter.name().to_owned(), counters.get(counter)))

@@ -90,7 +90,7 @@ impl Report {
                 if let Some(weight) = weight.filter(|weight| *weight > 0) {
                     let frames = by_id
                         .get(&stack.id)
-                        .map(|stack| self.frames_from(stack, site));
+                        .map(|stack| self.shown_frames(stack, site));
                     stacks.push((frames.unwrap_or_default(), weight));
                 }
             }
@@ -106,7 +106,7 @@ impl Report {
     }
 
     /// The frames of a stack from its site on, innermost first: without those that lead from the site to the allocator.
-    pub(crate) fn frames_from(&self, stack: &Stack, site: &Site) -> Vec<&Frame> {
+    pub(crate) fn shown_frames(&self, stack: &Stack, site: &Site) -> Vec<&Frame> {
         let start = stack.start_of(site, &self.frames).unwrap_or(0);
         let indices = stack.frames.iter().skip(start);
         indices

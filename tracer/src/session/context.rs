@@ -220,6 +220,7 @@ impl Context {
             totals,
             counters,
             probed_share: self.probed_share(totals),
+            unseen: self.governed.unseen,
             map_plan: &self.prepared.plan.maps,
             faults: self.prepared.plan.faults,
             gc_plan: self.prepared.plan.gc.as_ref(),
@@ -318,9 +319,8 @@ impl Context {
             return counter.share_of(totals.heap.bytes());
         }
         match self.prepared.plan.coverage {
-            _ if self.governed.unseen => None,
-            Coverage::Complete => Some(1.0),
-            Coverage::NewerThanTable | Coverage::UnknownFunctions(_) => self
+            Coverage::Complete if !self.governed.unseen => Some(1.0),
+            _ => self
                 .heap_counter
                 .as_ref()?
                 .share_of(totals.sums.known_alloc_bytes()?),

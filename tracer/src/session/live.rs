@@ -15,6 +15,8 @@ pub struct LiveView {
     hits: u64,
     lost: u64,
     t_ns: u64,
+    /// Whether windows were under way at the end of the last interval.
+    windows: bool,
 }
 
 /// What is known of sites or groups, by what they are.
@@ -49,6 +51,7 @@ impl LiveView {
             hits: 0,
             lost: 0,
             t_ns: 0,
+            windows: false,
         }
     }
 
@@ -80,6 +83,7 @@ impl LiveView {
             t_ns,
             duration_ns: t_ns.saturating_sub(self.t_ns),
             figures: since(&report.totals, &self.totals),
+            timely: !self.windows && !report.completeness.unseen,
             hits: report.completeness.hits.saturating_sub(self.hits),
             lost: lost.saturating_sub(self.lost),
             point: report.timeline.last().cloned().unwrap_or_default(),
@@ -90,6 +94,7 @@ impl LiveView {
         self.hits = report.completeness.hits;
         self.lost = lost;
         self.t_ns = t_ns;
+        self.windows = report.completeness.unseen;
         interval
     }
 
@@ -242,6 +247,21 @@ mod tests {
                 .iter()
                 .all(|site| ids[site.frames] == site.id && site.figures.allocs == 3)
         );
+    }
+
+    #[test]
+    fn what_windows_stand_for_comes_late() {
+        let mut report = sample::report();
+        let mut live = LiveView::new(SortBy::Bytes);
+        assert!(live.interval(&report, None).timely);
+        report.completeness.unseen = true;
+        assert!(!live.interval(&report, None).timely);
+        report.completeness.unseen = false;
+        assert!(
+            !live.interval(&report, None).timely,
+            "the last window is settled in this one"
+        );
+        assert!(live.interval(&report, None).timely);
     }
 
     #[test]

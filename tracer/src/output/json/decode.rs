@@ -153,6 +153,7 @@ impl From<schema::Completeness<'_>> for report::Completeness {
             undefined_stacks: completeness.undefined_stacks,
             overflowed: completeness.overflowed,
             unbinned_sizes: completeness.unbinned_sizes,
+            unseen: completeness.unseen,
             unsure_bytes: completeness.unsure_bytes,
             counters: counts(completeness.counters),
             families: families.map(family).collect(),

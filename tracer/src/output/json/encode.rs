@@ -129,6 +129,7 @@ impl<'a> From<&'a report::Completeness> for schema::Completeness<'a> {
             undefined_stacks: completeness.undefined_stacks,
             overflowed: completeness.overflowed,
             unbinned_sizes: completeness.unbinned_sizes,
+            unseen: completeness.unseen,
             unsure_bytes: completeness.unsure_bytes,
             counters: counts(&completeness.counters),
             families: schema::OrderedMap(completeness.families.iter().map(family).collect()),

@@ -139,6 +139,9 @@ pub(in crate::output) struct Completeness<'a> {
     pub(super) overflowed: u64,
     #[serde(default)]
     pub(super) unbinned_sizes: u64,
+    /// Whether figures are lower bounds: some functions were recorded in windows, of which none has ended.
+    #[serde(default)]
+    pub(super) unseen: bool,
     pub(super) unsure_bytes: Option<u64>,
     /// Everything that the kernel half counted.
     #[serde(default)]

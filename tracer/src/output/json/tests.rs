@@ -153,7 +153,7 @@ fn the_document_follows_the_schema() {
         document["completeness"],
         json!({"hits": 6_434_607, "delivered": 6_434_607, "sampled_out": 0, "lost": {"ring_full": 0, "no_scratch": 0},
                "unknown_pcs": 0, "truncated_stacks": 0, "truncated_by": {"too_deep": 0, "unreadable": 0},
-               "undefined_stacks": 0, "overflowed": 0, "unbinned_sizes": 0, "unsure_bytes": 0,
+               "undefined_stacks": 0, "overflowed": 0, "unbinned_sizes": 0, "unseen": false, "unsure_bytes": 0,
                "counters": {"hits": 6_434_607, "filtered": 7},
                "families": {"resumes": {"hits": 12, "delivered": 12, "lost": {"resume_ring_full": 0}}},
                "coverage": 1.0})

@@ -44,12 +44,17 @@ pub(super) enum Event<'a> {
         t_ns: u64,
         /// Length of the interval in nanoseconds.
         duration_ns: u64,
-        /// Allocations in the interval.
-        allocs: u64,
-        /// Bytes rounded up to size classes; `null` if the rounding cannot be known.
+        /// Allocations in the interval; `null`, as bytes asked for, while some functions are recorded in windows.
+        allocs: Option<u64>,
+        /// Bytes rounded up to size classes, while there are windows as the runtime counts them; `null` if that cannot be
+        /// known.
         alloc_bytes: Option<u64>,
         /// Bytes asked for.
         requested_bytes: Option<u64>,
+        /// While some functions are recorded in windows: figures of sites and groups come when it is known what a window
+        /// stands for, not in the interval in which it happened. Left out if not.
+        #[serde(skip_serializing_if = "is_false")]
+        windows: bool,
         /// Whether some allocations of the capture were not recorded, so that the figures are estimates; left out if not.
         #[serde(skip_serializing_if = "is_false")]
         estimated: bool,
@@ -184,9 +189,14 @@ impl<'a> Event<'a> {
         Self::Interval {
             t_ns: interval.t_ns,
             duration_ns: interval.duration_ns,
-            allocs: interval.figures.allocs,
-            alloc_bytes: interval.figures.alloc_bytes,
-            requested_bytes: interval.figures.requested_bytes,
+            allocs: Some(interval.figures.allocs).filter(|_| interval.timely),
+            alloc_bytes: if interval.timely {
+                interval.figures.alloc_bytes
+            } else {
+                point.alloc_bytes
+            },
+            requested_bytes: interval.figures.requested_bytes.filter(|_| interval.timely),
+            windows: !interval.timely,
             estimated: interval.figures.estimate.is_some(),
             hits: interval.hits,
             lost: interval.lost,

@@ -26,6 +26,7 @@ pub(super) fn of(report: &Report) -> Vec<String> {
         )
     }));
     comments.push(completeness(report));
+    comments.extend(report.completeness.lower_bound().map(str::to_owned));
     if let Some(estimate) = report.totals.estimate {
         comments.push(estimated(estimate));
     }

@@ -6,6 +6,7 @@ use super::{
     style::{BAD, CAUTION, FAINT, PLAIN, STRONG},
 };
 use crate::findings::{Finding, Severity};
+use crate::units;
 
 /// Where the text of a finding starts.
 const INDENT: usize = 2;
@@ -36,7 +37,7 @@ pub(super) fn lines(findings: &[Finding], options: &TextOptions) -> Vec<Line> {
         .checked_sub(options.limit)
         .filter(|rest| *rest > 0)
     {
-        let text = format!("… and {rest} more findings");
+        let text = format!("… and {}", units::plural(rest as u64, "more finding"));
         lines.push(Line::starting(&text, FAINT));
     }
     lines

@@ -72,6 +72,10 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
 /// How good the totals are, where not each allocation was recorded.
 pub(super) fn estimated(report: &Report, estimate: &Estimate) -> Vec<Item> {
     let totals = &report.totals;
+    if let Some(text) = report.completeness.lower_bound() {
+        let parts = text.split("; ").map(|part| (part.to_owned(), BAD));
+        return parts.collect();
+    }
     if report.window.mode == "sampled" && *estimate == Estimate::default() {
         return vec![(WEIGHED.to_owned(), PLAIN)];
     }

@@ -79,13 +79,13 @@ fn rows<'a>(interval: &Interval<'a>) -> Vec<Row<'a>> {
 }
 
 fn head(interval: &Interval<'_>, measure: Measure) -> Line {
-    let mut line = figures_line(
-        (&units::duration(interval.t_ns), STRONG),
-        interval.figures,
-        interval.duration_ns,
-        measure,
-        STRONG,
-    );
+    let figures = if interval.timely {
+        of_interval(&interval.figures, interval, measure)
+    } else {
+        (interval.point.alloc_bytes, None)
+    };
+    let time = units::duration(interval.t_ns);
+    let mut line = figures_line((&time, STRONG), figures, interval.duration_ns, STRONG);
     line.push(" allocs", STRONG);
     if measure == Measure::Requested {
         line.push(" · bytes as requested", CAUTION);
@@ -101,6 +101,16 @@ fn head(interval: &Interval<'_>, measure: Measure) -> Line {
         line.push(&text, style);
     }
     line
+}
+
+/// Bytes and allocations that happened in the interval, where that is known.
+fn of_interval(
+    figures: &Figures,
+    interval: &Interval<'_>,
+    measure: Measure,
+) -> (Option<u64>, Option<u64>) {
+    let known = (measure.bytes(figures), figures.allocs);
+    Some(known).filter(|_| interval.timely).unzip()
 }
 
 /// What the target showed besides, where it did.
@@ -120,14 +130,10 @@ fn shown(interval: &Interval<'_>) -> Vec<(String, Style)> {
 
 fn row_line(row: &Row<'_>, interval: &Interval<'_>, measure: Measure, columns: usize) -> Line {
     let whole = measure.bytes(&interval.figures);
-    let share = units::percent(units::share(measure.bytes(&row.figures), whole));
-    let mut line = figures_line(
-        (&share, FAINT),
-        row.figures,
-        interval.duration_ns,
-        measure,
-        PLAIN,
-    );
+    let share = units::share(measure.bytes(&row.figures), whole);
+    let share = units::percent(share.filter(|_| interval.timely));
+    let figures = of_interval(&row.figures, interval, measure);
+    let mut line = figures_line((&share, FAINT), figures, interval.duration_ns, PLAIN);
     if columns >= WIDE {
         let total = format!("total {}", units::bytes(measure.bytes(&row.total)));
         line.push_right(&total, TOTAL_END, FAINT);
@@ -164,19 +170,16 @@ pub(super) fn push_name(line: &mut Line, frames: &[Frame], style: Style, columns
 
 fn figures_line(
     (first, first_style): (&str, Style),
-    figures: Figures,
+    (bytes, allocs): (Option<u64>, Option<u64>),
     duration_ns: u64,
-    measure: Measure,
     style: Style,
 ) -> Line {
     let mut line = Line::default();
     let per_s = |total: u64| units::per_second(total, duration_ns);
+    let bytes = bytes.map_or("-".to_owned(), |bytes| units::byte_rate(per_s(bytes)));
+    let allocs = allocs.map_or("-".to_owned(), |allocs| units::rate(per_s(allocs)));
     line.push_right(first, SHARE_END, first_style);
-    line.push_right(
-        &units::byte_rate(per_s(measure.bytes(&figures))),
-        BYTES_END,
-        style,
-    );
-    line.push_right(&units::rate(per_s(figures.allocs)), ALLOCS_END, style);
+    line.push_right(&bytes, BYTES_END, style);
+    line.push_right(&allocs, ALLOCS_END, style);
     line
 }

@@ -61,6 +61,7 @@ fn live_by(report: &Report, grouped: Option<&Grouped>, options: &TextOptions) ->
         total: twice(site.figures),
     });
     let interval = Interval {
+        timely: true,
         t_ns: 2_000_000_000,
         duration_ns: 1_000_000_000,
         figures: report.totals,
