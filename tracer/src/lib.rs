@@ -11,7 +11,7 @@
 //! The type changes at each arrow, so that a stage cannot be skipped by accident, and dependencies point from left to
 //! right only. `session` wires the stages; `collect` runs stream to aggregate on a thread of its own; `governor` keeps
 //! what `kernel` costs the target within a budget; `findings` turns a report into a diagnosis, which outputs show first; `compare`
-//! sets two reports side by side; `cli` says what was asked for.
+//! sets two reports side by side; `tui` shows a running capture on the whole screen; `cli` says what was asked for.
 //!
 //! What must stay true:
 //! - `plan`, `decode`, `aggregate`, `report`, `findings`, `compare` and `output` do no I/O beyond the writer they are given, and see no file

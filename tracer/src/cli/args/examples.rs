@@ -88,6 +88,8 @@ Exit codes: 0 done, and all rules hold; 1 a rule is broken or cannot be checked,
 or something failed; 2 bad usage.";
 
 pub(super) const TOP_EXAMPLES: &str = "\
+Keys: q ends, ? lists all others. It needs a terminal; `tracer attach` writes the same to a file or a pipe.
+
 Examples:
   tracer top --pid 4242
   tracer top --pid 4242 --mode sampled            at almost no cost";

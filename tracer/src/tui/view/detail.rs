@@ -1,13 +1,18 @@
-//! Everything about one site, one type or one map.
+//! Everything about one site, one type or one map: what they have in common, and sites.
+
+mod map;
+mod of_type;
+
+pub(super) use map::map;
+pub(super) use of_type::of_type;
 
 use super::palette::{Palette, span};
 use super::shapes::{Item, bar, fitting, width_of};
 use super::table::place;
 use crate::output::text::course::curve;
 use crate::output::text::line::{cut_end, width};
-use crate::output::text::maps::levels;
 use crate::output::text::names;
-use crate::report::{Figures, Frame, MapInstance, MapSite, Report, Site, SizeSummary, Stack};
+use crate::report::{Figures, Frame, Report, Site, SizeSummary, Stack};
 use crate::tui::state::{Snapshot, State};
 use crate::units;
 use ratatui::text::Line;
@@ -20,7 +25,6 @@ const MINUTE_NS: u64 = 60_000_000_000;
 const TYPES: usize = 12;
 const STACKS: usize = 5;
 const FRAMES: usize = 32;
-const SITES: usize = 40;
 /// Cells of a bar.
 const BAR: usize = 24;
 
@@ -319,195 +323,6 @@ fn calls<'a>(report: &'a Report, site: &Site, stack: &Stack) -> Vec<&'a Frame> {
     outside
         .filter_map(|index| report.frames.get(*index))
         .collect()
-}
-
-/// Where a type is allocated.
-pub(super) fn of_type(snapshot: &Snapshot, name: &str, palette: &Palette, columns: usize) -> Lines {
-    let groups = &snapshot.types.groups;
-    let found = groups.iter().position(|group| group.name == name);
-    let found = found.and_then(|at| Some((groups.get(at)?, snapshot.type_steps.get(at)?)));
-    let Some((group, step)) = found else {
-        return vec![span("this type is not in the report any more", palette.faint).into()];
-    };
-    let per_s = |total: u64| units::per_second(total, snapshot.interval_ns);
-    let now: [Item; 2] = [
-        (
-            units::byte_rate(per_s(snapshot.bytes(&step.figures))),
-            palette.strong,
-        ),
-        (
-            format!("{} allocs", units::rate(per_s(step.figures.allocs))),
-            palette.plain,
-        ),
-    ];
-    let total: [Item; 4] = [
-        (units::bytes(snapshot.bytes(&group.figures)), palette.strong),
-        (
-            format!("{} allocs", units::exact(group.figures.allocs)),
-            palette.plain,
-        ),
-        (
-            format!("{} to scan", units::maybe_bytes(group.pointer_bytes)),
-            palette.plain,
-        ),
-        (
-            format!("{} live", units::maybe_bytes(group.figures.live_bytes)),
-            palette.plain,
-        ),
-    ];
-    let mut lines = vec![
-        span(&cut_end(names::type_name(name), columns), palette.strong).into(),
-        Line::default(),
-        labelled("now", &now, palette, columns),
-        labelled("in all", &total, palette, columns),
-        Line::default(),
-    ];
-    let mut parts = Vec::new();
-    for part in group.sites.iter().take(SITES) {
-        let Some(site) = snapshot.report.sites.iter().find(|site| site.id == part.id) else {
-            continue;
-        };
-        let share = units::percent(units::share(part.figures.weight(), group.figures.weight()));
-        let mut line = vec![span(&format!("{share:>7}  "), palette.plain)];
-        line.extend(place(
-            &site.frames,
-            palette,
-            columns.saturating_sub(LABEL + 9),
-        ));
-        parts.push(line);
-    }
-    let more = group.sites.len().saturating_sub(SITES);
-    if more > 0 {
-        let text = format!("         {}", units::plural(more as u64, "more site"));
-        parts.push(vec![span(&text, palette.faint)]);
-    }
-    lines.extend(section("sites", parts, palette));
-    lines
-}
-
-/// A map, how it grew, and what is done where it was first seen.
-pub(super) fn map(snapshot: &Snapshot, key: u64, palette: &Palette, columns: usize) -> Lines {
-    let found = snapshot
-        .maps()
-        .iter()
-        .find(|map| snapshot.key_of(map) == key);
-    let Some(map) = found else {
-        return vec![
-            span(
-                "this map is not among those any more that are listed",
-                palette.faint,
-            )
-            .into(),
-        ];
-    };
-    let mut lines: Lines = vec![
-        span(
-            &cut_end(names::type_name(&map.type_name), columns),
-            palette.bar,
-        )
-        .into(),
-    ];
-    lines.extend(frames(snapshot.place_of(map), palette, columns));
-    lines.push(Line::default());
-    lines.extend(figures_of_map(snapshot, map, palette, columns));
-    lines.push(Line::default());
-    lines.extend(map_course(map, palette, columns));
-    let maps = snapshot.report.maps.as_ref();
-    let place = maps.and_then(|maps| maps.sites.iter().find(|site| site.id == map.site));
-    lines.extend(
-        place.map(|place| labelled("place", &facts_of_place(place, palette), palette, columns)),
-    );
-    lines
-}
-
-fn figures_of_map(
-    snapshot: &Snapshot,
-    map: &MapInstance,
-    palette: &Palette,
-    columns: usize,
-) -> Lines {
-    let state = match map.alive {
-        Some(true) => "there",
-        Some(false) => "gone",
-        None => "",
-    };
-    let entries: [Item; 4] = [
-        (units::exact(snapshot.entries_of(map)), palette.strong),
-        (
-            format!("{} at most", units::exact(map.max_entries)),
-            palette.plain,
-        ),
-        (
-            map.capacity
-                .map(|room| format!("room for {}", units::exact(room)))
-                .unwrap_or_default(),
-            palette.plain,
-        ),
-        (state.to_owned(), palette.plain),
-    ];
-    let table: [Item; 3] = [
-        (units::maybe_bytes(map.table_bytes), palette.strong),
-        (
-            format!("{} to scan", units::maybe_bytes(map.table_pointer_bytes)),
-            palette.plain,
-        ),
-        (units::plural(map.growths, "growth"), palette.plain),
-    ];
-    let mut lines = vec![
-        labelled("entries", &entries, palette, columns),
-        labelled("table", &table, palette, columns),
-    ];
-    if let Some(writes) = map.writes {
-        let done: [Item; 2] = [
-            (units::plural(writes, "write"), palette.plain),
-            (
-                map.deletes
-                    .map(|deletes| units::plural(deletes, "delete"))
-                    .unwrap_or_default(),
-                palette.plain,
-            ),
-        ];
-        lines.push(labelled("done", &done, palette, columns));
-    }
-    lines
-}
-
-fn map_course(map: &MapInstance, palette: &Palette, columns: usize) -> Lines {
-    let (Some((start, first)), Some((end, last))) = (map.curve.first(), map.curve.last()) else {
-        return Vec::new();
-    };
-    let text = format!(
-        "{} → {} entries in {}",
-        units::exact(*first),
-        units::exact(*last),
-        units::duration(end.saturating_sub(*start))
-    );
-    let levels = levels(&map.curve, columns.saturating_sub(LABEL).min(80));
-    vec![
-        Line::from(vec![
-            label("course", palette),
-            span(&curve(&levels), palette.bar),
-        ]),
-        Line::from(vec![label("", palette), span(&text, palette.faint)]),
-    ]
-}
-
-fn facts_of_place(place: &MapSite, palette: &Palette) -> Vec<Item> {
-    let mut facts = vec![
-        (units::plural(place.instances, "map"), palette.plain),
-        (units::plural(place.growths, "growth"), palette.plain),
-    ];
-    if let Some(growth) = place.growth {
-        let text = format!("{} by growing", units::bytes(growth.bytes()));
-        facts.push((text, palette.plain));
-    }
-    if let Some(amplification) = place.amplification {
-        facts.push((
-            format!("{amplification:.1} times the tables in the end"),
-            palette.plain,
-        ));
-    }
-    facts
 }
 
 fn label(text: &str, palette: &Palette) -> ratatui::text::Span<'static> {
