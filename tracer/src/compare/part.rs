@@ -100,17 +100,6 @@ pub(super) fn is_blind(report: &Report) -> bool {
     report.completeness.unseen || was_blind(report)
 }
 
-<<<<<<< HEAD
-/// The same of captures of versions that did not tell: there was a window, and nothing is known of how good it is.
-fn was_blind(report: &Report) -> bool {
-    let windows = report.window.mode_steps.iter();
-    let mut windows = windows.filter(|step| step.mode == "windows");
-    let nothing = report
-        .totals
-        .estimate
-        .is_none_or(|estimate| estimate == Estimate::default());
-    windows.next().is_some() && nothing && report.completeness.coverage.is_none()
-=======
 /// The same of captures of versions that did not tell: there were windows, and nothing is known of how good they are.
 fn was_blind(report: &Report) -> bool {
     let steps = &report.window.mode_steps;
@@ -118,7 +107,6 @@ fn was_blind(report: &Report) -> bool {
     steps.iter().any(|step| step.mode == "windows")
         && estimate.is_none_or(|estimate| estimate == Estimate::default())
         && report.completeness.coverage.is_none()
->>>>>>> adea8d17ac147faed4c7e9179e3cb15f7ebe02b8
 }
 
 /// The totals, which count what is at no site, too.

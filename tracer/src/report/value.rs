@@ -90,11 +90,7 @@ impl Report {
                 if let Some(weight) = weight.filter(|weight| *weight > 0) {
                     let frames = by_id
                         .get(&stack.id)
-<<<<<<< HEAD
-                        .map(|stack| self.shown_frames(stack, site));
-=======
                         .map(|stack| self.frames_from(stack, site));
->>>>>>> adea8d17ac147faed4c7e9179e3cb15f7ebe02b8
                     stacks.push((frames.unwrap_or_default(), weight));
                 }
             }
@@ -110,11 +106,7 @@ impl Report {
     }
 
     /// The frames of a stack from its site on, innermost first: without those that lead from the site to the allocator.
-<<<<<<< HEAD
-    pub(crate) fn shown_frames(&self, stack: &Stack, site: &Site) -> Vec<&Frame> {
-=======
     pub(crate) fn frames_from(&self, stack: &Stack, site: &Site) -> Vec<&Frame> {
->>>>>>> adea8d17ac147faed4c7e9179e3cb15f7ebe02b8
         let start = stack.start_of(site, &self.frames).unwrap_or(0);
         let indices = stack.frames.iter().skip(start);
         indices
