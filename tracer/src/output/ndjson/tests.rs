@@ -1,3 +1,5 @@
+//! Tests of the stream: order of lines, names before use, sums.
+
 use serde_json::{Value, json};
 
 use super::*;
