@@ -170,11 +170,12 @@ fn scan_for_headers(elf: &Elf) -> impl Iterator<Item = VirtualAddress> {
         let data = elf.file().get(segment.file.clone()).unwrap_or_default();
         let skip = usize::try_from(to_word).unwrap_or_default();
         let words = data.get(skip..).unwrap_or_default().chunks_exact(8);
-        let addresses = (segment.address.wrapping_add(to_word)..).step_by(8);
-        addresses
+        // A segment may claim to end beyond the last address.
+        let first = segment.address.wrapping_add(to_word);
+        (0_u64..)
             .zip(words)
             .filter(|(_, word)| looks_like_header(word, elf.arch()))
-            .map(|(address, _)| VirtualAddress(address))
+            .map(move |(at, _)| VirtualAddress(first.wrapping_add(at.wrapping_mul(8))))
     })
 }
 
