@@ -23,8 +23,16 @@ const BACKGROUND: BackgroundColor = BackgroundColor::Flat(Color {
 });
 /// Between two frames of one colour.
 const STROKE: &str = "#fafafa";
+/// Behind frames that are white where nothing has changed, and between them.
+const DIFF_BACKGROUND: BackgroundColor = BackgroundColor::Flat(Color {
+    r: 226,
+    g: 226,
+    b: 226,
+});
+const DIFF_STROKE: &str = "#e2e2e2";
 const LEGEND: &str = "orange: the program, violet: its dependencies, blue: standard library, grey: runtime; paler: inlined";
-const DIFF_LEGEND: &str = "red: more than before, blue: less; as wide as the larger of both";
+const DIFF_LEGEND: &str =
+    "red: more than before, blue: less, white: the same; as wide as the larger of both";
 
 /// Writes the stacks of `report` that have some of `value`, from their sites on.
 pub fn write(report: &Report, value: Value, out: &mut dyn Write) -> Result<(), OutputError> {
@@ -82,6 +90,8 @@ pub fn write_diff<'a>(
     }
     let mut options = options(title.text.clone(), title.value, tree.shift());
     options.subtitle = Some(DIFF_LEGEND.to_owned());
+    options.bgcolors = Some(DIFF_BACKGROUND);
+    set_stroke(&mut options, DIFF_STROKE);
     draw(options, &lines, Line::with_change, out)
 }
 
@@ -112,13 +122,17 @@ fn options(title: String, value: Value, shift: u32) -> Options<'static> {
         _ => format!("× {} {count}", 1_u64 << shift.min(63)),
     };
     options.bgcolors = Some(BACKGROUND);
-    if let Ok(stroke) = STROKE.parse() {
-        options.stroke_color = stroke;
-    }
+    set_stroke(&mut options, STROKE);
     options.flame_chart = true;
     // The tree has left out what is too narrow.
     options.min_width = 0.0;
     options
+}
+
+fn set_stroke(options: &mut Options<'_>, color: &str) {
+    if let Ok(stroke) = color.parse() {
+        options.stroke_color = stroke;
+    }
 }
 
 /// `shop-api: allocated bytes, 10.0 s of mode exact`
