@@ -5,6 +5,7 @@ mod place;
 mod unfinished;
 
 use super::args::{Global, Show};
+use super::messages::say;
 use super::progress::Progress;
 use super::terminal;
 use crate::output::text::TextOptions;
@@ -156,7 +157,7 @@ impl Sinks {
             if let Err(error) = sink.write(global, limit, &render)
                 && let Some(earlier) = failed.replace(error)
             {
-                anstream::eprintln!("tracer: {earlier:#}");
+                say(format_args!("tracer: {earlier:#}"));
             }
         }
         failed.map_or(Ok(()), Err)
@@ -205,7 +206,7 @@ impl Sink {
                 unfinished.finish().with_context(cannot_write)?;
             }
         }
-        anstream::eprintln!("wrote {}", self.path.display());
+        say(format_args!("wrote {}", self.path.display()));
         Ok(())
     }
 }
