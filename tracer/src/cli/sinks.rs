@@ -4,7 +4,7 @@
 mod place;
 mod unfinished;
 
-use super::args::{Global, Show};
+use super::args::{Global, Show, Value};
 use super::messages::say;
 use super::progress::Progress;
 use super::terminal;
@@ -130,12 +130,18 @@ impl Sinks {
     ///
     /// # Errors
     /// Something cannot be written. A reader of standard output that went away is no error.
-    pub(super) fn write(self, report: &Report, global: &Global, show: &Show) -> anyhow::Result<()> {
+    pub(super) fn write(
+        self,
+        report: &Report,
+        global: &Global,
+        show: &Show,
+        value: Value,
+    ) -> anyhow::Result<()> {
         let report = &*report.sorted(show.sort_of(&report.window.mode));
         let groups = show.groups(report);
         let limit = show.limit;
         self.each(global, limit, |format, text, out| {
-            let value = show.value.into();
+            let value = value.into();
             let options = &Options { text, value };
             output::render(format, report, groups.as_ref(), options, out)
         })
