@@ -101,6 +101,24 @@ fn a_failed_capture_leaves_an_earlier_file_alone() {
     assert_eq!(files.count(), 1);
 }
 
+#[test]
+fn a_capture_is_kept_where_messages_cannot_be_written() {
+    let program = hello();
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("capture.json");
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let status = tracer()
+        .args(["record", "--duration", "500ms", "--pid"])
+        .arg(program.pid().to_string())
+        .arg("-o")
+        .arg(&path)
+        .stderr(full.expect("a device without room"))
+        .status();
+    assert_eq!(status.expect("the tracer runs").code(), Some(0));
+    let capture = std::fs::read(&path).expect("a capture");
+    serde_json::from_slice::<serde_json::Value>(&capture).expect("JSON");
+}
+
 /// The tracer in a mount namespace in which an empty directory lies over `hidden`.
 fn without(hidden: &str, pid: u32) -> Finished {
     let script = format!("mount -t tmpfs none {hidden} && exec \"$0\" record --pid {pid}");

@@ -193,3 +193,25 @@ fn a_reader_that_goes_away_is_no_error() {
     );
     assert_eq!(output.stdout, b"{");
 }
+
+#[test]
+fn messages_that_cannot_be_written_are_not_the_result() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let full = || {
+        let full = fs::File::options().write(true).open("/dev/full");
+        Stdio::from(full.expect("a device without room"))
+    };
+    let capture = directory.path().join("capture.json");
+    succeeded(report(&hello()).arg("-o").arg(&capture).stderr(full()));
+    let bytes = fs::read(&capture).expect("a capture");
+    serde_json::from_slice::<Value>(&bytes).expect("JSON");
+    let missing = directory.path().join("missing.json");
+    let output = run(report(&missing).stderr(full()));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let output = run(tracer()
+        .arg("diff")
+        .args([&capture, &capture])
+        .args(["--fail-on", "faults>0%"])
+        .stderr(full()));
+    assert_eq!(output.status.code(), Some(1), "not checked: {output:?}");
+}

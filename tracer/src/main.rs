@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     match cli::run(args) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            anstream::eprintln!("tracer: {error:#}");
+            cli::say(format_args!("tracer: {error:#}"));
             ExitCode::from(cli::exit_code(&error))
         }
     }

@@ -7,7 +7,7 @@ mod show;
 mod tracing;
 
 pub(super) use compare::Terms;
-pub(super) use show::{DiffOutput, Output, Show, SortBy, StreamFormat};
+pub(super) use show::{DiffOutput, Output, Show, SortBy, StreamFormat, Value};
 pub(super) use tracing::{Mode, Tracing};
 
 use crate::compare::Rule;

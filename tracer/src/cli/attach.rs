@@ -1,6 +1,7 @@
 //! `tracer attach`: the same capture, shown while it runs.
 
 use super::args::{self, Attach, Global, StreamFormat};
+use super::messages::say;
 use super::outlet::{Inlet, Outlet};
 use super::progress::{Progress, during};
 use super::sinks::{Misuse, StandardStream, closed_pipe_is_fine, print};
@@ -242,13 +243,13 @@ pub(super) fn prepare(pid: i32, tracing: &args::Tracing) -> Result<Prepared, Ses
 /// Tells scripts and people that every probe is live.
 pub(super) fn announce(session: &Session) {
     let target = session.target();
-    anstream::eprintln!(
+    say(format_args!(
         "attached to {} (pid {}, {}): {} probes, recording",
         target.exe,
         target.pid,
         target.go_version,
         session.probes()
-    );
+    ));
 }
 
 /// Runs a capture's event loop on this thread.

@@ -1,6 +1,7 @@
 //! `tracer diff`: what changed from one saved capture to another.
 
 use super::args::{Diff, Global};
+use super::messages::say;
 use super::report::read;
 use super::sinks::{Sinks, StandardStream};
 use crate::compare::{self, Outcome, Verdict};
@@ -41,8 +42,8 @@ fn tell(verdict: &Verdict) {
     let Verdict { rule, reason, .. } = verdict;
     match verdict.outcome {
         Outcome::Kept => {}
-        Outcome::Noise => anstream::eprintln!("tracer: {rule} holds: {reason}"),
-        Outcome::Broken => anstream::eprintln!("tracer: {rule} is broken: {reason}"),
-        Outcome::Unknown => anstream::eprintln!("tracer: {rule} cannot be checked: {reason}"),
+        Outcome::Noise => say(format_args!("tracer: {rule} holds: {reason}")),
+        Outcome::Broken => say(format_args!("tracer: {rule} is broken: {reason}")),
+        Outcome::Unknown => say(format_args!("tracer: {rule} cannot be checked: {reason}")),
     }
 }

@@ -29,6 +29,6 @@ pub(super) fn run(args: &args::Heap, global: &Global) -> anyhow::Result<()> {
         });
         let report = inspection.finish().await?;
         drop(looking);
-        sinks.write(&report, global, &args.show)
+        sinks.write(&report, global, &args.show, output.value)
     })
 }

@@ -4,9 +4,9 @@
 use super::args::{self, Args, Completions};
 use super::sinks::print;
 use anyhow::Context as _;
-use clap::{Command, CommandFactory as _};
+use clap::{Arg, ArgAction, Command, CommandFactory as _};
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, bold, roman};
+use clap_mangen::roff::{Roff, bold, italic, roman};
 use std::fs;
 use std::io::{self, Write};
 
@@ -154,7 +154,9 @@ fn write_page(
     let is_root = page_name(command) == page_name(root);
     man.render_title(out)?;
     man.render_name_section(out)?;
-    man.render_synopsis_section(out)?;
+    let mut roff = Roff::new();
+    synopsis(&mut roff, command);
+    roff.to_writer(out)?;
     man.render_description_section(out)?;
     let end = command.get_after_help().map(ToString::to_string);
     let end = end.unwrap_or_default();
@@ -162,7 +164,7 @@ fn write_page(
     let mut roff = Roff::new();
     for paragraph in notes.split("\n\n").filter(|text| !text.is_empty()) {
         roff.control("PP", []);
-        roff.text([roman(paragraph.replace('\n', " "))]);
+        prose(&mut roff, paragraph);
     }
     roff.to_writer(out)?;
     if is_root {
@@ -179,6 +181,60 @@ fn write_page(
     list(&mut roff, "ENVIRONMENT", &ENVIRONMENT);
     see_also(&mut roff, root, command);
     roff.to_writer(out)
+}
+
+/// A command line: options, what each takes, and what comes after them.
+fn synopsis(roff: &mut Roff, command: &Command) {
+    roff.control("SH", ["SYNOPSIS"]);
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    let mut words = vec![bold(name)];
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let (last, options): (Vec<&Arg>, Vec<&Arg>) = shown.partition(|arg| arg.is_positional());
+    for arg in options.into_iter().chain(last) {
+        let (begin, end) = if arg.is_required_set() {
+            (" ", "")
+        } else {
+            (" [", "]")
+        };
+        words.push(roman(begin));
+        let short = arg.get_short().map(|short| format!("-{short}"));
+        let long = arg.get_long().map(|long| format!("--{long}"));
+        let names: Vec<String> = short.into_iter().chain(long).collect();
+        words.push(bold(names.join("|")));
+        let action = arg.get_action();
+        if action.takes_values() {
+            let value = match arg.get_value_names() {
+                Some(names) => names.join(" "),
+                None => arg.get_id().as_str().to_uppercase(),
+            };
+            let space = if names.is_empty() { "" } else { " " };
+            words.extend([roman(space), italic(value)]);
+        }
+        words.push(roman(end));
+        if matches!(action, ArgAction::Append) {
+            words.push(roman("..."));
+        }
+    }
+    if command.has_subcommands() {
+        words.extend([roman(" "), italic("COMMAND")]);
+    }
+    roff.text(words);
+}
+
+/// Text to be filled, but for lines that are indented: those are a table.
+fn prose(roff: &mut Roff, paragraph: &str) {
+    let lines: Vec<&str> = paragraph.lines().collect();
+    for part in lines.chunk_by(|one, next| one.starts_with(' ') == next.starts_with(' ')) {
+        if part.iter().any(|line| line.starts_with(' ')) {
+            roff.control("nf", []);
+            for line in part {
+                roff.text([roman(*line)]);
+            }
+            roff.control("fi", []);
+        } else {
+            roff.text([roman(part.join(" "))]);
+        }
+    }
 }
 
 /// Lines as they are.
@@ -288,6 +344,38 @@ mod tests {
                 assert!(page.contains(&heading), "{section}: {page}");
             }
         }
+    }
+
+    #[test]
+    fn a_synopsis_says_what_options_take() {
+        let synopsis = |name: &str| {
+            let page = page(name).replace("\\fB", "").replace("\\fI", "");
+            let page = page.replace("\\fR", "").replace('\\', "");
+            let rest = page.split_once(".SH SYNOPSIS\n").unwrap().1;
+            rest.lines().next().unwrap().to_owned()
+        };
+        let record = synopsis("tracer-record");
+        for part in [
+            "tracer record -p|--pid PID [",
+            "[-d|--duration TIME]",
+            "[-o|--output FILE]...",
+            "[--explain]",
+            "[--format FORMAT]",
+        ] {
+            assert!(record.contains(part), "{part}: {record}");
+        }
+        assert!(synopsis("tracer-diff").ends_with(" BASE CANDIDATE"));
+        assert!(synopsis("tracer-run").ends_with(" PROGRAM [ARGS]..."));
+        assert!(synopsis("tracer").ends_with(" COMMAND"));
+    }
+
+    #[test]
+    fn tables_stay_tables() {
+        let page = page("tracer-diff");
+        let table = page.split_once(".nf\n").unwrap().1;
+        let lines: Vec<&str> = table.lines().take_while(|line| *line != ".fi").collect();
+        assert_eq!(lines.len(), 5, "{lines:?}");
+        assert!(lines[0].starts_with("  FIGURE  allocs, "), "{lines:?}");
     }
 
     #[test]

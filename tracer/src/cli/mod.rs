@@ -8,6 +8,7 @@ mod doctor;
 mod exit;
 mod heap;
 mod man;
+mod messages;
 mod outlet;
 mod progress;
 mod record;
@@ -19,6 +20,7 @@ mod top;
 
 pub use args::Args;
 pub use exit::code as exit_code;
+pub use messages::say;
 
 use crate::tui::terminal::Messages;
 use args::Command;

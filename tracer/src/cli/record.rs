@@ -22,7 +22,7 @@ pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
         let session = during("attaching", || prepared.start(&request))?;
         attach::announce(&session);
         let ended = capture(session, Recording::of(args)).await?;
-        let written = sinks.write(&ended.report, global, &args.show);
+        let written = sinks.write(&ended.report, global, &args.show, output.value);
         if let Some(attached) = ended.attached {
             detach_in_background(attached);
         }

@@ -13,7 +13,7 @@ pub(super) fn run(args: &Report, global: &Global) -> anyhow::Result<()> {
     let report = read(&args.file)?;
     let output = &args.output;
     let sinks = Sinks::open(&output.files, output.format, StandardStream::Out)?;
-    sinks.write(&report, global, &args.show)
+    sinks.write(&report, global, &args.show, output.value)
 }
 
 /// Reads a saved capture.

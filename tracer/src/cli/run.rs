@@ -25,7 +25,7 @@ pub(super) fn run(args: &Run, global: &Global) -> anyhow::Result<u8> {
         let ended = whole_life(session, &launched).await?;
         // The program has ended; its exit code is the answer even if the report cannot be written.
         let code = launched.wait()?;
-        let written = sinks.write(&ended.report, global, &args.show);
+        let written = sinks.write(&ended.report, global, &args.show, output.value);
         if let Some(attached) = ended.attached {
             detach_in_background(attached);
         }

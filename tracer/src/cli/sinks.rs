@@ -4,7 +4,8 @@
 mod place;
 mod unfinished;
 
-use super::args::{Global, Show};
+use super::args::{Global, Show, Value};
+use super::messages::say;
 use super::progress::Progress;
 use super::terminal;
 use crate::output::text::TextOptions;
@@ -12,8 +13,11 @@ use crate::output::{self, Format, Options, OutputError};
 use crate::report::Report;
 use anyhow::Context as _;
 use place::Place;
-use std::fs::File;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, stderr, stdout};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 pub(super) use unfinished::Unfinished;
 
@@ -126,12 +130,18 @@ impl Sinks {
     ///
     /// # Errors
     /// Something cannot be written. A reader of standard output that went away is no error.
-    pub(super) fn write(self, report: &Report, global: &Global, show: &Show) -> anyhow::Result<()> {
+    pub(super) fn write(
+        self,
+        report: &Report,
+        global: &Global,
+        show: &Show,
+        value: Value,
+    ) -> anyhow::Result<()> {
         let report = &*report.sorted(show.sort_of(&report.window.mode));
         let groups = show.groups(report);
         let limit = show.limit;
         self.each(global, limit, |format, text, out| {
-            let value = show.value.into();
+            let value = value.into();
             let options = &Options { text, value };
             output::render(format, report, groups.as_ref(), options, out)
         })
@@ -156,7 +166,7 @@ impl Sinks {
             if let Err(error) = sink.write(global, limit, &render)
                 && let Some(earlier) = failed.replace(error)
             {
-                anstream::eprintln!("tracer: {earlier:#}");
+                say(format_args!("tracer: {earlier:#}"));
             }
         }
         failed.map_or(Ok(()), Err)
@@ -167,11 +177,7 @@ impl Sink {
     fn open(path: &Path, format: Format, place: Place) -> anyhow::Result<Self> {
         let to = match place {
             Place::Stdout => Ok(Destination::Stdout),
-            // To the end of what others have written, if a shell has opened a file for us.
-            Place::Stream(path) => File::options()
-                .append(true)
-                .open(path)
-                .map(Destination::Stream),
+            Place::Stream(path) => open_stream(&path).map(Destination::Stream),
             Place::File(path) => Unfinished::create(path).map(Destination::File),
         };
         let to = to.with_context(|| cannot_write(path))?;
@@ -205,8 +211,35 @@ impl Sink {
                 unfinished.finish().with_context(cannot_write)?;
             }
         }
-        anstream::eprintln!("wrote {}", self.path.display());
+        say(format_args!("wrote {}", self.path.display()));
         Ok(())
+    }
+}
+
+/// Opens what takes bytes as they come, at the end of what others have written, if a shell has opened a file for us. A
+/// pipe with a name opens when it has a reader (fifo(7)): who waits for one is told.
+fn open_stream(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.append(true);
+    if !fs::metadata(path)?.file_type().is_fifo() {
+        return options.open(path);
+    }
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    match options.clone().custom_flags(nonblocking).open(path) {
+        Ok(pipe) => {
+            // What is written waits for the reader again.
+            let flags = fcntl_getfl(&pipe)?;
+            fcntl_setfl(&pipe, flags - OFlags::NONBLOCK)?;
+            Ok(pipe)
+        }
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+            say(format_args!(
+                "{} is a pipe that nobody reads: waiting for its reader",
+                path.display()
+            ));
+            options.open(path)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -314,5 +347,21 @@ mod tests {
         let error = format!("{:#}", written.unwrap_err());
         assert!(error.contains("cannot write /dev/full"), "{error}");
         assert_eq!(std::fs::read_to_string(path).unwrap(), "a report");
+    }
+
+    #[test]
+    fn a_pipe_waits_for_its_reader_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.json");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let from = path.clone();
+        let reader = std::thread::spawn(move || fs::read(from).unwrap());
+        let mut pipe = open_stream(&path).unwrap();
+        // More than a pipe holds (pipe(7)): it must wait until the reader has made room.
+        let report = vec![b'a'; 1 << 20];
+        io::Write::write_all(&mut pipe, &report).unwrap();
+        drop(pipe);
+        assert!(reader.join().unwrap() == report, "all of it");
     }
 }

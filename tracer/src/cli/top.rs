@@ -3,6 +3,7 @@
 use super::args::{Global, Top};
 use super::attach::on_runtime;
 use super::exit::BadUsage;
+use super::messages::say;
 use super::sinks::{StandardStream, Unfinished, print};
 use super::{config, terminal};
 use crate::kernel::{self, detach_in_background};
@@ -213,12 +214,12 @@ fn tell(report: &Report, saved: &[PathBuf]) {
             format!("kept {}", files.join(", "))
         }
     };
-    anstream::eprintln!(
+    say(format_args!(
         "recorded {} of pid {}: {} in {} allocations, lost {}; {kept}",
         units::duration(report.window.duration_ns),
         target.pid,
         units::bytes(totals.bytes()),
         units::exact(totals.allocs),
         units::exact(completeness.lost_total()),
-    );
+    ));
 }

@@ -36,10 +36,17 @@ const DIFF_LEGEND: &str =
 
 /// Writes the stacks of `report` that have some of `value`, from their sites on.
 pub fn write(report: &Report, value: Value, out: &mut dyn Write) -> Result<(), OutputError> {
-    let stacks = report.stacks_by(value).filter(|stacks| !stacks.is_empty());
-    let stacks = stacks.ok_or(OutputError::NoValue {
+    let stacks = report.stacks_by(value).ok_or(OutputError::NoValue {
         value: value.name(),
     })?;
+    if stacks.is_empty() {
+        let nothing = if report.completeness.unseen {
+            "none seen"
+        } else {
+            "none"
+        };
+        return without_frames(&title(report, value), value, nothing, out);
+    }
     let mut tree = Tree::new(marked);
     let mut paint = Paint::default();
     for (frames, weight) in &stacks {
@@ -84,15 +91,35 @@ pub fn write_diff<'a>(
     }
     let lines = tree.lines();
     if lines.is_empty() {
-        return Err(OutputError::NoValue {
-            value: title.value.name(),
-        });
+        return without_frames(&title.text, title.value, "none in both captures", out);
     }
     let mut options = options(title.text.clone(), title.value, tree.shift());
     options.subtitle = Some(DIFF_LEGEND.to_owned());
     options.bgcolors = Some(DIFF_BACKGROUND);
     set_stroke(&mut options, DIFF_STROKE);
     draw(options, &lines, Line::with_change, out)
+}
+
+/// A picture of a capture that has nothing of `value`, which is a result as well.
+fn without_frames(
+    title: &str,
+    value: Value,
+    nothing: &str,
+    out: &mut dyn Write,
+) -> Result<(), OutputError> {
+    let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    let value = value.name();
+    let picture = format!(
+        r##"<?xml version="1.0" standalone="no"?>
+<svg version="1.1" width="1200" height="90" viewBox="0 0 1200 90" xmlns="http://www.w3.org/2000/svg">
+<rect width="100%" height="100%" fill="#fafafa"/>
+<g font-family="monospace" text-anchor="middle"><text id="title" x="50%" y="32" font-size="17">{title}</text>
+<text x="50%" y="64" font-size="12">{value}: {nothing}</text></g>
+</svg>
+"##
+    );
+    out.write_all(picture.as_bytes())
+        .map_err(OutputError::Write)
 }
 
 /// Draws lines from the top of the list on, in their order.

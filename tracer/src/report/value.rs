@@ -76,12 +76,16 @@ impl Alive {
 impl Report {
     /// Each stack that has some of `value`, with how much: logical frames from the site on, innermost first. What is in the
     /// totals and at no stack is there as well, without frames, so that all add up to the totals; those of samples are off
-    /// by their rounding. `None` if the figure is not known of any stack.
+    /// by their rounding. None at all if there was nothing of it; `None` if the figure is not known.
     pub fn stacks_by(&self, value: Value) -> Option<Vec<(Vec<&Frame>, u64)>> {
         let by_id: HashMap<u64, &Stack> =
             self.stacks.iter().map(|stack| (stack.id, stack)).collect();
         let alive = Alive::of(self);
-        let mut known = false;
+        if value == Value::Allocs && self.window.mode == "heap" && self.totals.allocs == 0 {
+            // The runtime's profile does not tell it.
+            return None;
+        }
+        let mut known = value.of(&self.totals).is_some();
         let mut stacks = Vec::new();
         for site in &self.sites {
             for stack in &site.stacks {
@@ -153,6 +157,19 @@ mod tests {
         assert_eq!(allocs[0].0[0].function, "main.(*Cache).Put");
         assert_eq!(allocs[0].1, 5_200_000);
         assert_eq!(allocs.len(), 4, "nothing is at no stack");
+    }
+
+    #[test]
+    fn nothing_of_a_figure_is_known_and_so_is_what_no_site_has() {
+        let mut report = sample::empty();
+        assert_eq!(report.stacks_by(Value::Allocs), Some(vec![]));
+        assert_eq!(report.stacks_by(Value::Bytes), Some(vec![]));
+        assert!(report.stacks_by(Value::Faults).is_none());
+        report.totals.allocs = 7;
+        assert_eq!(report.stacks_by(Value::Allocs), Some(vec![(vec![], 7)]));
+        let mut report = sample::empty();
+        report.window.mode = "heap".into();
+        assert!(report.stacks_by(Value::Allocs).is_none());
     }
 
     #[test]

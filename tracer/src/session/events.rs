@@ -5,10 +5,9 @@ use crate::target::Process;
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use std::io;
 use std::os::fd::OwnedFd;
-use std::thread;
 use std::time::Duration;
+use std::{future, io, process, thread};
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
@@ -32,7 +31,8 @@ pub enum Event {
 pub struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
-    hang_up: unix::Signal,
+    /// `None` if it was ignored when we were started: `nohup` has us go on when the terminal is closed.
+    hang_up: Option<unix::Signal>,
     quit: unix::Signal,
 }
 
@@ -45,7 +45,11 @@ impl Signals {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            hang_up: if ignores(Signal::SIGHUP, process::id()) {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
             quit: signal(SignalKind::quit())?,
         })
     }
@@ -56,10 +60,30 @@ impl Signals {
             biased;
             _ = self.interrupt.recv() => Signal::SIGINT,
             _ = self.terminate.recv() => Signal::SIGTERM,
-            _ = self.hang_up.recv() => Signal::SIGHUP,
+            () = next(self.hang_up.as_mut()) => Signal::SIGHUP,
             _ = self.quit.recv() => Signal::SIGQUIT,
         }
     }
+}
+
+/// The next signal of this kind; never, if it is not watched.
+async fn next(signal: Option<&mut unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => future::pending().await,
+    }
+}
+
+/// Whether a process ignores a signal. A process begins with what its parent has ignored (execve(2)). Of SIGINT and
+/// SIGQUIT nobody asks: shells have them ignored in all that a script starts in the background, and scripts end captures
+/// with `kill -INT`.
+fn ignores(signal: Signal, pid: u32) -> bool {
+    let status = i32::try_from(pid).ok().and_then(|pid| {
+        let process = procfs::process::Process::new(pid).ok()?;
+        process.status().ok()
+    });
+    // Bit 0 is signal 1 (SigIgn, proc_pid_status(5)).
+    status.is_some_and(|status| status.sigign >> (signal as i32 - 1) & 1 == 1)
 }
 
 /// Signals and target, watched since before the first probe.
@@ -122,5 +146,32 @@ impl Events {
             () = sleep_until(self.deadline) => Event::End(EndedBy::Duration),
             _ = self.ticks.tick() => Event::Tick,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn what_the_parent_has_ignored_is_known() {
+        let mut child = Command::new("sh")
+            .args(["-c", "trap '' HUP; echo ready; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let output = child.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let ignored = |signal| ignores(signal, child.id());
+        let (hang_up, other) = (ignored(Signal::SIGHUP), ignored(Signal::SIGUSR1));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(line, "ready\n");
+        assert!(hang_up);
+        assert!(!other);
     }
 }

@@ -19,9 +19,6 @@ pub(in crate::cli) struct Show {
     /// Sites or groups to show in text
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(in crate::cli) limit: usize,
-    /// What flame graphs (.folded, .svg) and the first view of .html are made of
-    #[arg(long, value_enum, value_name = "FIGURE", default_value_t = Value::Bytes)]
-    pub(in crate::cli) value: Value,
 }
 
 /// What to sum up by; `None` for sites, which a report has anyway.
@@ -113,6 +110,9 @@ pub(in crate::cli) struct Output {
     /// Form of the report on standard output and pipes [default: text]
     #[arg(long, value_enum)]
     pub(in crate::cli) format: Option<ReportFormat>,
+    /// What flame graphs (.folded, .svg) and the first view of .html are made of
+    #[arg(long, value_enum, value_name = "FIGURE", default_value_t = Value::Bytes)]
+    pub(in crate::cli) value: Value,
 }
 
 /// Forms of a stream.
