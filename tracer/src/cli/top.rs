@@ -11,7 +11,7 @@ use crate::output::{Format, Options, render};
 use crate::report::{EndedBy, Report};
 use crate::session::{Ended, Event, Prepared, Session, Signals};
 use crate::tui::state::{Act, State};
-use crate::tui::terminal::{Input, Screen};
+use crate::tui::terminal::{Input, Screen, is_stuck};
 use crate::tui::view::{self, Palette};
 use crate::units;
 use anyhow::Context as _;
@@ -40,7 +40,10 @@ pub(super) fn run(args: &Top, global: &Global) -> anyhow::Result<()> {
     on_runtime(async {
         let session = prepared.start(&config::top(args, global))?;
         let (ended, saved) = watch(session, args, palette).await?;
-        tell(&ended.report, &saved);
+        if !is_stuck() {
+            // The terminal may be closed.
+            say(last_line(&ended.report, &saved));
+        }
         if let Some(attached) = ended.attached {
             detach_in_background(attached);
         }
@@ -93,6 +96,8 @@ struct Shown {
     input: Receiver<Input>,
     state: State,
     palette: Palette,
+    /// Whether the terminal had no room for the last frame.
+    is_late: bool,
     saved: Vec<PathBuf>,
 }
 
@@ -105,6 +110,7 @@ impl Shown {
             input,
             state: State::new(args.sort.into()),
             palette,
+            is_late: false,
             saved: Vec::new(),
         };
         shown.draw()?;
@@ -122,7 +128,10 @@ impl Shown {
             .screen
             .draw(|frame| view::draw(frame, state, palette))
             .context("cannot draw on the terminal")?;
-        self.state.drawn(drawn);
+        self.is_late = drawn.is_none();
+        if let Some(drawn) = drawn {
+            self.state.drawn(drawn);
+        }
         Ok(())
     }
 
@@ -135,11 +144,15 @@ impl Shown {
             let input = tokio::select! {
                 biased;
                 next = &mut *next => return Ok(Some(next)),
-                input = self.input.recv() => input,
+                input = self.input.recv() => Some(input),
+                () = self.screen.free(), if self.is_late => None,
             };
-            if self.follow(input)? == Act::Quit {
+            if let Some(input) = input
+                && self.follow_all(input) == Act::Quit
+            {
                 return Ok(None);
             }
+            self.draw()?;
         }
     }
 
@@ -149,20 +162,32 @@ impl Shown {
         self.while_waiting(&mut signal).await.map(drop)
     }
 
-    fn follow(&mut self, input: Option<Input>) -> anyhow::Result<Act> {
+    /// Follows what waits before anything is drawn: what was pasted is many keys.
+    fn follow_all(&mut self, first: Option<Input>) -> Act {
+        let mut act = self.follow(first);
+        for _ in 0..self.input.len() {
+            let Ok(input) = self.input.try_recv() else {
+                break;
+            };
+            if act == Act::Quit {
+                break;
+            }
+            act = self.follow(Some(input));
+        }
+        act
+    }
+
+    fn follow(&mut self, input: Option<Input>) -> Act {
         let act = match input {
             // Nobody can end it any more.
-            None => return Ok(Act::Quit),
+            None => return Act::Quit,
             Some(Input::Resized) => Act::Nothing,
             Some(Input::Key(key)) => self.state.press(key),
         };
         if act == Act::Save {
             self.save();
         }
-        if act != Act::Quit {
-            self.draw()?;
-        }
-        Ok(act)
+        act
     }
 
     /// Keeps the capture as far as it has come.
@@ -201,7 +226,7 @@ fn write_capture(report: &Report) -> anyhow::Result<PathBuf> {
 }
 
 /// One line on what there was, and how to keep it.
-fn tell(report: &Report, saved: &[PathBuf]) {
+fn last_line(report: &Report, saved: &[PathBuf]) -> String {
     let target = &report.target;
     let (totals, completeness) = (&report.totals, &report.completeness);
     let kept = match saved {
@@ -214,12 +239,12 @@ fn tell(report: &Report, saved: &[PathBuf]) {
             format!("kept {}", files.join(", "))
         }
     };
-    say(format_args!(
+    format!(
         "recorded {} of pid {}: {} in {} allocations, lost {}; {kept}",
         units::duration(report.window.duration_ns),
         target.pid,
         units::bytes(totals.bytes()),
         units::exact(totals.allocs),
         units::exact(completeness.lost_total()),
-    ));
+    )
 }

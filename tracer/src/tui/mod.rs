@@ -4,6 +4,7 @@
 //! and know no terminal. `terminal` is the only file that touches one: it hides raw mode, the alternate screen, how keys are
 //! read, and that all of that is undone whatever happens.
 
+mod painter;
 pub mod state;
 pub mod terminal;
 pub mod view;

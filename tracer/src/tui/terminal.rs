@@ -1,19 +1,21 @@
 //! The terminal: taken over, drawn on, read from, and given back whatever happens.
 //!
 //! Hides raw mode, the alternate screen and how keys come in. It is given back when a [`Screen`] is dropped, and before the
-//! message of a panic in any thread; signals end the program in order, so that they drop it too. What is logged meanwhile is
+//! message of a panic in any thread, unless it takes no output for too long; signals end the program in order, so that they drop it too. What is logged meanwhile is
 //! kept back until then.
 
+use super::painter::Painter;
 use super::state::Key;
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use ratatui::crossterm::execute;
+use ratatui::crossterm::queue;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
-use std::io::{self, BufWriter, Stdout, Write, stderr, stdout};
+use std::io::{self, IsTerminal as _, Write, stderr, stdout};
+use std::mem;
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,17 +25,34 @@ use tokio::sync::mpsc;
 
 /// How often the thread that reads keys looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
-/// Keys that may wait: nobody types faster.
-const WAITING_KEYS: usize = 64;
+/// Keys that may wait: more than are typed, so that what was pasted is taken in few pieces.
+const WAITING_KEYS: usize = 1024;
+/// How long a terminal that is to be given back may take nothing.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Most bytes of log messages that are kept back.
 const MAX_HELD: usize = 64 << 10;
 
 /// The whole screen of the terminal that standard output is.
 #[derive(Debug)]
 pub struct Screen {
-    terminal: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
-    /// Whether it is ours; shared with the panic hook and with the thread that reads keys.
-    is_ours: Arc<AtomicBool>,
+    terminal: ratatui::Terminal<CrosstermBackend<Painter>>,
+    ours: Arc<Ours>,
+}
+
+/// What is shared with the panic hook and with the thread that reads keys.
+#[derive(Debug)]
+struct Ours {
+    /// Whether the terminal is ours.
+    is_ours: AtomicBool,
+    painter: Painter,
+}
+
+/// Whether the terminal was given up, because it took no output when it was to be given back.
+static IS_STUCK: AtomicBool = AtomicBool::new(false);
+
+/// Whether what is written to standard error would not end: it is a terminal, and that takes no output.
+pub fn is_stuck() -> bool {
+    IS_STUCK.load(Ordering::SeqCst) && stderr().is_terminal()
 }
 
 /// What comes from the terminal.
@@ -51,39 +70,54 @@ impl Screen {
     /// # Errors
     /// It cannot be switched to raw mode, or not be written to; it is as it was then.
     pub fn enter() -> io::Result<Self> {
-        let is_ours = Arc::new(AtomicBool::new(true));
-        let of_hook = Arc::clone(&is_ours);
+        let ours = Arc::new(Ours {
+            is_ours: AtomicBool::new(true),
+            painter: Painter::start(stdout())?,
+        });
+        let of_hook = Arc::clone(&ours);
         let previous = std::panic::take_hook();
-        std::panic::set_hook(restoring_hook(move || give_back(&of_hook), previous));
-        let entered = Self::take_over(&is_ours);
+        std::panic::set_hook(restoring_hook(move || of_hook.give_back(), previous));
+        let entered = Self::take_over(&ours);
         if entered.is_err() {
-            give_back(&is_ours);
+            ours.give_back();
         }
         entered
     }
 
-    fn take_over(is_ours: &Arc<AtomicBool>) -> io::Result<Self> {
+    fn take_over(ours: &Arc<Ours>) -> io::Result<Self> {
         enable_raw_mode()?;
         held().is_holding = true;
-        execute!(stdout(), EnterAlternateScreen, Hide)?;
-        let backend = CrosstermBackend::new(BufWriter::new(stdout()));
+        let mut painter = ours.painter.clone();
+        queue!(painter, EnterAlternateScreen, Hide)?;
         Ok(Screen {
-            terminal: ratatui::Terminal::new(backend)?,
-            is_ours: Arc::clone(is_ours),
+            terminal: ratatui::Terminal::new(CrosstermBackend::new(painter))?,
+            ours: Arc::clone(ours),
         })
     }
 
-    /// Shows what `render` puts into a frame, and gives what it returns.
+    /// Shows what `render` puts into a frame, and gives what it returns; nothing while the terminal has not taken the last
+    /// frame ([`Screen::free`]).
     ///
     /// # Errors
     /// The terminal cannot be written to, or was given back because a thread has panicked.
-    pub fn draw<T>(&mut self, render: impl FnOnce(&mut Frame<'_>) -> T) -> io::Result<T> {
-        if !self.is_ours.load(Ordering::SeqCst) {
+    pub fn draw<T>(&mut self, render: impl FnOnce(&mut Frame<'_>) -> T) -> io::Result<Option<T>> {
+        if !self.ours.is_ours.load(Ordering::SeqCst) {
             return Err(io::Error::other("a thread of tracer has panicked"));
+        }
+        if let Some(failure) = self.ours.painter.failure() {
+            return Err(failure);
+        }
+        if !self.ours.painter.is_free() {
+            return Ok(None);
         }
         let mut rendered = None;
         self.terminal.draw(|frame| rendered = Some(render(frame)))?;
-        rendered.ok_or_else(|| io::Error::other("nothing was drawn"))
+        Ok(rendered)
+    }
+
+    /// Waits until there is something to be drawn on, or it is known that there is not.
+    pub async fn free(&self) {
+        self.ours.painter.free().await;
     }
 
     /// Keys and changes of size from now on. They end when the terminal is given back, or cannot be read any more.
@@ -92,9 +126,9 @@ impl Screen {
     /// The system has no thread left.
     pub fn input(&self) -> io::Result<mpsc::Receiver<Input>> {
         let (sender, input) = mpsc::channel(WAITING_KEYS);
-        let is_ours = Arc::clone(&self.is_ours);
+        let ours = Arc::clone(&self.ours);
         let read = move || {
-            while is_ours.load(Ordering::SeqCst) {
+            while ours.is_ours.load(Ordering::SeqCst) {
                 match next_input() {
                     Ok(Some(input)) if sender.blocking_send(input).is_err() => break,
                     Ok(_) => {}
@@ -112,23 +146,34 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        give_back(&self.is_ours);
+        self.ours.give_back();
     }
 }
 
-/// Undoes everything, once. Nothing is left to do about what fails: the terminal may be gone.
-fn give_back(is_ours: &AtomicBool) {
-    if !is_ours.swap(false, Ordering::SeqCst) {
-        return;
-    }
-    let undone = execute!(stdout(), LeaveAlternateScreen, Show).and_then(|()| disable_raw_mode());
-    let mut held = held();
-    held.is_holding = false;
-    let messages = std::mem::take(&mut held.messages);
-    drop(held);
-    let told = stderr().write_all(&messages);
-    for error in [undone, told].into_iter().filter_map(Result::err) {
-        log::debug!("cannot restore the terminal: {error}");
+impl Ours {
+    /// Undoes everything, once. Nothing is left to do about what fails: the terminal may be gone.
+    fn give_back(&self) {
+        if !self.is_ours.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let mut painter = self.painter.clone();
+        let written = queue!(painter, LeaveAlternateScreen, Show)
+            .and_then(|()| painter.flush())
+            .and_then(|()| painter.finish(PATIENCE));
+        let is_late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+        IS_STUCK.store(written.as_ref().is_err_and(is_late), Ordering::SeqCst);
+        let undone = disable_raw_mode();
+        let mut held = held();
+        held.is_holding = false;
+        let messages = mem::take(&mut held.messages);
+        drop(held);
+        if is_stuck() {
+            return;
+        }
+        let told = stderr().write_all(&messages);
+        for error in [written, undone, told].into_iter().filter_map(Result::err) {
+            log::debug!("cannot restore the terminal: {error}");
+        }
     }
 }
 
@@ -204,6 +249,9 @@ impl Write for Messages {
         let mut held = held();
         if !held.is_holding {
             drop(held);
+            if is_stuck() {
+                return Ok(bytes.len());
+            }
             return stderr().write(bytes);
         }
         let room = MAX_HELD.saturating_sub(held.messages.len());
