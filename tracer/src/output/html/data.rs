@@ -19,6 +19,8 @@ pub(super) struct Data<'a> {
     totals: schema::Totals,
     live_bytes: Option<u64>,
     completeness: schema::Completeness<'a>,
+    /// What figures are if they are less than what happened.
+    lower_bound: Option<&'static str>,
     overhead: schema::Overhead,
     faults: Option<pages::Faults>,
     gc: Option<pages::Gc<'a>>,
@@ -80,6 +82,7 @@ impl<'a> Data<'a> {
             totals: schema::Totals::of(report),
             live_bytes: report.heap.as_ref().and_then(report::Heap::live_bytes),
             completeness: (&report.completeness).into(),
+            lower_bound: report.completeness.lower_bound(),
             overhead: (&report.overhead).into(),
             faults: report.faults.map(Into::into),
             gc: report.gc.as_ref().map(Into::into),

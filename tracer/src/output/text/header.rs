@@ -251,10 +251,12 @@ pub(super) fn complete(completeness: &Completeness, sampled: bool, columns: usiz
     let lost_total = lost
         .iter()
         .fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
-    let style = if delivered.saturating_add(completeness.sampled_out) == hits && lost_total == 0 {
-        GOOD
-    } else {
-        BAD
+    let all_arrived = delivered.saturating_add(completeness.sampled_out) == hits && lost_total == 0;
+    let style = match all_arrived {
+        // Of what was not even a hit this says nothing.
+        true if completeness.unseen => PLAIN,
+        true => GOOD,
+        false => BAD,
     };
     let of_hits = format!(
         "delivered {} of {} {}",
