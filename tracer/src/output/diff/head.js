@@ -64,7 +64,7 @@ tracer.changes = (() => {
     return el("div", { class: "card" }, el("dt", { text: label }), el("dd", null,
       el("div", { class: "figure", text: `${of.mode}${of.duration_ns > 0 ? ` for ${units.duration(of.duration_ns)}` : ""}` }),
       el("div", { class: "more", text: `pid ${of.pid} · ${of.go_version} ${of.arch}` }),
-      el("div", { class: "more", text: `delivered ${units.exact(of.delivered)} of ${units.exact(of.hits)} hits` }),
+      of.records && el("div", { class: of.delivered === of.hits ? "more" : "more caution", text: `delivered ${units.exact(of.delivered)} of ${units.exact(of.hits)} ${of.records}` }),
       time && el("div", { class: "more", text: time }),
       of.build_id && el("div", { class: "more", title: of.build_id, text: `build ${of.build_id.slice(0, 20)}${of.build_id.length > 20 ? "…" : ""}` })));
   }
