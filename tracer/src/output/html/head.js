@@ -43,9 +43,10 @@ tracer.head = (() => {
     const known = data.timeline.map((point) => point[key]).filter((value) => value !== null);
     return known.length ? known[known.length - 1] : null;
   };
+  // At the start: no point that has most of the capture before it.
   const first = (key) => {
     const point = data.timeline.find((point) => point[key] !== null);
-    return point ? point[key] : null;
+    return point && point.t_ns <= data.timeline[data.timeline.length - 1].t_ns / 2 ? point[key] : null;
   };
 
   // `+3.1 MiB` since the first point of the timeline.
