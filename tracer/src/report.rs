@@ -5,6 +5,7 @@
 
 mod basis;
 mod build;
+mod course;
 mod faults;
 mod gc;
 mod group;
@@ -20,6 +21,7 @@ mod types;
 mod value;
 
 pub use build::{Capture, HeapFacts, build};
+pub use course::thinned;
 pub use faults::{FaultFigures, FaultsByMemory};
 pub use gc::{Gc, GcCycle, GcFigures, GcPause, PauseFigures};
 pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};

@@ -12,6 +12,9 @@ use crate::report::{self, Report, Value};
 use serde::Serialize;
 use std::collections::HashMap;
 
+/// Points of the timeline at most: some for each pixel of a wide screen.
+const MOST_POINTS: usize = 2_000;
+
 #[derive(Serialize)]
 pub(super) struct Data<'a> {
     target: schema::Target<'a>,
@@ -66,6 +69,7 @@ struct FindingData {
 impl<'a> Data<'a> {
     /// What the page shows of `report`.
     pub(super) fn of(report: &'a Report, value: Value) -> Self {
+        let timeline = report::thinned(&report.timeline, MOST_POINTS);
         let mut tables = Tables {
             frames: Frames::among(&report.frames),
             ..Tables::default()
@@ -89,7 +93,7 @@ impl<'a> Data<'a> {
             heap: report.heap.as_ref().map(Into::into),
             memory: memory.map(Into::into),
             parts: parts.iter().map(Into::into).collect(),
-            timeline: report.timeline.iter().map(Into::into).collect(),
+            timeline: timeline.iter().map(Into::into).collect(),
             findings: found
                 .map(|finding| FindingData::of(finding, &places))
                 .collect(),
