@@ -5,6 +5,7 @@
 
 mod basis;
 mod build;
+mod course;
 mod faults;
 mod gc;
 mod group;
@@ -12,6 +13,7 @@ mod heap;
 mod maps;
 mod memory;
 mod origin;
+mod records;
 mod single;
 mod sites;
 mod stacks;
@@ -19,6 +21,7 @@ mod types;
 mod value;
 
 pub use build::{Capture, HeapFacts, build};
+pub use course::thinned;
 pub use faults::{FaultFigures, FaultsByMemory};
 pub use gc::{Gc, GcCycle, GcFigures, GcPause, PauseFigures};
 pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
@@ -26,6 +29,7 @@ pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
 pub use origin::Origin;
+pub use records::Records;
 pub use single::{SingleAlloc, type_name};
 pub(crate) use value::Alive;
 pub use value::Value;

@@ -5,6 +5,7 @@ mod browser;
 mod captures;
 mod diff;
 mod flame;
+mod head;
 mod hostile;
 mod large;
 mod looks;

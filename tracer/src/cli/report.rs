@@ -28,6 +28,9 @@ pub(super) fn read(path: &Path) -> anyhow::Result<report::Report> {
     let metadata = file.metadata().ok();
     let bytes = metadata.filter(|metadata| metadata.is_file());
     let bytes = bytes.map(|metadata| metadata.len());
+    if let Some(bytes) = bytes {
+        json::check_size(bytes).with_context(|| format!("cannot use {shown}"))?;
+    }
     let progress = Progress::of_bytes(format!("reading {shown}"), bytes);
     let reader = &mut progress.reader(file, format!("making sense of {shown}"));
     json::read(reader).with_context(|| format!("cannot use {shown}"))

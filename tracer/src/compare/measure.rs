@@ -271,17 +271,24 @@ const FAULTS: &str = "faults";
 /// The step of the mode in which they are not recorded any longer.
 const NO_FAULTS: &str = "no_faults";
 
-/// Allocations that are counted at no site, or not at all.
+/// Allocations, or samples of them, that are counted at no site, or not at all.
 pub(super) fn unplaced(report: &Report) -> u64 {
     let completeness = &report.completeness;
-    let lost = completeness.lost.iter().map(|(_, count)| *count);
-    lost.chain([completeness.overflowed, completeness.undefined_stacks])
-        .fold(0, u64::saturating_add)
+    let lost = report.records().map_or(0, |records| records.lost_total());
+    [completeness.overflowed, completeness.undefined_stacks]
+        .into_iter()
+        .fold(lost, u64::saturating_add)
 }
 
 fn lost_share(report: &Report) -> f64 {
-    let hits = report.completeness.hits.max(report.totals.allocs).max(1);
-    unplaced(report) as f64 / hits as f64
+    let records = report.records();
+    let hits = records.map_or(0, |records| records.hits);
+    // Each allocation is a hit, a sample stands for many.
+    let least = match records {
+        Some(records) if records.noun == "samples" => 1,
+        _ => report.totals.allocs.max(1),
+    };
+    unplaced(report) as f64 / hits.max(least) as f64
 }
 
 fn divisor(report: &Report, figure: Figure, normalize: Normalize) -> Option<f64> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::output::sample;
-use crate::report::{Estimate, Figures, Site, TimelinePoint};
+use crate::report::{Estimate, Family, Figures, Site, TimelinePoint};
 
 fn terms(normalize: Normalize, by: By) -> Terms {
     Terms {
@@ -229,6 +229,25 @@ fn what_an_incomplete_capture_does_not_have_is_not_known() {
     let comparison = compare(&base, &incomplete, Terms::default());
     let row = comparison.rows.iter().find(|row| row.name == PUT).unwrap();
     assert_eq!(row.changes.of(Figure::AllocBytes).significant, None);
+}
+
+#[test]
+fn samples_that_were_lost_are_told() {
+    let base = sample::with_heap();
+    let mut candidate = sample::with_heap();
+    candidate.completeness.families.push(Family {
+        name: "heap_samples".into(),
+        hits: Some(1000),
+        delivered: 750,
+        lost: vec![("heap_samples_ring_full".into(), 250)],
+    });
+    let comparison = compare(&base, &candidate, Terms::default());
+    let told = "CANDIDATE lost 250 events (25.0 % of its samples): its figures are too low";
+    assert!(
+        comparison.warnings.iter().any(|warning| warning == told),
+        "{:#?}",
+        comparison.warnings
+    );
 }
 
 #[test]

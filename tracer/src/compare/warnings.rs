@@ -58,9 +58,11 @@ fn of_one(report: &Report) -> impl Iterator<Item = String> {
     let completeness = &report.completeness;
     let missing = unplaced(report);
     let lost = (missing > 0).then(|| {
-        let share = units::percent(units::share(missing, completeness.hits));
+        let records = report.records();
+        let (noun, hits) = records.map_or(("hits", 0), |records| (records.noun, records.hits));
+        let share = units::percent(units::share(missing, hits));
         format!(
-            "lost {} events ({share} of its hits): its figures are too low",
+            "lost {} events ({share} of its {noun}): its figures are too low",
             units::exact(missing)
         )
     });

@@ -10,6 +10,9 @@ const MIN_CYCLES_PER_S: f64 = 1.0;
 /// Share of the time in which the collector marks, and of the target's CPU time that it takes, that is too much.
 const MUCH_TIME: f64 = 0.5;
 const MUCH_CPU: f64 = 0.25;
+/// By what share of itself the estimate of what the probes took may be wrong: what they cost depends on the caches of the
+/// target.
+const PROBES_ERROR: f64 = 0.5;
 /// From this share of either on, little else is done.
 const MOST: f64 = 0.75;
 /// The heap could be this much larger if only GOGC bounded it: then GOMEMLIMIT does.
@@ -20,7 +23,7 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
     let gc = report.gc.as_ref()?;
     let seconds = report.window.duration_ns as f64 / 1e9;
     let per_s = gc.cycles_total as f64 / seconds;
-    if gc.cycles_total < MIN_CYCLES || per_s < MIN_CYCLES_PER_S {
+    if !per_s.is_finite() || gc.cycles_total < MIN_CYCLES || per_s < MIN_CYCLES_PER_S {
         return None;
     }
     let load = Load::of(gc, report)?;
@@ -81,11 +84,11 @@ impl Load {
         // What the probes took is not the program's own.
         let probes = report.overhead.target_cpu_pct.unwrap_or(0.0);
         let used = report.overhead.target_used_pct.map(|used| used - probes);
-        let used = used.filter(|used| *used > 0.0);
+        // That is an estimate: what it leaves of little is not known.
+        let used = used.filter(|used| *used > PROBES_ERROR * probes);
         let used_ns = used.map(|used| used / 100.0 * kept_ns as f64);
         let assists = gc.cycles.iter().filter_map(|cycle| cycle.assist_ns);
         let assists = assists.fold(0, u64::saturating_add);
-        // What the probes took is an estimate: under many of them less may seem to be left than the collector used.
         let cpu = gc.cpu_ns().zip(used_ns);
         let cpu = cpu.map(|(of_gc, used)| (of_gc as f64 / used).min(1.0));
         let of_gc = gc.cpu_ns().filter(|of_gc| *of_gc > 0).unwrap_or(1);
@@ -177,6 +180,21 @@ mod tests {
         }
         let finding = find(&report).unwrap();
         assert!(finding.evidence.contains("52.0 %"), "{}", finding.evidence);
+    }
+
+    #[test]
+    fn what_probes_leave_of_the_cpu_is_no_measure_if_they_take_most_of_it() {
+        let mut report = thrashing(9);
+        report.overhead.target_used_pct = Some(43.0);
+        report.overhead.target_cpu_pct = Some(42.5);
+        assert_eq!(find(&report), None);
+    }
+
+    #[test]
+    fn a_capture_without_a_duration_has_no_rate_of_cycles() {
+        let mut report = thrashing(90);
+        report.window.duration_ns = 0;
+        assert_eq!(find(&report), None);
     }
 
     #[test]

@@ -48,9 +48,27 @@ pub fn read(input: &mut dyn Read) -> Result<Report, OutputError> {
     decode::report(capture)
 }
 
+/// Refuses a file by its size alone, before any of it is read.
+pub fn check_size(bytes: u64) -> Result<(), OutputError> {
+    if bytes >= MAX_BYTES {
+        return Err(OutputError::TooLarge { limit: MAX_BYTES });
+    }
+    Ok(())
+}
+
+/// What does not begin as a capture is not read any further: the caller sees that it is none.
 fn read_up_to(limit: u64, input: &mut dyn Read) -> Result<Vec<u8>, OutputError> {
+    const HEAD: u64 = 4096;
+
     let mut bytes = Vec::new();
-    let read = input.take(limit).read_to_end(&mut bytes);
+    let head = input.take(limit.min(HEAD)).read_to_end(&mut bytes);
+    head.map_err(OutputError::Read)?;
+    let first = bytes.trim_ascii_start().first();
+    if first.is_some_and(|first| *first != b'{') {
+        return Ok(bytes);
+    }
+    let rest = limit.saturating_sub(bytes.len() as u64);
+    let read = input.take(rest).read_to_end(&mut bytes);
     read.map_err(OutputError::Read)?;
     // One that fills the limit exactly has no end within it.
     if bytes.len() as u64 == limit {

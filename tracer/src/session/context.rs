@@ -17,6 +17,9 @@ use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// Points of the timeline that are kept: a capture may go on for months.
+const MOST_POINTS: usize = 10_000;
+
 /// What a report needs besides the collected numbers.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -166,6 +169,9 @@ impl Context {
             cpu.used();
         }
         let faults_before = std::mem::replace(&mut self.faults_at_last_tick, faults);
+        if self.timeline.len() >= MOST_POINTS {
+            self.timeline = report::thinned(&self.timeline, MOST_POINTS / 2);
+        }
         self.timeline.push(TimelinePoint {
             t_ns: nanos(since_start),
             allocs: (!uncertain).then_some(interval.allocs),

@@ -12,6 +12,7 @@ tracer.changes = (() => {
   "use strict";
   const { data, units } = tracer;
   const { el, get } = tracer.dom;
+  const FINDINGS = 10;
   const LABELS = { allocs: "Allocations", alloc_bytes: "Allocated", requested_bytes: "Requested", live_bytes: "Alive", faults: "Page faults" };
 
   // One figure of all that is compared: as text has it.
@@ -64,7 +65,7 @@ tracer.changes = (() => {
     return el("div", { class: "card" }, el("dt", { text: label }), el("dd", null,
       el("div", { class: "figure", text: `${of.mode}${of.duration_ns > 0 ? ` for ${units.duration(of.duration_ns)}` : ""}` }),
       el("div", { class: "more", text: `pid ${of.pid} · ${of.go_version} ${of.arch}` }),
-      el("div", { class: "more", text: `delivered ${units.exact(of.delivered)} of ${units.exact(of.hits)} hits` }),
+      of.records && el("div", { class: of.delivered === of.hits ? "more" : "more caution", text: `delivered ${units.exact(of.delivered)} of ${units.exact(of.hits)} ${of.records}` }),
       time && el("div", { class: "more", text: time }),
       of.build_id && el("div", { class: "more", title: of.build_id, text: `build ${of.build_id.slice(0, 20)}${of.build_id.length > 20 ? "…" : ""}` })));
   }
@@ -104,10 +105,17 @@ tracer.changes = (() => {
     section.hidden = data.new.length + data.gone.length === 0;
     for (const [title, list] of [["New", data.new], ["Gone", data.gone]]) {
       if (list.length === 0) continue;
-      section.append(el("h3", { text: title }), el("ul", { class: "findings" }, list.map((finding) =>
-        el("li", { class: `finding ${title === "New" ? finding.severity : "info"}` },
-          el("div", null, el("span", { class: `badge ${finding.severity}`, text: finding.severity }), finding.title),
-          el("p", { text: finding.evidence }), el("p", { class: "faint", text: finding.advice })))));
+      const item = (finding) => el("li", { class: `finding ${title === "New" ? finding.severity : "info"}` },
+        el("div", null, el("span", { class: `badge ${finding.severity}`, text: finding.severity }), finding.title),
+        el("p", { text: finding.evidence }), el("p", { class: "faint", text: finding.advice }));
+      const shown = el("ul", { class: "findings" }, list.slice(0, FINDINGS).map(item));
+      section.append(el("h3", { text: title }), shown);
+      if (list.length <= FINDINGS) continue;
+      const more = el("button", { type: "button", text: `Show all ${units.exact(list.length)} findings`, onclick: () => {
+        shown.append(...list.slice(FINDINGS).map(item));
+        more.remove();
+      } });
+      section.append(more);
     }
   }
 

@@ -113,14 +113,17 @@ struct CaptureData<'a> {
     mode: &'a str,
     start_unix_ns: u64,
     duration_ns: u64,
-    hits: u64,
-    delivered: u64,
+    /// What figures are made of; nothing in mode heap.
+    records: Option<&'a str>,
+    hits: Option<u64>,
+    delivered: Option<u64>,
     coverage: Option<f64>,
 }
 
 impl<'a> CaptureData<'a> {
     fn of(report: &'a Report) -> Self {
         let (target, window) = (&report.target, &report.window);
+        let records = report.records();
         CaptureData {
             exe: &target.exe,
             pid: target.pid,
@@ -130,8 +133,9 @@ impl<'a> CaptureData<'a> {
             mode: &window.mode,
             start_unix_ns: window.start_unix_ns,
             duration_ns: window.duration_ns,
-            hits: report.completeness.hits,
-            delivered: report.completeness.delivered,
+            records: records.map(|records| records.noun),
+            hits: records.map(|records| records.hits),
+            delivered: records.map(|records| records.delivered),
             coverage: report.completeness.coverage,
         }
     }

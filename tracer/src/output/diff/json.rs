@@ -82,9 +82,12 @@ struct Capture<'a> {
     mode: &'a str,
     start_unix_ns: u64,
     duration_ns: u64,
-    hits: u64,
-    delivered: u64,
-    lost: u64,
+    /// What the figures are made of, and what the three that follow count: `hits` or `samples`; null in mode heap, which
+    /// records nothing.
+    records: Option<&'a str>,
+    hits: Option<u64>,
+    delivered: Option<u64>,
+    lost: Option<u64>,
     coverage: Option<f64>,
 }
 
@@ -199,7 +202,7 @@ struct RuleObject<'a> {
 fn capture(report: &Report) -> Capture<'_> {
     let (target, window) = (&report.target, &report.window);
     let completeness = &report.completeness;
-    let lost = completeness.lost.iter().map(|(_, count)| *count);
+    let records = report.records();
     Capture {
         exe: &target.exe,
         pid: target.pid,
@@ -209,9 +212,10 @@ fn capture(report: &Report) -> Capture<'_> {
         mode: &window.mode,
         start_unix_ns: window.start_unix_ns,
         duration_ns: window.duration_ns,
-        hits: completeness.hits,
-        delivered: completeness.delivered,
-        lost: lost.fold(0, u64::saturating_add),
+        records: records.map(|records| records.noun),
+        hits: records.map(|records| records.hits),
+        delivered: records.map(|records| records.delivered),
+        lost: records.map(|records| records.lost_total()),
         coverage: completeness.coverage,
     }
 }

@@ -176,3 +176,14 @@ fn a_format_without_comparisons_is_refused() {
         assert!(error.starts_with("cannot write a comparison as"), "{error}");
     }
 }
+
+#[test]
+fn captures_count_what_their_figures_are_made_of() {
+    let (sampled, heap) = (sample::with_heap(), sample::only_history());
+    let json = written(Format::Json, &sampled, &heap, Terms::default(), 100);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["base"]["records"], "samples");
+    for field in ["records", "hits", "delivered", "lost"] {
+        assert!(json["candidate"][field].is_null(), "{field}");
+    }
+}

@@ -12,6 +12,9 @@ use crate::report::{self, Report, Value};
 use serde::Serialize;
 use std::collections::HashMap;
 
+/// Points of the timeline at most: some for each pixel of a wide screen.
+const MOST_POINTS: usize = 2_000;
+
 #[derive(Serialize)]
 pub(super) struct Data<'a> {
     target: schema::Target<'a>,
@@ -19,6 +22,8 @@ pub(super) struct Data<'a> {
     totals: schema::Totals,
     live_bytes: Option<u64>,
     completeness: schema::Completeness<'a>,
+    /// What figures are if they are less than what happened.
+    lower_bound: Option<&'static str>,
     overhead: schema::Overhead,
     faults: Option<pages::Faults>,
     gc: Option<pages::Gc<'a>>,
@@ -64,6 +69,7 @@ struct FindingData {
 impl<'a> Data<'a> {
     /// What the page shows of `report`.
     pub(super) fn of(report: &'a Report, value: Value) -> Self {
+        let timeline = report::thinned(&report.timeline, MOST_POINTS);
         let mut tables = Tables {
             frames: Frames::among(&report.frames),
             ..Tables::default()
@@ -80,13 +86,14 @@ impl<'a> Data<'a> {
             totals: schema::Totals::of(report),
             live_bytes: report.heap.as_ref().and_then(report::Heap::live_bytes),
             completeness: (&report.completeness).into(),
+            lower_bound: report.completeness.lower_bound(),
             overhead: (&report.overhead).into(),
             faults: report.faults.map(Into::into),
             gc: report.gc.as_ref().map(Into::into),
             heap: report.heap.as_ref().map(Into::into),
             memory: memory.map(Into::into),
             parts: parts.iter().map(Into::into).collect(),
-            timeline: report.timeline.iter().map(Into::into).collect(),
+            timeline: timeline.iter().map(Into::into).collect(),
             findings: found
                 .map(|finding| FindingData::of(finding, &places))
                 .collect(),

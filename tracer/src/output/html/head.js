@@ -43,9 +43,10 @@ tracer.head = (() => {
     const known = data.timeline.map((point) => point[key]).filter((value) => value !== null);
     return known.length ? known[known.length - 1] : null;
   };
+  // At the start: no point that has most of the capture before it.
   const first = (key) => {
     const point = data.timeline.find((point) => point[key] !== null);
-    return point ? point[key] : null;
+    return point && point.t_ns <= data.timeline[data.timeline.length - 1].t_ns / 2 ? point[key] : null;
   };
 
   // `+3.1 MiB` since the first point of the timeline.
@@ -59,13 +60,13 @@ tracer.head = (() => {
     const { estimate } = totals;
     const figures = { error: estimate && [estimate.allocs_error, estimate.alloc_bytes_error] };
     const since = names.isHeap && "since the process started";
-    const rate = (format, total) => !names.isHeap && `${format(units.perSecond(total, recorded.duration_ns))}`;
+    const rate = (format, total) => !names.isHeap && `${names.atLeast(format(units.perSecond(total, recorded.duration_ns)))}`;
     const isRounded = totals.alloc_bytes !== null;
     const title = isRounded ? "Allocated" : "Requested";
     const shown = isRounded ? totals.alloc_bytes : totals.requested_bytes;
     return [
-      card(title, units.bytes(shown), rate(units.byteRate, shown), since, names.plusMinus(figures, 1, shown)),
-      card("Allocations", units.count(totals.allocs), rate(units.rate, totals.allocs), since, names.plusMinus(figures, 0, totals.allocs)),
+      card(title, names.atLeast(units.bytes(shown)), rate(units.byteRate, shown), since, names.plusMinus(figures, 1, shown)),
+      card("Allocations", names.atLeast(units.count(totals.allocs)), rate(units.rate, totals.allocs), since, names.plusMinus(figures, 0, totals.allocs)),
     ];
   }
 
@@ -107,10 +108,12 @@ tracer.head = (() => {
       limit !== null && `limit ${units.bytes(limit)}${used === null ? "" : `, ${units.percent(units.share(used, limit))} used`}`);
   }
 
+  // That figures are too low comes before the figures, and not once more below them.
   function summary() {
+    if (names.isBound) get("summary").append(el("p", { class: "words bad", id: "lower-bound", text: `✗ ${data.lower_bound}` }));
     const cards = names.isHeap ? [live(), ...allocated(), memory()] : [...allocated(), memory(), live(), collector(), faults()];
     get("summary").append(el("dl", { class: "cards" }, cards.filter(Boolean)));
-    tracer.dom.append(get("summary"), [names.sayWords("complete"), names.sayWords("estimated"), names.sayWords("overhead"), names.sayWords("heap")]);
+    tracer.dom.append(get("summary"), [names.sayWords("complete"), names.isBound ? null : names.sayWords("estimated"), names.sayWords("overhead"), names.sayWords("heap")]);
     if (recorded.mode_steps.length > 0) {
       get("summary").append(el("p", { class: "words" }, el("span", { class: "label", text: "mode" }),
         el("span", { class: "caution", text: `! changed ${recorded.mode_steps.length === 1 ? "once" : `${units.exact(recorded.mode_steps.length)} times`}` }),

@@ -81,12 +81,17 @@ tracer.names = (() => {
       ]));
   }
 
+  // Marks an amount that may be less than what happened.
+  const isBound = data.lower_bound !== null;
+  const atLeast = (text) => (isBound && text !== units.UNKNOWN ? `≥ ${text}` : text);
+
   // `± 1.2 %` of an estimate; nothing for what was counted.
   function plusMinus(figures, which, value) {
     if (!figures.error) return null;
     const error = figures.error[which];
+    if (error === null && isBound) return "at least";
     return `± ${error === null ? units.UNKNOWN : units.percent(units.share(error, value))}`;
   }
 
-  return { OWNERS, frame, local, place, shortPlace, typeName, siteName, hosts, measure, isHeap, siteLink, words, sayWords, plusMinus };
+  return { OWNERS, frame, local, place, shortPlace, typeName, siteName, hosts, measure, isHeap, siteLink, words, sayWords, isBound, atLeast, plusMinus };
 })();

@@ -61,7 +61,7 @@ impl Page {
         for part in start {
             out.write_all(part.as_bytes()).map_err(OutputError::Write)?;
         }
-        let mut serializer = Serializer::with_formatter(&mut out, InScript);
+        let mut serializer = Serializer::with_formatter(&mut out, InScript::default());
         data.serialize(&mut serializer)
             .map_err(|error| OutputError::Write(error.into()))?;
         out.write_all(b"</script>\n").map_err(OutputError::Write)?;
@@ -75,16 +75,41 @@ impl Page {
 
 /// JSON that can stand in a `script` element: without `<`, nothing in it ends the element or begins a comment, and without
 /// `&` it would be the same in an XML document. Characters that steer a terminal or reorder text become visible.
-struct InScript;
+#[derive(Default)]
+struct InScript {
+    /// Bytes of the string that is being written.
+    written: usize,
+}
+
+/// Bytes of a string that a page shows: what is longer is no name that anybody reads.
+const MOST_BYTES: usize = 4096;
+
+impl InScript {
+    /// The part of the string that is shown, and whether it is cut here.
+    fn shown<'a>(&mut self, fragment: &'a str) -> (&'a str, bool) {
+        let before = self.written;
+        self.written = before.saturating_add(fragment.len());
+        if self.written <= MOST_BYTES {
+            return (fragment, false);
+        }
+        let end = fragment.floor_char_boundary(MOST_BYTES.saturating_sub(before));
+        (&fragment[..end], before <= MOST_BYTES)
+    }
+}
 
 impl Formatter for InScript {
+    fn begin_string<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.written = 0;
+        writer.write_all(b"\"")
+    }
+
     fn write_string_fragment<W: ?Sized + Write>(
         &mut self,
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
         let harmless = |c: char| !matches!(c, '<' | '>' | '&') && !steers_terminal(c);
-        let mut rest = fragment;
+        let (mut rest, is_cut) = self.shown(fragment);
         while let Some(at) = rest.find(|c: char| !harmless(c)) {
             let (before, from) = rest.split_at(at);
             writer.write_all(before.as_bytes())?;
@@ -96,7 +121,11 @@ impl Formatter for InScript {
             }
             rest = chars.as_str();
         }
-        writer.write_all(rest.as_bytes())
+        writer.write_all(rest.as_bytes())?;
+        if is_cut {
+            writer.write_all("…".as_bytes())?;
+        }
+        Ok(())
     }
 
     fn write_char_escape<W: ?Sized + Write>(
@@ -104,6 +133,14 @@ impl Formatter for InScript {
         writer: &mut W,
         escape: CharEscape,
     ) -> io::Result<()> {
+        // It stands for a byte of the string.
+        let (shown, is_cut) = self.shown(" ");
+        if is_cut {
+            writer.write_all("…".as_bytes())?;
+        }
+        if shown.is_empty() {
+            return Ok(());
+        }
         match escape {
             CharEscape::Quote => writer.write_all(b"\\\""),
             CharEscape::ReverseSolidus => writer.write_all(b"\\\\"),
@@ -124,8 +161,11 @@ mod tests {
 
     fn written(text: &str) -> String {
         let mut out = Vec::new();
-        text.serialize(&mut Serializer::with_formatter(&mut out, InScript))
-            .unwrap();
+        text.serialize(&mut Serializer::with_formatter(
+            &mut out,
+            InScript::default(),
+        ))
+        .unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -135,6 +175,30 @@ mod tests {
         let json = written(name);
         assert!(!json.contains(['<', '>', '&']), "{json}");
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), name);
+    }
+
+    #[test]
+    fn long_strings_are_cut() {
+        let read = |text: &str| serde_json::from_str::<String>(&written(text)).unwrap();
+        let just = "a".repeat(MOST_BYTES);
+        assert_eq!(read(&just), just);
+        assert_eq!(read(&format!("{just}bc\"\ndé")), format!("{just}…"));
+        let quotes = "é\"".repeat(MOST_BYTES);
+        let cut = read(&quotes);
+        assert!(cut.len() <= MOST_BYTES + "…".len(), "{}", cut.len());
+        assert_eq!(cut.matches('…').count(), 1);
+        // The next one has all of its room.
+        let two = serde_json::to_value([&just, &just]).unwrap();
+        let mut out = Vec::new();
+        two.serialize(&mut Serializer::with_formatter(
+            &mut out,
+            InScript::default(),
+        ))
+        .unwrap();
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&out).unwrap(),
+            two
+        );
     }
 
     #[test]

@@ -106,6 +106,22 @@ fn every_sample_becomes_a_page() {
 }
 
 #[test]
+fn lower_bounds_are_not_told_to_be_complete() {
+    let tone = |report: &Report| {
+        let data = data(&page(report));
+        let words = data["words"].as_array().unwrap();
+        let complete = words.iter().find(|line| line[0] == "complete").unwrap();
+        (data["lower_bound"].clone(), complete[1][0][1].clone())
+    };
+    let mut report = sample::empty();
+    assert_eq!(tone(&report), (Json::Null, "good".into()));
+    report.completeness.unseen = true;
+    let (text, tone) = tone(&report);
+    assert!(text.as_str().unwrap().contains("lower bounds"), "{text}");
+    assert_eq!(tone, "");
+}
+
+#[test]
 fn what_was_not_measured_is_null() {
     let data = data(&page(&sample::empty()));
     assert_eq!(data["overhead"]["ns_per_hit"], Json::Null);

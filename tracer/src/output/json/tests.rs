@@ -558,6 +558,11 @@ fn an_endless_input_is_refused() {
         error.to_string(),
         "cannot read the capture: it has 1 MiB or more, and no capture is so large"
     );
+    // What is no capture from its first byte on is not read to its end.
+    let zeros = super::read_up_to(u64::MAX, &mut std::io::repeat(0)).unwrap();
+    assert!(zeros.len() < 10_000, "{}", zeros.len());
+    assert!(super::check_size(super::MAX_BYTES).is_err());
+    assert!(super::check_size(1 << 20).is_ok());
     let just = super::read_up_to(6, &mut &b"12345"[..]).unwrap();
     assert_eq!(just, b"12345");
 }

@@ -7,15 +7,18 @@ use crate::units::{bytes, duration, exact, percent, rate};
 pub(super) fn of(report: &Report) -> Vec<String> {
     let target = &report.target;
     let window = &report.window;
+    let length = match window.duration_ns {
+        0 => String::new(),
+        ns => format!(", {}", duration(ns)),
+    };
     let mut comments = vec![format!(
-        "tracer {}: {} pid {}, {} {}, mode {}, {}",
+        "tracer {}: {} pid {}, {} {}, mode {}{length}",
         env!("CARGO_PKG_VERSION"),
         target.exe,
         target.pid,
         target.go_version,
         target.arch,
-        window.mode,
-        duration(window.duration_ns)
+        window.mode
     )];
     comments.extend(window.mode_steps.iter().map(|step| {
         format!(
@@ -25,18 +28,22 @@ pub(super) fn of(report: &Report) -> Vec<String> {
             step.reason
         )
     }));
-    comments.push(completeness(report));
+    comments.extend(completeness(report));
     comments.extend(report.completeness.lower_bound().map(str::to_owned));
     if let Some(estimate) = report.totals.estimate {
         comments.push(estimated(estimate));
     }
-    comments.push(overhead(report));
+    if report.window.mode != "heap" {
+        comments.push(overhead(report));
+    }
     comments
 }
 
-fn completeness(report: &Report) -> String {
+/// Nothing where nothing was recorded.
+fn completeness(report: &Report) -> Option<String> {
     let completeness = &report.completeness;
-    let lost = completeness.lost.iter().filter(|(_, count)| *count > 0);
+    let records = report.records()?;
+    let lost = records.lost.iter().filter(|(_, count)| *count > 0);
     let lost: Vec<String> = lost
         .map(|(cause, count)| format!("{cause} {}", exact(*count)))
         .collect();
@@ -44,10 +51,11 @@ fn completeness(report: &Report) -> String {
         [] => "0".to_owned(),
         causes => causes.join(", "),
     };
-    format!(
-        "delivered {} of {} hits, sampled out {}, lost {lost}; at no stack {}; stacks cut short {}; coverage {}",
-        exact(completeness.delivered),
-        exact(completeness.hits),
+    Some(format!(
+        "delivered {} of {} {}, sampled out {}, lost {lost}; at no stack {}; stacks cut short {}; coverage {}",
+        exact(records.delivered),
+        exact(records.hits),
+        records.noun,
         exact(completeness.sampled_out),
         exact(
             completeness
@@ -56,7 +64,7 @@ fn completeness(report: &Report) -> String {
         ),
         exact(completeness.truncated_stacks),
         percent(completeness.coverage.map(|share| share * 100.0))
-    )
+    ))
 }
 
 fn estimated(estimate: Estimate) -> String {

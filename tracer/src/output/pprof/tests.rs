@@ -3,7 +3,7 @@
 use super::proto::{Label, Profile, Sample};
 use super::write;
 use crate::output::sample;
-use crate::report::{Alive, Estimate, Report, StackFigures, TypeFigures};
+use crate::report::{Alive, Estimate, Family, Report, StackFigures, TypeFigures};
 use flate2::read::GzDecoder;
 use prost::Message as _;
 use std::io::Read as _;
@@ -270,16 +270,37 @@ fn the_profile_says_what_it_is_of() {
     assert_eq!(heap.text(heap.default_sample_type), "inuse_space");
 }
 
+fn comments(report: &Report) -> Vec<String> {
+    let profile = read(report);
+    let comments = profile.comment.iter();
+    comments.map(|at| profile.text(*at).to_owned()).collect()
+}
+
+#[test]
+fn comments_count_what_figures_are_made_of() {
+    let mut report = sample::with_heap();
+    report.completeness.families.push(Family {
+        name: "heap_samples".into(),
+        hits: Some(2270),
+        delivered: 2265,
+        lost: vec![("heap_samples_ring_full".into(), 5)],
+    });
+    let sampled = comments(&report);
+    assert!(
+        sampled[1].starts_with(
+            "delivered 2,265 of 2,270 samples, sampled out 0, lost heap_samples_ring_full 5;"
+        ),
+        "{sampled:#?}"
+    );
+
+    // Nothing was recorded.
+    let heap = comments(&sample::only_history());
+    assert!(heap[0].ends_with("mode heap"), "{heap:#?}");
+    assert!(!heap.concat().contains("hits"), "{heap:#?}");
+}
+
 #[test]
 fn comments_tell_what_is_missing_and_what_it_cost() {
-    let comments = |report: &Report| -> Vec<String> {
-        let profile = read(report);
-        profile
-            .comment
-            .iter()
-            .map(|at| profile.text(*at).to_owned())
-            .collect()
-    };
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
         comments(&sample::report()),

@@ -125,16 +125,20 @@ fn limit_line(report: &Report) -> Option<Labelled> {
     Some(("limit", text))
 }
 
-/// The first value and the last one of what is known, and how far they are apart.
+/// The first value and the last one of what is known, and how far they are apart; only the last one if the first is so
+/// late that most of the capture is before it.
 fn change(
     timeline: &[TimelinePoint],
     of: impl Fn(&TimelinePoint) -> Option<u64>,
 ) -> Option<String> {
-    let mut known = timeline.iter().filter_map(of);
-    let start = known.next()?;
-    let Some(end) = known.next_back() else {
+    let mut known = (timeline.iter()).filter_map(|point| Some((point.t_ns, of(point)?)));
+    let (start_ns, start) = known.next()?;
+    let Some((end_ns, end)) = known.next_back() else {
         return Some(units::bytes(start));
     };
+    if start_ns > end_ns / 2 {
+        return Some(units::bytes(end));
+    }
     let sign = if end < start { "-" } else { "+" };
     let change = units::bytes(end.abs_diff(start));
     Some(format!(
@@ -142,4 +146,25 @@ fn change(
         units::bytes(start),
         units::bytes(end)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_point_that_is_late_is_no_start() {
+        let point = |t_ns, rss| TimelinePoint {
+            t_ns,
+            rss_bytes: Some(rss),
+            ..TimelinePoint::default()
+        };
+        let shown = |first| {
+            change(&[point(first, 1024), point(130, 2048)], |point| {
+                point.rss_bytes
+            })
+        };
+        assert_eq!(shown(100).as_deref(), Some("2 KiB"));
+        assert_eq!(shown(10).as_deref(), Some("1 KiB → 2 KiB (+1 KiB)"));
+    }
 }

@@ -11,7 +11,8 @@ use super::{
     units,
 };
 use crate::report::{
-    Completeness, EndedBy, Estimate, Family, Figures, ModeStep, Overhead, Report, Target, Window,
+    Completeness, EndedBy, Estimate, Family, Figures, ModeStep, Overhead, Records, Report, Target,
+    Window,
 };
 
 /// Columns for the words at the left.
@@ -22,9 +23,6 @@ const MOST_STEPS: usize = 6;
 
 /// Characters of a container id that people use.
 const CONTAINER_ID: usize = 12;
-
-/// The family of records that mode sampled is made of.
-const HEAP_SAMPLES: &str = "heap_samples";
 
 /// How spans are an estimate.
 const WEIGHED: &str = "each span counts where it was filled up";
@@ -56,14 +54,7 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
     if let Some(estimate) = &report.totals.estimate {
         lines.extend(labelled("estimated", estimated(report, estimate)));
     }
-    lines.extend(labelled(
-        "complete",
-        complete(
-            &report.completeness,
-            report.window.mode == "sampled",
-            columns,
-        ),
-    ));
+    lines.extend(labelled("complete", complete(report, columns)));
     lines.extend(labelled("overhead", overhead(&report.overhead)));
     lines.extend(steps(&report.window, columns));
     lines
@@ -231,36 +222,31 @@ pub(super) fn requested(totals: &Figures) -> Vec<Item> {
     vec![bytes, waste]
 }
 
-/// Samples stand for allocations where no allocation itself is recorded.
-pub(super) fn complete(completeness: &Completeness, sampled: bool, columns: usize) -> Vec<Item> {
-    let family =
-        (completeness.families.iter()).find(|family| sampled && family.name == HEAP_SAMPLES);
-    let (hits, delivered, lost) = match family {
-        Some(family) => (
-            family.hits.unwrap_or(family.delivered),
-            family.delivered,
-            &family.lost,
-        ),
-        None => (
-            completeness.hits,
-            completeness.delivered,
-            &completeness.lost,
-        ),
+/// How much of what figures are made of is there; nothing if nothing was recorded.
+pub(super) fn complete(report: &Report, columns: usize) -> Vec<Item> {
+    let completeness = &report.completeness;
+    let Some(records) = report.records() else {
+        return Vec::new();
     };
+    let Records {
+        noun,
+        hits,
+        delivered,
+        lost,
+    } = records;
     let coverage = completeness.coverage;
-    let lost_total = lost
-        .iter()
-        .fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
-    let style = if delivered.saturating_add(completeness.sampled_out) == hits && lost_total == 0 {
-        GOOD
-    } else {
-        BAD
+    let lost_total = records.lost_total();
+    let all_arrived = delivered.saturating_add(completeness.sampled_out) == hits && lost_total == 0;
+    let style = match all_arrived {
+        // Of what was not even a hit this says nothing.
+        true if completeness.unseen => PLAIN,
+        true => GOOD,
+        false => BAD,
     };
     let of_hits = format!(
-        "delivered {} of {} {}",
+        "delivered {} of {} {noun}",
         units::exact(delivered),
-        units::exact(hits),
-        if sampled { "samples" } else { "hits" }
+        units::exact(hits)
     );
     let lost_text = format!("lost {}", units::exact(lost_total));
     let mut items = vec![(format!("{of_hits}, {lost_text}"), style)];
@@ -295,7 +281,7 @@ pub(super) fn complete(completeness: &Completeness, sampled: bool, columns: usiz
         completeness.unsure_bytes.unwrap_or(0),
     ));
     items.extend(completeness.families.iter().flat_map(shortfall));
-    if sampled && coverage.is_none() {
+    if report.window.mode == "sampled" && coverage.is_none() {
         return items;
     }
     items.push(match coverage {

@@ -45,9 +45,7 @@ pub(in crate::output) fn in_words(report: &Report) -> Vec<Words> {
         if let Some(estimate) = &totals.estimate {
             add("estimated", header::estimated(report, estimate));
         }
-        let sampled = window.mode == "sampled";
-        let complete = header::complete(&report.completeness, sampled, usize::MAX);
-        add("complete", complete);
+        add("complete", header::complete(report, usize::MAX));
         add("overhead", header::overhead(&report.overhead));
     }
     if let Some(heap) = &report.heap {

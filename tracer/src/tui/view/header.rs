@@ -178,10 +178,11 @@ fn memory(snapshot: &Snapshot, palette: &Palette, columns: usize) -> Line<'stati
 fn tracing(report: &Report, palette: &Palette, columns: usize) -> Line<'static> {
     let completeness = &report.completeness;
     let families = completeness.families.iter();
-    let others: u64 = families
+    let all: u64 = families
         .map(crate::report::Family::lost_total)
-        .fold(0, u64::saturating_add);
-    let lost = completeness.lost_total();
+        .fold(completeness.lost_total(), u64::saturating_add);
+    let lost = report.records().map_or(0, |records| records.lost_total());
+    let others = all.saturating_sub(lost);
     let style = if lost == 0 { palette.good } else { palette.bad };
     let overhead = &report.overhead;
     let each = overhead
