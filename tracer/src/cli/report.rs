@@ -5,12 +5,18 @@ use super::progress::Progress;
 use super::sinks::{Sinks, StandardStream};
 use crate::output::json;
 use crate::report;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use std::fs::File;
 use std::path::Path;
 
 pub(super) fn run(args: &Report, global: &Global) -> anyhow::Result<()> {
     let report = read(&args.file)?;
+    if let Some(lacking) = args.show.not_in(&report) {
+        bail!(
+            "cannot group by {lacking}: {} has none; record it with --mode sampled",
+            args.file.display()
+        );
+    }
     let output = &args.output;
     let sinks = Sinks::open(&output.files, output.format, StandardStream::Out)?;
     sinks.write(&report, global, &args.show, output.value)

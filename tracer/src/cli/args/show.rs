@@ -86,6 +86,26 @@ impl Show {
         ))
     }
 
+    /// What a saved capture does not have; `None` if it can be grouped as asked for. In mode sampled every stack was looked
+    /// at: there, no labels are those that the program has set.
+    pub(in crate::cli) fn not_in(&self, report: &report::Report) -> Option<&'static str> {
+        let stacks = &report.stacks;
+        if stacks.is_empty() || report.window.mode == "sampled" {
+            return None;
+        }
+        match self.group_by.0? {
+            report::GroupBy::Label(_) => stacks
+                .iter()
+                .all(|stack| stack.labels.is_empty())
+                .then_some("labels"),
+            report::GroupBy::Goroutine => stacks
+                .iter()
+                .all(|stack| stack.creator.is_none())
+                .then_some("places that made goroutines"),
+            _ => None,
+        }
+    }
+
     /// What to show first of a capture in this mode.
     pub(in crate::cli) fn sort_of(&self, mode: &str) -> report::SortBy {
         let usual = if mode == "heap" {
@@ -196,5 +216,35 @@ impl From<DiffFormat> for Format {
             DiffFormat::Svg => Format::Svg,
             DiffFormat::Folded => Format::Folded,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::sample;
+
+    #[test]
+    fn a_capture_without_labels_is_not_grouped_by_them() {
+        let lacks = |by: &str, report: &report::Report| {
+            let show = Show {
+                group_by: group_by(by).unwrap(),
+                sort: None,
+                limit: 1,
+            };
+            show.not_in(report)
+        };
+        let mut report = sample::report();
+        for stack in &mut report.stacks {
+            (stack.creator, stack.labels) = (None, Vec::new());
+        }
+        assert_eq!(lacks("label:tenant", &report), Some("labels"));
+        assert!(lacks("goroutine", &report).is_some());
+        assert_eq!(lacks("type", &report), None);
+        assert_eq!(lacks("label:tenant", &sample::empty()), None);
+        report.stacks[0].creator = Some(0);
+        assert_eq!(lacks("goroutine", &report), None);
+        report.window.mode = "sampled".into();
+        assert_eq!(lacks("label:tenant", &report), None);
     }
 }
