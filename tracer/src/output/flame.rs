@@ -77,8 +77,9 @@ pub struct DiffTitle {
     pub value: Value,
 }
 
-/// Writes a differential flame graph: stacks, innermost frame first, with their value before and after. A frame is as
-/// wide as the larger of both, so that what is gone is seen as well, and its colour tells the change of all in it.
+/// Writes a differential flame graph: stacks, innermost frame first, with their value before and after; what is told of
+/// one stack several times adds up. A stack is as wide as the larger of both, so that what is gone is seen as well, a
+/// frame as all of its stacks, and its colour tells the change of all in it.
 pub fn write_diff<'a>(
     title: &DiffTitle,
     stacks: impl Iterator<Item = (Vec<&'a Frame>, u64, u64)>,

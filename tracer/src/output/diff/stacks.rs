@@ -83,7 +83,8 @@ fn scale(comparison: &Comparison<'_>, value: Value) -> f64 {
     }
 }
 
-/// Stacks of either capture; what only one of them knows of is there with 0 on the other side.
+/// Stacks of either capture, first all of the base with 0 in the candidate, then the other way round: whoever puts them
+/// together adds up those that are the same.
 pub(super) fn both<'a>(
     comparison: &Comparison<'a>,
     value: Value,

@@ -161,6 +161,35 @@ fn stacks_have_both_values_in_the_time_of_the_candidate() {
 }
 
 #[test]
+fn a_flame_graph_is_as_wide_as_the_larger_of_both() {
+    let report = sample::report();
+    let twice = {
+        let mut twice = sample::report();
+        for site in &mut twice.sites {
+            site.figures.allocs *= 2;
+            for stack in &mut site.stacks {
+                stack.figures.allocs *= 2;
+            }
+        }
+        twice
+    };
+    let root = |base: &Report, candidate: &Report| {
+        let terms = Terms {
+            normalize: Normalize::Total,
+            ..Terms::default()
+        };
+        let svg = written(Format::Svg, base, candidate, terms, 100);
+        let (_, root) = svg.split_once("<title>all (").unwrap();
+        let (count, _) = root.split_once(" allocations").unwrap();
+        count.replace(',', "").parse::<u64>().unwrap()
+    };
+    let all: u64 = report.sites.iter().map(|site| site.figures.allocs).sum();
+    assert_eq!(root(&report, &report), all);
+    assert_eq!(root(&report, &twice), 2 * all);
+    assert_eq!(root(&twice, &report), 2 * all);
+}
+
+#[test]
 fn a_format_without_comparisons_is_refused() {
     let report = sample::report();
     let comparison = compare(&report, &report, Terms::default());

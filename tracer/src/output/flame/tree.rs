@@ -21,32 +21,52 @@ const REST: &str = "[too little to show]";
 /// `inferno` multiplies differences by up to 150 in 64 bits with a sign, and computes widths as doubles.
 const MAX_BITS: u32 = 53;
 
-/// Values of a stack, before and after.
+/// Values of a stack, before and after; both the same of a stack in one capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Weight {
+    base: u128,
+    candidate: u128,
+}
+
+impl Weight {
+    /// Of a stack in one capture.
+    pub(super) fn of(value: u64) -> Self {
+        Weight::of_both(value, value)
+    }
+
+    /// Of a stack in two captures.
+    pub(super) fn of_both(base: u64, candidate: u64) -> Self {
+        Weight {
+            base: base.into(),
+            candidate: candidate.into(),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.base = self.base.saturating_add(other.base);
+        self.candidate = self.candidate.saturating_add(other.candidate);
+    }
+
+    /// As wide as the larger of both, of a stack whose values have all been added.
+    fn extent(self) -> Extent {
+        let signed = |value: u128| i128::try_from(value).unwrap_or(i128::MAX);
+        Extent {
+            width: self.base.max(self.candidate),
+            change: signed(self.candidate).saturating_sub(signed(self.base)),
+        }
+    }
+}
+
+/// How a function is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Extent {
     /// What it is as wide as.
     width: u128,
     /// By how much it grew.
     change: i128,
 }
 
-impl Weight {
-    /// Of a stack in one capture.
-    pub(super) fn of(value: u64) -> Self {
-        Weight {
-            width: value.into(),
-            change: 0,
-        }
-    }
-
-    /// Of a stack in two captures.
-    pub(super) fn of_both(base: u64, candidate: u64) -> Self {
-        Weight {
-            width: base.max(candidate).into(),
-            change: i128::from(candidate) - i128::from(base),
-        }
-    }
-
+impl Extent {
     fn add(&mut self, other: Self) {
         self.width = self.width.saturating_add(other.width);
         self.change = self.change.saturating_add(other.change);
@@ -59,9 +79,11 @@ struct Node {
     parent: usize,
     label: usize,
     /// Of the stacks that end here.
-    own: Weight,
+    ends: Weight,
+    /// The same as it is drawn, with what is too narrow to show.
+    own: Extent,
     /// Of all stacks that pass.
-    all: Weight,
+    all: Extent,
 }
 
 /// The calls.
@@ -136,7 +158,6 @@ impl<'a, L: Fn(&Frame) -> String> Tree<'a, L> {
             labels.push(self.intern(NOT_KNOWN.to_owned()));
         }
         let mut at = 0;
-        self.grow(at, |node| node.all.add(weight));
         for label in labels {
             at = *self.children.entry((at, label)).or_insert_with(|| {
                 self.nodes.push(Node {
@@ -146,9 +167,21 @@ impl<'a, L: Fn(&Frame) -> String> Tree<'a, L> {
                 });
                 self.nodes.len() - 1
             });
-            self.grow(at, |node| node.all.add(weight));
         }
-        self.grow(at, |node| node.own.add(weight));
+        self.grow(at, |node| node.ends.add(weight));
+    }
+
+    /// How wide everything is. A stack may have come in several parts, so that this is known only after the last.
+    fn measure(&mut self) {
+        for node in &mut self.nodes {
+            node.own = node.ends.extent();
+            node.all = node.own;
+        }
+        for at in (1..self.nodes.len()).rev() {
+            if let Some(&Node { parent, all, .. }) = self.nodes.get(at) {
+                self.grow(parent, |node| node.all.add(all));
+            }
+        }
     }
 
     fn grow(&mut self, at: usize, add: impl FnOnce(&mut Node)) {
@@ -177,6 +210,7 @@ impl<'a, L: Fn(&Frame) -> String> Tree<'a, L> {
 
     /// What the picture shows: each function after its callers, those of one caller by name.
     pub(super) fn lines(&mut self) -> Vec<Line> {
+        self.measure();
         let shown = self.shown();
         let is_shown = |at: usize| shown.get(at).copied().unwrap_or(false);
         let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -209,6 +243,7 @@ impl<'a, L: Fn(&Frame) -> String> Tree<'a, L> {
             self.nodes.push(Node {
                 parent: 0,
                 label,
+                ends: Weight::default(),
                 own: rest,
                 all: rest,
             });
@@ -280,7 +315,7 @@ impl<'a, L: Fn(&Frame) -> String> Tree<'a, L> {
         shown
     }
 
-    /// By how many bits values must be smaller, so that all together can be drawn.
+    /// By how many bits values must be smaller, so that all [`Tree::lines`] together can be drawn.
     pub(super) fn shift(&self) -> u32 {
         let bits = u128::BITS - self.all().leading_zeros();
         bits.saturating_sub(MAX_BITS)
