@@ -7,6 +7,7 @@ Examples:
   tracer record --pid 4242 --duration 10s -o capture.json -o report.txt
   tracer report capture.json                      show a saved capture again
   tracer attach --pid 4242                        live, until Ctrl-C
+  tracer top --pid 4242                           the same on the whole screen
   tracer run -- ./server                          from its start to its exit
   tracer heap --pid 4242                          what is alive, without a probe
   tracer record --pid 4242 --mode sampled         at almost no cost, for hours

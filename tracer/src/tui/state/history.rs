@@ -1,6 +1,6 @@
 //! Rates of the last intervals: of the whole target, and of sites that are among the first. Bounded.
 
-use super::Snapshot;
+use super::{Snapshot, Timing};
 use crate::units::per_second;
 use std::collections::{HashMap, VecDeque};
 
@@ -29,6 +29,7 @@ impl History {
         let mut first: Vec<(u64, u32)> = snapshot
             .sites
             .iter()
+            .filter(|step| step.timing != Timing::Unknown)
             .map(|step| (snapshot.bytes(&step.figures), step.id))
             .collect();
         if first.len() > TOP {

@@ -8,7 +8,7 @@ mod snapshot;
 pub use history::History;
 pub use keys::{Act, Key};
 pub use rows::Column;
-pub use snapshot::{Snapshot, Step};
+pub use snapshot::{Snapshot, Step, Timing};
 
 use crate::report::{Report, SortBy};
 use rows::Rows;

@@ -1,6 +1,6 @@
 //! Which lines a list has, and in which order.
 
-use super::{Snapshot, Tab};
+use super::{Snapshot, Tab, Timing};
 use crate::report::{Figures, Frame, MapInstance, SortBy};
 use std::cmp::Reverse;
 
@@ -134,6 +134,16 @@ impl Rows {
 impl Snapshot {
     /// What is in a column of a line; `None` if it is not known, or no number.
     pub fn figure(&self, tab: Tab, item: usize, column: Column, since_start: bool) -> Option<i128> {
+        let is_known = match self.timing(tab, item) {
+            _ if since_start => true,
+            Timing::Exact => true,
+            // Sites are told at different times, and there is no whole of which they are parts.
+            Timing::Mean => column != Column::Share,
+            Timing::Unknown => !matches!(column, Column::Share | Column::Bytes | Column::Allocs),
+        };
+        if !is_known {
+            return None;
+        }
         match tab {
             Tab::Sites => {
                 let total = &self.report.sites.get(item)?.figures;
@@ -153,6 +163,16 @@ impl Snapshot {
             Tab::Maps => self.figure_of_map(self.maps().get(item)?, column),
             Tab::Findings => None,
         }
+    }
+
+    /// How well it is known what a line did in the last interval.
+    pub fn timing(&self, tab: Tab, item: usize) -> Timing {
+        let step = match tab {
+            Tab::Sites => self.sites.get(item),
+            Tab::Types => self.type_steps.get(item),
+            Tab::Maps | Tab::Findings => None,
+        };
+        step.map_or(Timing::Exact, |step| step.timing)
     }
 
     fn figure_of(&self, asked: &Figures, total: &Figures, column: Column) -> Option<i128> {

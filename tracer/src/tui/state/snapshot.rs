@@ -15,8 +15,22 @@ use std::hash::{DefaultHasher, Hasher as _};
 pub struct Step {
     /// Its identity, the same in every snapshot.
     pub id: u32,
-    /// What it did.
+    /// What it did; if that is not known of this very interval, what it did in one of this length since its figures
+    /// changed last.
     pub figures: Figures,
+    /// How well `figures` are known.
+    pub timing: Timing,
+}
+
+/// How well it is known what was allocated in an interval. What windows stand for is known when they are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// In this very interval.
+    Exact,
+    /// As a mean over a time of its own.
+    Mean,
+    /// Nothing was told yet.
+    Unknown,
 }
 
 /// A moment of a capture.
@@ -34,6 +48,8 @@ pub struct Snapshot {
     pub type_steps: Vec<Step>,
     /// What the whole target did in the last interval.
     pub figures: Figures,
+    /// Whether `figures` are of this very interval.
+    pub timely: bool,
     /// Length of the last interval.
     pub interval_ns: u64,
     /// What the target showed at its end, and what was counted in it.
@@ -59,6 +75,7 @@ impl Snapshot {
     pub fn bytes_per_s(&self) -> Option<f64> {
         match self.point.alloc_bytes {
             Some(bytes) => units::per_second(bytes, self.point_ns),
+            None if !self.timely => None,
             None => units::per_second(self.bytes(&self.figures), self.interval_ns),
         }
     }
@@ -124,12 +141,16 @@ fn hash(value: &impl std::hash::Hash) -> u64 {
 #[derive(Debug)]
 pub(super) struct Tracker {
     live: LiveView,
+    sites: Lumps,
+    types: Lumps,
 }
 
 impl Tracker {
     pub(super) fn new() -> Self {
         Tracker {
             live: LiveView::new(SortBy::Bytes),
+            sites: Lumps::default(),
+            types: Lumps::default(),
         }
     }
 
@@ -161,6 +182,9 @@ impl Tracker {
             .map(|group| (group.id, group.figures))
             .collect();
         let (figures, interval_ns) = (interval.figures, interval.duration_ns);
+        let timely = interval.timely;
+        self.sites.take(&of_sites, timely, interval.t_ns);
+        self.types.take(&of_types, timely, interval.t_ns);
         let timeline = &report.timeline;
         let before = timeline
             .len()
@@ -175,19 +199,15 @@ impl Tracker {
             let figures = of_sites.get(&id).copied();
             let figures = figures.unwrap_or_else(|| idle(&site.figures));
             let faults = figures.faults.filter(|_| has_faults);
-            Step {
-                id,
-                figures: Figures { faults, ..figures },
-            }
+            let figures = Figures { faults, ..figures };
+            self.sites.step(id, figures, interval_ns)
         });
         let sites = sites.collect();
         let type_steps = types.groups.iter().map(|group| {
             let id = self.live.group_id(&group.name).unwrap_or(0);
             let figures = of_types.get(&id).copied();
-            Step {
-                id,
-                figures: figures.unwrap_or_else(|| idle(&group.figures)),
-            }
+            let figures = figures.unwrap_or_else(|| idle(&group.figures));
+            self.types.step(id, figures, interval_ns)
         });
         let type_steps = type_steps.collect();
         let known = |figures: &Figures| figures.alloc_bytes.is_some();
@@ -198,12 +218,84 @@ impl Tracker {
             sites,
             type_steps,
             figures,
+            timely,
             interval_ns,
             point,
             point_ns,
             requested,
             types,
             report,
+        }
+    }
+}
+
+/// What windows told of each site or type, and when.
+#[derive(Debug, Default)]
+struct Lumps {
+    /// Whether the last interval was told at once.
+    timely: bool,
+    /// End of the last interval that was.
+    since_ns: u64,
+    t_ns: u64,
+    last: HashMap<u32, Lump>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lump {
+    figures: Figures,
+    from_ns: u64,
+    t_ns: u64,
+}
+
+impl Lumps {
+    /// Takes in what has changed in an interval.
+    fn take(&mut self, changed: &HashMap<u32, Figures>, timely: bool, t_ns: u64) {
+        (self.timely, self.t_ns) = (timely, t_ns);
+        if timely {
+            self.since_ns = t_ns;
+            self.last.clear();
+            return;
+        }
+        for (id, figures) in changed.iter().filter(|(_, figures)| figures.allocs > 0) {
+            let from_ns = self.last.get(id).map_or(self.since_ns, |lump| lump.t_ns);
+            let figures = *figures;
+            self.last.insert(
+                *id,
+                Lump {
+                    figures,
+                    from_ns,
+                    t_ns,
+                },
+            );
+        }
+    }
+
+    /// What a site or type did in the last interval; `figures` are what has changed in it.
+    fn step(&self, id: u32, figures: Figures, interval_ns: u64) -> Step {
+        let (figures, timing) = match self.last.get(&id) {
+            _ if self.timely => (figures, Timing::Exact),
+            None => (figures, Timing::Unknown),
+            Some(lump) => {
+                // What does not come again was at most so much since.
+                let took = lump.t_ns.saturating_sub(lump.from_ns);
+                let took = took.max(self.t_ns.saturating_sub(lump.t_ns)).max(1);
+                let scaled = |value: u64| {
+                    let value = u128::from(value) * u128::from(interval_ns) / u128::from(took);
+                    u64::try_from(value).unwrap_or(u64::MAX)
+                };
+                let mean = Figures {
+                    allocs: scaled(lump.figures.allocs),
+                    alloc_bytes: lump.figures.alloc_bytes.map(scaled),
+                    requested_bytes: lump.figures.requested_bytes.map(scaled),
+                    ..figures
+                };
+                (mean, Timing::Mean)
+            }
+        };
+        Step {
+            id,
+            figures,
+            timing,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::output::text::course::curve;
 use crate::output::text::line::{cut_end, width};
 use crate::output::text::names;
 use crate::report::{Figures, Frame, Report, Site, SizeSummary, Stack};
-use crate::tui::state::{Snapshot, State};
+use crate::tui::state::{Snapshot, State, Step, Timing};
 use crate::units;
 use ratatui::text::Line;
 
@@ -46,14 +46,7 @@ pub(super) fn site(
     };
     let mut lines = frames(&site.frames, palette, columns);
     lines.push(Line::default());
-    lines.extend(rates(
-        state,
-        snapshot,
-        site,
-        &step.figures,
-        palette,
-        columns,
-    ));
+    lines.extend(rates(state, snapshot, site, step, palette, columns));
     lines.extend(memory(site, palette, columns));
     lines.push(Line::default());
     lines.extend(types(site, palette, columns));
@@ -88,11 +81,20 @@ fn at(frame: &Frame, palette: &Palette, columns: usize) -> Line<'static> {
     span(&format!("  {place}"), palette.faint).into()
 }
 
+/// What marks rates of a step, and whether they are known.
+fn mark(step: &Step) -> (&'static str, bool) {
+    match step.timing {
+        Timing::Exact => ("", true),
+        Timing::Mean => ("~", true),
+        Timing::Unknown => ("", false),
+    }
+}
+
 fn rates(
     state: &State,
     snapshot: &Snapshot,
     site: &Site,
-    step: &Figures,
+    step: &Step,
     palette: &Palette,
     columns: usize,
 ) -> Lines {
@@ -101,17 +103,17 @@ fn rates(
         let share = units::share(snapshot.bytes(figures), snapshot.bytes(whole));
         format!("{} of all", units::percent(share))
     };
-    let now: Vec<Item> = vec![
-        (
-            units::byte_rate(per_s(snapshot.bytes(step))),
-            palette.strong,
-        ),
-        (
-            format!("{} allocs", units::rate(per_s(step.allocs))),
-            palette.plain,
-        ),
-        (share(step, &snapshot.figures), palette.plain),
+    let (mark, is_known) = mark(step);
+    let known = |rate: Option<f64>| rate.filter(|_| is_known);
+    let bytes = units::byte_rate(known(per_s(snapshot.bytes(&step.figures))));
+    let allocs = units::rate(known(per_s(step.figures.allocs)));
+    let mut now: Vec<Item> = vec![
+        (format!("{mark}{bytes}"), palette.strong),
+        (format!("{mark}{allocs} allocs"), palette.plain),
     ];
+    if step.timing == Timing::Exact {
+        now.push((share(&step.figures, &snapshot.figures), palette.plain));
+    }
     let total = &site.figures;
     let mut since: Vec<Item> = vec![
         (units::bytes(snapshot.bytes(total)), palette.strong),

@@ -11,6 +11,8 @@ use ratatui::text::Line;
 
 /// Columns of the labels.
 const LABEL: usize = 9;
+/// With fewer there is no blank after the titles of lists.
+const COLUMNS_FOR_TABS: usize = 44;
 /// The curve shows at most so much.
 const CURVE: usize = 60;
 
@@ -43,12 +45,12 @@ fn title(state: &State, snapshot: &Snapshot, palette: &Palette, columns: usize) 
         (format!("pid {}", target.pid), palette.plain),
         (units::duration(window.duration_ns), palette.plain),
         mode(report, palette),
-        (
-            cut_end(&target.go_version, columns / 3).into_owned(),
-            palette.plain,
-        ),
     ];
     items.extend(given_up(report).map(|text| (text, palette.caution)));
+    items.push((
+        cut_end(&target.go_version, columns / 3).into_owned(),
+        palette.plain,
+    ));
     let room = columns.saturating_sub(width(&badge) + usize::from(!badge.is_empty()));
     let mut line = fitting(&items, palette.faint, room);
     if !badge.is_empty() {
@@ -109,6 +111,9 @@ fn allocated(
     let bytes = units::byte_rate(snapshot.bytes_per_s());
     let allocs = format!("{} allocs", units::rate(snapshot.allocs_per_s()));
     let mut items: Vec<Item> = vec![(bytes, palette.strong), (allocs, palette.plain)];
+    if snapshot.report.completeness.lower_bound().is_some() {
+        items.push(("figures so far are lower bounds".to_owned(), palette.bad));
+    }
     if snapshot.requested {
         items.push(("bytes as requested".to_owned(), palette.caution));
     }
@@ -198,7 +203,8 @@ fn tracing(report: &Report, palette: &Palette, columns: usize) -> Line<'static> 
     items.push((
         format!(
             "probes {} CPU{}",
-            units::percent(overhead.target_share_pct),
+            // An estimate: it may come out above what the target used.
+            units::percent(overhead.target_share_pct.map(|share| share.min(100.0))),
             each.unwrap_or_default()
         ),
         palette.plain,
@@ -240,7 +246,12 @@ pub(super) fn tabs(state: &State, palette: &Palette, columns: usize) -> Line<'st
             title = format!(" {number} {} ({found}) ", tab.title());
             style = style.patch(palette.caution);
         }
-        line.push(span(&title, style));
+        let title = if columns < COLUMNS_FOR_TABS {
+            title.trim_end()
+        } else {
+            &title
+        };
+        line.push(span(title, style));
     }
     let figures = match state.shown() {
         _ if matches!(state.tab(), Tab::Maps | Tab::Findings) => String::new(),

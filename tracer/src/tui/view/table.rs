@@ -8,7 +8,7 @@ use crate::output::text::line::cut_end;
 use crate::output::text::maps::levels;
 use crate::output::text::names;
 use crate::report::Frame as CodeFrame;
-use crate::tui::state::{Column, Drawn, Snapshot, State, Tab};
+use crate::tui::state::{Column, Drawn, Snapshot, State, Tab, Timing};
 use crate::units;
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Rect};
@@ -97,6 +97,8 @@ fn shown_columns(state: &State, snapshot: &Snapshot, columns: usize) -> Vec<(Col
     room = room.saturating_sub(sorted.map_or(0, |(_, width)| width + GAP));
     let mut shown = Vec::new();
     for (column, width) in columns_of(tab) {
+        // Room for the mark.
+        let width = width + usize::from(*column == Column::Bytes && !snapshot.timely);
         let optional = matches!(
             column,
             Column::Live | Column::Growth | Column::Faults | Column::Table
@@ -116,7 +118,7 @@ fn shown_columns(state: &State, snapshot: &Snapshot, columns: usize) -> Vec<(Col
             },
         };
         if keep {
-            shown.push((*column, *width));
+            shown.push((*column, width));
         }
     }
     shown
@@ -222,6 +224,10 @@ impl Cells<'_> {
         let size = u64::try_from(figure.unsigned_abs()).unwrap_or(u64::MAX);
         let per_s = units::per_second(size, snapshot.interval_ns);
         let sign = if figure < 0 { "-" } else { "+" };
+        let mark = match snapshot.timing(self.state.tab(), item) {
+            Timing::Mean if !since_start => "~",
+            _ => "",
+        };
         match column {
             Column::Share => {
                 let of = if since_start {
@@ -231,8 +237,9 @@ impl Cells<'_> {
                 };
                 units::percent(units::share(size, snapshot.bytes(of)))
             }
-            Column::Bytes if !since_start => units::byte_rate(per_s),
-            Column::Allocs | Column::Faults if !since_start => units::rate(per_s),
+            Column::Bytes if !since_start => format!("{mark}{}", units::byte_rate(per_s)),
+            Column::Allocs if !since_start => format!("{mark}{}", units::rate(per_s)),
+            Column::Faults if !since_start => units::rate(per_s),
             Column::Allocs | Column::Faults | Column::Growths => units::count(size),
             Column::Entries => units::exact(size),
             Column::Growth if size == 0 => "0 B/s".to_owned(),

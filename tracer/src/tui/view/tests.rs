@@ -151,6 +151,53 @@ fn the_header_says_what_is_not_exact() {
 }
 
 #[test]
+fn what_is_not_known_of_an_interval_is_no_rate() {
+    let mut report = sample::report();
+    report.completeness.unseen = true;
+    let mut state = State::new(SortBy::Bytes);
+    let mut take = |seconds: u64| {
+        report.window.duration_ns = seconds * 1_000_000_000;
+        state.take(report.clone());
+        screen(&mut state, 100, 24)
+    };
+    let first = take(10);
+    assert!(first.contains("figures so far are lower bounds"), "{first}");
+    let line = |screen: &str| {
+        let mut lines = screen.lines();
+        let line = lines.find(|line| line.contains("main.(*Cache)"));
+        let words = line.unwrap().split_whitespace().map(str::to_owned);
+        words.collect::<Vec<String>>()
+    };
+    let of_ten = line(&first);
+    assert!(of_ten[0] == "-" && of_ten[1].starts_with('~'), "{first}");
+    // Nothing has come since: the rate is that over the time since the figures changed.
+    let second = take(11);
+    assert_eq!(line(&second)[..3], of_ten[..3], "{second}");
+    assert!(!second.contains("0 B/s"), "{second}");
+    let late = take(30);
+    assert_ne!(line(&late)[1], of_ten[1], "{late}");
+}
+
+#[test]
+fn narrow_headers_show_what_matters() {
+    let mut report = sample::with_maps();
+    report.window.mode_steps = vec![ModeStep {
+        at_ns: 1,
+        mode: "no_faults".into(),
+        reason: String::new(),
+    }];
+    report.overhead.target_share_pct = Some(112.0);
+    report.target.go_version = "go1.27.3 X:nocoverageredesign,noregabi".into();
+    let mut state = showing(&report);
+    let wide = screen(&mut state, 80, 24);
+    assert!(wide.contains("given up: faults"), "{wide}");
+    assert!(wide.contains("probes 100 % CPU"), "{wide}");
+    let found = state.shown().unwrap().findings.len();
+    let narrow = screen(&mut state, 40, 10);
+    assert!(narrow.contains(&format!("Findings ({found})")), "{narrow}");
+}
+
+#[test]
 fn loss_is_red_and_there_is_no_colour_where_none_is_wanted() {
     let mut report = sample::report();
     report.completeness.lost = vec![("ring_full".into(), 7)];

@@ -3,7 +3,7 @@
 use super::super::palette::{Palette, span};
 use super::super::shapes::Item;
 use super::super::table::place;
-use super::{LABEL, Lines, labelled, section};
+use super::{LABEL, Lines, labelled, mark, section};
 use crate::output::text::line::cut_end;
 use crate::output::text::names;
 use crate::tui::state::Snapshot;
@@ -26,16 +26,13 @@ pub(in crate::tui::view) fn of_type(
     let Some((group, step)) = found else {
         return vec![span("this type is not in the report any more", palette.faint).into()];
     };
-    let per_s = |total: u64| units::per_second(total, snapshot.interval_ns);
+    let (mark, is_known) = mark(step);
+    let per_s = |total: u64| units::per_second(total, snapshot.interval_ns).filter(|_| is_known);
+    let bytes = units::byte_rate(per_s(snapshot.bytes(&step.figures)));
+    let allocs = units::rate(per_s(step.figures.allocs));
     let now: [Item; 2] = [
-        (
-            units::byte_rate(per_s(snapshot.bytes(&step.figures))),
-            palette.strong,
-        ),
-        (
-            format!("{} allocs", units::rate(per_s(step.figures.allocs))),
-            palette.plain,
-        ),
+        (format!("{mark}{bytes}"), palette.strong),
+        (format!("{mark}{allocs} allocs"), palette.plain),
     ];
     let total: [Item; 4] = [
         (units::bytes(snapshot.bytes(&group.figures)), palette.strong),
