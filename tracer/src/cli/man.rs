@@ -186,6 +186,9 @@ fn write_page(
 /// A command line: options, what each takes, and what comes after them.
 fn synopsis(roff: &mut Roff, command: &Command) {
     roff.control("SH", ["SYNOPSIS"]);
+    // Names are not divided, and words not moved apart to fill a line.
+    roff.control("nh", []);
+    roff.control("ad", ["l"]);
     let name = command.get_bin_name().unwrap_or(command.get_name());
     let mut words = vec![bold(name)];
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
@@ -219,6 +222,8 @@ fn synopsis(roff: &mut Roff, command: &Command) {
         words.extend([roman(" "), italic("COMMAND")]);
     }
     roff.text(words);
+    roff.control("ad", ["b"]);
+    roff.control("hy", []);
 }
 
 /// Text to be filled, but for lines that are indented: those are a table.
@@ -352,7 +357,8 @@ mod tests {
             let page = page(name).replace("\\fB", "").replace("\\fI", "");
             let page = page.replace("\\fR", "").replace('\\', "");
             let rest = page.split_once(".SH SYNOPSIS\n").unwrap().1;
-            rest.lines().next().unwrap().to_owned()
+            let mut lines = rest.lines().filter(|line| !line.starts_with('.'));
+            lines.next().unwrap().to_owned()
         };
         let record = synopsis("tracer-record");
         for part in [
