@@ -381,7 +381,9 @@ pub fn compare<'a>(base: &'a Report, candidate: &'a Report, terms: Terms) -> Com
     let before = Measured::of(base, terms.normalize, comparable);
     let after = Measured::of(candidate, terms.normalize, comparable);
     let figure = figure(base, candidate, terms);
-    let pairs = matching::pairs(before.places(terms.by), after.places(terms.by), terms.by);
+    let [in_base, in_candidate] = [&before, &after].map(|side| side.places(terms.by));
+    let same_build = is_same_build(base, candidate);
+    let pairs = matching::pairs(in_base, in_candidate, terms.by, same_build);
     let count = pairs.len();
     let changes = |parts: [Option<&Part>; 2], rows| {
         Changes::from(|figure| {
@@ -430,6 +432,11 @@ pub fn compare<'a>(base: &'a Report, candidate: &'a Report, terms: Terms) -> Com
             before.has_scatter(figure) && after.has_scatter(figure)
         }),
     }
+}
+
+fn is_same_build(base: &Report, candidate: &Report) -> bool {
+    let builds = [base, candidate].map(|report| report.target.build_id.as_deref());
+    builds[0].is_some_and(|build| !build.is_empty()) && builds[0] == builds[1]
 }
 
 /// What rows are ordered by: of captures of `tracer heap` what is alive; bytes asked for where rounding is not known.
