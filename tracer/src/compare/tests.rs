@@ -476,6 +476,33 @@ fn the_order_follows_what_was_asked_for() {
 }
 
 #[test]
+fn what_did_not_change_comes_by_size_and_nothing_last() {
+    let mut report = steady();
+    let mut empty = site(&mut report, PUT).clone();
+    empty.id = 99;
+    empty.frames[0].function = "a.first".into();
+    empty.figures = Figures {
+        alloc_bytes: Some(0),
+        requested_bytes: Some(0),
+        ..Figures::default()
+    };
+    report.sites.insert(0, empty);
+    for order in [Order::Change, Order::Candidate] {
+        let terms = Terms {
+            order,
+            ..Terms::default()
+        };
+        let comparison = compare(&report, &report, terms);
+        let rows = comparison.rows.iter();
+        let sizes: Vec<u64> = rows
+            .filter_map(|row| row.changes.of(Figure::AllocBytes).candidate.total)
+            .collect();
+        assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+        assert_eq!(comparison.rows.last().unwrap().name, "a.first");
+    }
+}
+
+#[test]
 fn many_sites_of_one_name_take_no_quadratic_time() {
     let many = |shift: u32| {
         let mut report = steady();
