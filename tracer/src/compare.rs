@@ -4,8 +4,9 @@
 //! and how a change is told from noise. A figure that was not measured is `None`, never 0.
 //!
 //! A change is significant if it is more than [`limit`] standard errors: 3, and more where many rows are compared, so that
-//! at most one comparison in a hundred of unchanged programs shows any such row of a figure. See [`measure`] for what the
-//! standard errors are made of.
+//! at most one comparison in a hundred shows any such row of a figure where nothing changed: neither the program nor its
+//! load nor how busy the machine is. See [`measure`] for what the standard errors are made of. Where a capture has lost
+//! more than a trifle, it is not known.
 
 mod course;
 mod findings;
@@ -178,6 +179,8 @@ pub struct Comparison<'a> {
     pub findings: FindingChanges,
     /// Of which figures both captures tell how much they scatter in time.
     scatter_known: PerFigure<bool>,
+    /// Why figures of the base and of the candidate are less than what happened; see [`measure::too_low`].
+    too_low: [PerFigure<Option<String>>; 2],
 }
 
 impl Comparison<'_> {
@@ -316,8 +319,8 @@ pub struct Side {
 
 impl Change {
     /// What is compared with each other out of `rows`.
-    fn new(base: Side, candidate: Side, expected: [Option<f64>; 2], rows: usize) -> Self {
-        let limit = limit(rows);
+    fn new(base: Side, candidate: Side, expected: [Option<f64>; 2], rows: Rows) -> Self {
+        let limit = limit(rows.count);
         let both = base.value.zip(candidate.value);
         let difference = both.map(|(base, candidate)| candidate - base);
         let relative = both
@@ -339,10 +342,10 @@ impl Change {
             difference,
             relative,
             error: error.filter(|_| difference.is_some()),
-            significant: if size == Some(0.0) {
-                Some(false)
-            } else {
-                significant
+            significant: match size {
+                _ if !rows.whole => None,
+                Some(0.0) => Some(false),
+                _ => significant,
             },
         }
     }
@@ -356,6 +359,14 @@ impl Change {
         };
         self.difference.or(one).unwrap_or(0.0)
     }
+}
+
+/// What a change is one of.
+#[derive(Clone, Copy, Debug)]
+struct Rows {
+    count: usize,
+    /// Neither side is too low by more than a trifle.
+    whole: bool,
 }
 
 /// How many standard errors a change among so many rows must be. As P(|Z| > z) < sqrt(2/π)/z exp(-z²/2) for a normal Z, it
@@ -381,9 +392,13 @@ pub fn compare<'a>(base: &'a Report, candidate: &'a Report, terms: Terms) -> Com
     let before = Measured::of(base, terms.normalize, comparable);
     let after = Measured::of(candidate, terms.normalize, comparable);
     let figure = figure(base, candidate, terms);
-    let pairs = matching::pairs(before.places(terms.by), after.places(terms.by), terms.by);
+    let [in_base, in_candidate] = [&before, &after].map(|side| side.places(terms.by));
+    let same_build = is_same_build(base, candidate);
+    let pairs = matching::pairs(in_base, in_candidate, terms.by, same_build);
     let count = pairs.len();
-    let changes = |parts: [Option<&Part>; 2], rows| {
+    let too_low =
+        [base, candidate].map(|report| PerFigure::from(|figure| measure::too_low(report, figure)));
+    let changes = |parts: [Option<&Part>; 2], count| {
         Changes::from(|figure| {
             let [base, candidate] = parts;
             let sides = [before.side(base, figure), after.side(candidate, figure)];
@@ -392,7 +407,8 @@ pub fn compare<'a>(base: &'a Report, candidate: &'a Report, terms: Terms) -> Com
                 before.expected_error(figure, in_candidate),
                 after.expected_error(figure, in_base),
             ];
-            Change::new(in_base, in_candidate, expected, rows)
+            let whole = too_low.iter().all(|side| side.of(figure).is_none());
+            Change::new(in_base, in_candidate, expected, Rows { count, whole })
         })
     };
     let whole = [before.is_whole(), after.is_whole()];
@@ -429,7 +445,13 @@ pub fn compare<'a>(base: &'a Report, candidate: &'a Report, terms: Terms) -> Com
         scatter_known: PerFigure::from(|figure| {
             before.has_scatter(figure) && after.has_scatter(figure)
         }),
+        too_low,
     }
+}
+
+fn is_same_build(base: &Report, candidate: &Report) -> bool {
+    let builds = [base, candidate].map(|report| report.target.build_id.as_deref());
+    builds[0].is_some_and(|build| !build.is_empty()) && builds[0] == builds[1]
 }
 
 /// What rows are ordered by: of captures of `tracer heap` what is alive; bytes asked for where rounding is not known.
@@ -459,13 +481,23 @@ fn order(a: &Row, b: &Row, order: Order, figure: Figure) -> Ordering {
         match order {
             Order::Candidate => (0, candidate),
             Order::Change => {
-                let noise = u8::from(change.significant == Some(false));
-                (noise, change.size().abs())
+                let size = change.size().abs();
+                let noise = u8::from(change.significant == Some(false) || size == 0.0);
+                (noise, size)
             }
         }
     };
     let ((a_class, a_size), (b_class, b_size)) = (key(a), key(b));
     let by_size = a_class.cmp(&b_class).then(b_size.total_cmp(&a_size));
+    // Of what did not change the largest tells most; what there is none of on either side comes last, as texts leave it out.
+    let most = |row: &Row| row.changes.of(figure).candidate.value.unwrap_or(0.0);
+    let nothing = |row: &Row| {
+        let change = row.changes.of(figure);
+        [change.base.value, change.candidate.value] == [Some(0.0); 2]
+    };
+    let by_size = by_size
+        .then_with(|| most(b).total_cmp(&most(a)))
+        .then_with(|| nothing(a).cmp(&nothing(b)));
     // All that is equal keeps an order that does not depend on the one of a hash table.
     by_size
         .then_with(|| a.name.cmp(&b.name))

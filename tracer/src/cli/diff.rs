@@ -12,9 +12,9 @@ const FAILED: u8 = 1;
 
 pub(super) fn run(args: &Diff, global: &Global) -> anyhow::Result<u8> {
     let output = &args.output;
-    for path in &output.files {
-        diff::check(Format::of_path(path)?)?;
-    }
+    // Names that tell no format are for the sinks to judge: standard output and pipes need none.
+    let named = output.files.iter().map(|path| Format::of_path(path));
+    named.flatten().try_for_each(diff::check)?;
     let (base, candidate) = (read(&args.base)?, read(&args.candidate)?);
     let sinks = Sinks::open(&output.files, output.format, StandardStream::Out)?;
     let terms = args.terms.meant();

@@ -1,7 +1,8 @@
 //! Which places of two captures are the same: builds differ in lines, directories and in what is inlined.
 //!
-//! Sites are found again in steps, from the surest to the least sure; what one step pairs the next does not see. Groups
-//! are the same if their names are.
+//! Sites are found again in steps, from the surest to the least sure; what one step pairs the next does not see. That a
+//! line is the same tells little between two builds: where lines were inserted, another place may be at it now. So all
+//! lines of a function are looked at together. Groups are the same if their names are.
 
 use super::By;
 use super::part::Part;
@@ -77,11 +78,12 @@ pub(super) struct Pair {
     pub(super) matched: Match,
 }
 
-/// What is the same in both; what is in one only comes last.
+/// What is the same in both; what is in one only comes last. Of one build equal lines are the same place.
 pub(super) fn pairs(
     base: Vec<(String, Place, Part)>,
     candidate: Vec<(String, Place, Part)>,
     by: By,
+    same_build: bool,
 ) -> Vec<Pair> {
     let mut left = Left {
         base: base.into_iter().map(Some).collect(),
@@ -89,9 +91,12 @@ pub(super) fn pairs(
         pairs: Vec::new(),
     };
     if by == By::Site {
-        left.join(Match::Frames, |place| Some(place.frames.clone()));
-        left.align(|place| (chain(place), place.type_name.clone()));
-        left.align(chain);
+        left.join(Match::Frames, |place| {
+            (same_build || place.frames.is_empty()).then(|| place.frames.clone())
+        });
+        left.align(unmoved, chain);
+        left.align(aligned, |place| (chain(place), place.type_name.clone()));
+        left.align(aligned, chain);
         left.join(Match::Function, ends);
         let whole = left.not_inlined();
         left.join(Match::Function, |place| {
@@ -148,8 +153,12 @@ impl Left {
         }
     }
 
-    /// Pairs places that differ in the line only: by the shift that fits most of them, else in their order.
-    fn align<K: Hash + Eq>(&mut self, key: impl Fn(&Place) -> K) {
+    /// Pairs places that differ in lines only, as `find` says which these are.
+    fn align<K: Hash + Eq>(
+        &mut self,
+        find: impl Fn(&[Lines], &[Lines]) -> Vec<(usize, usize)>,
+        key: impl Fn(&Place) -> K,
+    ) {
         let key = |_: &str, place: &Place| (!place.frames.is_empty()).then(|| key(place));
         let base = grouped(&self.base, &key);
         let mut candidate = grouped(&self.candidate, &key);
@@ -159,10 +168,16 @@ impl Left {
             let Some(in_candidate) = candidate.remove(&key) else {
                 continue;
             };
-            let base = by_line(&self.base, in_base);
-            let candidate = by_line(&self.candidate, in_candidate);
-            for (in_base, in_candidate) in aligned(&base, &candidate) {
-                self.pair(&[in_base], &[in_candidate], Match::Moved);
+            let (base, in_base) = by_lines(&self.base, in_base);
+            let (candidate, in_candidate) = by_lines(&self.candidate, in_candidate);
+            for (from, to) in find(&base, &candidate) {
+                let (Some(in_base), Some(in_candidate)) = (in_base.get(from), in_candidate.get(to))
+                else {
+                    continue;
+                };
+                let same = base.get(from) == candidate.get(to);
+                let matched = if same { Match::Frames } else { Match::Moved };
+                self.pair(in_base, in_candidate, matched);
             }
         }
     }
@@ -241,48 +256,68 @@ fn take(side: &mut [Option<(String, Place, Part)>], positions: &[usize]) -> Opti
     sum
 }
 
-/// Lines of the innermost frame with the positions, in ascending order.
-fn by_line(side: &[Option<(String, Place, Part)>], positions: Vec<usize>) -> Vec<(i64, usize)> {
-    let line = |at: &usize| {
-        let place = side.get(*at).and_then(Option::as_ref);
-        let frame = place.and_then(|(_, place, _)| place.frames.first());
-        frame.and_then(|frame| frame.line).map_or(0, i64::from)
-    };
-    let mut lines: Vec<(i64, usize)> = positions.iter().map(|at| (line(at), *at)).collect();
-    lines.sort_unstable();
-    lines
+/// Lines of the frames of a place, innermost first.
+type Lines = Vec<i64>;
+
+/// The lines that there are, in ascending order, and which places are at them.
+fn by_lines(
+    side: &[Option<(String, Place, Part)>],
+    positions: Vec<usize>,
+) -> (Vec<Lines>, Vec<Vec<usize>>) {
+    let mut lines: BTreeMap<Lines, Vec<usize>> = BTreeMap::new();
+    for at in positions {
+        let place = side.get(at).and_then(Option::as_ref);
+        let frames = place.map_or(&[][..], |(_, place, _)| &place.frames);
+        let frames = frames.iter().map(|frame| frame.line.map_or(0, i64::from));
+        lines.entry(frames.collect()).or_default().push(at);
+    }
+    lines.into_iter().unzip()
+}
+
+/// All of them, if no line differs.
+fn unmoved(base: &[Lines], candidate: &[Lines]) -> Vec<(usize, usize)> {
+    if base != candidate {
+        return Vec::new();
+    }
+    (0..base.len()).map(|at| (at, at)).collect()
 }
 
 /// Most places on one side of which each shift is tried: a function has few places that differ in nothing but the line.
 const MOST_SHIFTS: usize = 64;
 
-/// Which of them are the same: as many lines as possible moved by the same number of lines, the smallest of several.
-fn aligned(base: &[(i64, usize)], candidate: &[(i64, usize)]) -> Vec<(usize, usize)> {
-    if base.len() == candidate.len() {
-        let both = base.iter().zip(candidate);
-        return both
-            .map(|((_, base), (_, candidate))| (*base, *candidate))
-            .collect();
-    }
-    let mut shifts: BTreeMap<i64, usize> = BTreeMap::new();
-    for (from, _) in base.iter().take(MOST_SHIFTS) {
-        for (to, _) in candidate.iter().take(MOST_SHIFTS) {
-            *shifts.entry(to - from).or_default() += 1;
+/// Which of them are the same: as many as possible moved by the same number of lines, the smallest of several. If that is
+/// not most of them, and there are as many on both sides, they are the same in their order.
+fn aligned(base: &[Lines], candidate: &[Lines]) -> Vec<(usize, usize)> {
+    let moved = |from: &Lines, to: &Lines| -> Lines {
+        let lines = from.iter().zip(to);
+        lines.map(|(from, to)| to - from).collect()
+    };
+    let mut shifts: BTreeMap<Lines, usize> = BTreeMap::new();
+    for from in base.iter().take(MOST_SHIFTS) {
+        for to in candidate.iter().take(MOST_SHIFTS) {
+            *shifts.entry(moved(from, to)).or_default() += 1;
         }
     }
+    let far = |shift: &Lines| shift.iter().map(|lines| lines.abs()).sum::<i64>();
     let best = shifts
         .into_iter()
-        .max_by_key(|(shift, fits)| (*fits, std::cmp::Reverse(shift.abs())));
+        .max_by_key(|(shift, fits)| (*fits, std::cmp::Reverse(far(shift))));
     let Some((shift, _)) = best else {
         return Vec::new();
     };
     let mut pairs = Vec::new();
-    let mut candidates = candidate.iter().peekable();
-    for (line, in_base) in base {
-        while candidates.next_if(|(to, _)| *to < line + shift).is_some() {}
-        if let Some((_, in_candidate)) = candidates.next_if(|(to, _)| *to == line + shift) {
-            pairs.push((*in_base, *in_candidate));
+    for (at, from) in base.iter().enumerate() {
+        let to: Lines = from
+            .iter()
+            .zip(&shift)
+            .map(|(from, by)| from + by)
+            .collect();
+        if let Ok(found) = candidate.binary_search(&to) {
+            pairs.push((at, found));
         }
+    }
+    if base.len() == candidate.len() && 2 * pairs.len() <= base.len() {
+        return (0..base.len()).map(|at| (at, at)).collect();
     }
     pairs
 }
@@ -292,9 +327,9 @@ mod tests {
     use super::*;
 
     fn check(base: &[i64], candidate: &[i64], expect: &[(i64, i64)]) {
-        let indexed =
-            |lines: &[i64]| -> Vec<(i64, usize)> { lines.iter().copied().zip(0..).collect() };
-        let pairs = aligned(&indexed(base), &indexed(candidate));
+        let places =
+            |lines: &[i64]| -> Vec<Lines> { lines.iter().map(|line| vec![*line]).collect() };
+        let pairs = aligned(&places(base), &places(candidate));
         let lines: Vec<(i64, i64)> = pairs
             .iter()
             .map(|(from, to)| (base[*from], candidate[*to]))
@@ -308,7 +343,21 @@ mod tests {
         check(&[10, 20], &[13, 18, 23], &[(10, 13), (20, 23)]);
         check(&[10, 20, 30], &[8, 28], &[(10, 8), (30, 28)]);
         check(&[10], &[13, 40], &[(10, 13)]);
-        check(&[10, 10], &[12], &[(10, 12)]);
+        check(&[40, 42], &[42, 44], &[(40, 42), (42, 44)]);
+        check(&[40, 42], &[42, 44, 50], &[(40, 42), (42, 44)]);
+        check(
+            &[10, 20, 30, 40],
+            &[12, 15, 25, 45],
+            &[(10, 15), (20, 25), (40, 45)],
+        );
+        check(&[10, 20], &[13, 25], &[(10, 13), (20, 25)]);
         check(&[], &[12], &[]);
+    }
+
+    #[test]
+    fn callers_that_a_function_is_inlined_into_tell_places_apart() {
+        let base = [vec![80, 20], vec![80, 30]];
+        let candidate = [vec![80, 22], vec![80, 26], vec![80, 32]];
+        assert_eq!(aligned(&base, &candidate), [(0, 0), (1, 2)]);
     }
 }

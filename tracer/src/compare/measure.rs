@@ -12,11 +12,14 @@
 //! would have seen everything.
 
 use super::matching::Place;
-use super::part::{Amount, Errors, Part, everything, of_all_ever, of_site, parts};
+use super::part::{Amount, Errors, Part, everything, is_blind, of_all_ever, of_site, parts};
 use super::{By, Figure, Normalize, PerFigure, Side, course};
 use crate::report::{Family, Report};
+use crate::units;
 use std::collections::HashMap;
 
+/// Share of lost events above which figures are not compared as if they were whole.
+const TRIFLE: f64 = 0.01;
 /// Share of lost events from which on nothing is said of what was not seen.
 const MUCH_LOST: f64 = 0.1;
 
@@ -269,7 +272,7 @@ fn error(total: f64, scatter: Option<f64>, counting: f64, sampling: Option<f64>)
 /// The family of records that page faults are.
 const FAULTS: &str = "faults";
 /// The step of the mode in which they are not recorded any longer.
-const NO_FAULTS: &str = "no_faults";
+pub(super) const NO_FAULTS: &str = "no_faults";
 
 /// Allocations, or samples of them, that are counted at no site, or not at all.
 pub(super) fn unplaced(report: &Report) -> u64 {
@@ -289,6 +292,30 @@ fn lost_share(report: &Report) -> f64 {
         _ => report.totals.allocs.max(1),
     };
     unplaced(report) as f64 / hits.max(least) as f64
+}
+
+/// Why a figure of a capture is less than what happened by more than a trifle, in words that follow the capture's name.
+pub(super) fn too_low(report: &Report, figure: Figure) -> Option<String> {
+    if figure.is_level() && of_all_ever(report) {
+        return None;
+    }
+    if figure != Figure::Faults && is_blind(report) {
+        return Some("had too few windows to tell what they stand for".to_owned());
+    }
+    let share = if figure == Figure::Faults {
+        let families = report.completeness.families.iter();
+        let faults = families.filter(|family| family.name == FAULTS);
+        let shares = faults.map(|family| {
+            let lost = family.lost_total();
+            let all = family.hits.unwrap_or(0).max(family.delivered).max(lost);
+            lost as f64 / all.max(1) as f64
+        });
+        shares.fold(0.0, f64::max)
+    } else {
+        lost_share(report)
+    };
+    let share = (share > TRIFLE).then(|| units::percent(Some(100.0 * share.min(1.0))));
+    share.map(|share| format!("lost {share} of its hits"))
 }
 
 fn divisor(report: &Report, figure: Figure, normalize: Normalize) -> Option<f64> {

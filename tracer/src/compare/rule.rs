@@ -194,6 +194,12 @@ pub fn check(
 
 impl Rule {
     fn judge(&self, comparison: &Comparison<'_>) -> (Outcome, String) {
+        // What is too low in the candidate may have grown by any amount. In the base it may have grown by less than it seems.
+        if let Subject::Total(figure) | Subject::Site(figure) = self.subject
+            && let Some(why) = comparison.too_low[1].of(figure)
+        {
+            return (Outcome::Unknown, format!("CANDIDATE {why}"));
+        }
         match self.subject {
             Subject::Findings => self.judge_findings(comparison),
             Subject::Total(figure) => {
@@ -223,15 +229,8 @@ impl Rule {
         if self.is_over(titles.len() as f64) {
             return (Outcome::Broken, reason);
         }
-        let unlike = warnings::unlike(comparison.base, comparison.candidate);
-        let not_looked = unlike
-            .iter()
-            .find(|(_, [base, candidate])| *base && !candidate);
-        match not_looked {
-            Some((what, _)) => (
-                Outcome::Unknown,
-                format!("not known: CANDIDATE has not recorded {what}, BASE has"),
-            ),
+        match warnings::not_looked(comparison.base, comparison.candidate) {
+            Some(why) => (Outcome::Unknown, format!("not known: CANDIDATE {why}")),
             None => (Outcome::Kept, reason),
         }
     }
@@ -273,7 +272,9 @@ impl Rule {
                 Outcome::Broken => 0,
                 // Too little was recorded of a site; of all of them it is known how much they vary.
                 Outcome::Unknown
-                    if change.size() != 0.0 && *comparison.scatter_known.of(figure) =>
+                    if change.size() != 0.0
+                        && *comparison.scatter_known.of(figure)
+                        && comparison.too_low[0].of(figure).is_none() =>
                 {
                     2
                 }
@@ -388,7 +389,10 @@ fn described(
             let error = value(error);
             text.push_str(&format!(", but within the noise (standard error {error})"));
         }
-        (Outcome::Unknown, _) => text.push_str(", and how much of that is noise is not known"),
+        (Outcome::Unknown, _) => text.push_str(&match comparison.too_low[0].of(figure) {
+            Some(why) => format!(", but BASE {why}"),
+            None => ", and how much of that is noise is not known".to_owned(),
+        }),
         (Outcome::Broken, Some(error)) if error > 0.0 => {
             text.push_str(&format!(", standard error {}", value(Some(error))));
         }

@@ -161,6 +161,43 @@ fn of_several_lines_of_a_function_each_finds_its_own() {
 }
 
 #[test]
+fn lines_inserted_above_do_not_exchange_places() {
+    let at = |build: &str, lines: &[(u32, u64)]| {
+        let mut report = sample::report();
+        report.target.build_id = Some(build.into());
+        let template = site(&mut report, PUT).clone();
+        let sites = lines.iter().zip(1..);
+        report.sites = sites
+            .map(|((line, allocs), id)| {
+                let mut site = template.clone();
+                site.id = id;
+                site.frames[0].line = Some(*line);
+                site.figures.allocs = *allocs;
+                site
+            })
+            .collect();
+        report
+    };
+    let base = at("one", &[(40, 100), (42, 900)]);
+    let check = |candidate: &Report, expect: Match| {
+        let rows = rows(&base, candidate);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        for row in rows {
+            assert_eq!((row.1, row.3), (expect, row.4), "{row:?}");
+        }
+    };
+    check(&at("other", &[(42, 100), (44, 900)]), Match::Moved);
+    check(&at("other", &[(40, 100), (42, 900)]), Match::Frames);
+    check(&at("one", &[(40, 100), (42, 900)]), Match::Frames);
+    // In one build a line is a place, whatever else was seen.
+    let rows = rows(&base, &at("one", &[(42, 900), (44, 100)]));
+    assert!(
+        rows.iter().any(|row| (row.3, row.4) == (900, 900)),
+        "{rows:?}"
+    );
+}
+
+#[test]
 fn a_function_that_is_inlined_no_longer_is_found_by_its_name() {
     let base = sample::report();
     let mut candidate = sample::report();
@@ -455,6 +492,33 @@ fn the_order_follows_what_was_asked_for() {
             .clone()
     };
     assert_eq!(first(Order::Candidate), PUT);
+}
+
+#[test]
+fn what_did_not_change_comes_by_size_and_nothing_last() {
+    let mut report = steady();
+    let mut empty = site(&mut report, PUT).clone();
+    empty.id = 99;
+    empty.frames[0].function = "a.first".into();
+    empty.figures = Figures {
+        alloc_bytes: Some(0),
+        requested_bytes: Some(0),
+        ..Figures::default()
+    };
+    report.sites.insert(0, empty);
+    for order in [Order::Change, Order::Candidate] {
+        let terms = Terms {
+            order,
+            ..Terms::default()
+        };
+        let comparison = compare(&report, &report, terms);
+        let rows = comparison.rows.iter();
+        let sizes: Vec<u64> = rows
+            .filter_map(|row| row.changes.of(Figure::AllocBytes).candidate.total)
+            .collect();
+        assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+        assert_eq!(comparison.rows.last().unwrap().name, "a.first");
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What makes two captures less comparable than they look, in sentences.
 
-use super::measure::{Measured, unplaced};
+use super::measure::{Measured, NO_FAULTS, too_low, unplaced};
 use super::part::is_blind;
 use super::{Figure, Normalize};
-use crate::report::Report;
+use crate::report::{EndedBy, Report};
 use crate::units;
 
 /// How the two are called.
@@ -12,6 +12,8 @@ const NAMES: [&str; 2] = ["BASE", "CANDIDATE"];
 const FACTOR: f64 = 1.5;
 /// So do shares that differ by more than this.
 const UNLIKE: f64 = 0.1;
+/// A capture that is shorter by this factor may miss what takes time to be seen.
+const MUCH_SHORTER: f64 = 3.0;
 
 pub(super) fn warnings(reports: [&Report; 2], measured: [&Measured<'_>; 2]) -> Vec<String> {
     let [base, candidate] = reports;
@@ -164,4 +166,34 @@ pub(super) fn unlike(base: &Report, candidate: &Report) -> [(&'static str, [bool
             both.map(|report| report.gc.is_some()),
         ),
     ]
+}
+
+/// Why the candidate may have findings of the base, or worse ones, without telling them.
+pub(super) fn not_looked(base: &Report, candidate: &Report) -> Option<String> {
+    let both = [base, candidate];
+    let only_base = |holds: [bool; 2]| holds == [true, false];
+    let unlike = unlike(base, candidate);
+    if let Some((what, _)) = unlike.iter().find(|(_, has)| only_base(*has)) {
+        return Some(format!("has not recorded {what}, BASE has"));
+    }
+    if let Some(why) = too_low(candidate, Figure::AllocBytes) {
+        return Some(why);
+    }
+    let alive = |report: &Report| report.heap.as_ref().and_then(|heap| heap.live_bytes());
+    if only_base(both.map(|report| alive(report).is_some())) {
+        return Some("does not know what is alive, BASE does".to_owned());
+    }
+    if only_base(both.map(|report| report.sites.iter().any(|site| site.growth.is_some()))) {
+        return Some("does not know how what is alive grows, BASE does".to_owned());
+    }
+    if only_base(both.map(|report| report.window.given_up(NO_FAULTS).is_none())) {
+        return Some("gave page faults up, BASE did not".to_owned());
+    }
+    // A program that ran to its end had no more to tell.
+    let [long, short] = both.map(|report| report.window.duration_ns);
+    let whole = candidate.window.ended_by == EndedBy::TargetExit;
+    (!whole && long as f64 > MUCH_SHORTER * short as f64).then(|| {
+        let lengths = both.map(|report| units::duration(report.window.duration_ns));
+        format!("is much shorter, {} and BASE {}", lengths[1], lengths[0])
+    })
 }

@@ -62,8 +62,10 @@ one build to the next.
 
 A change is significant if it is more than noise: more than samples may err,
 counts vary by themselves, and rates vary within each capture. `±` is the
-standard error of the change. Unchanged programs show a significant row in at
-most one of a hundred comparisons.
+standard error of the change. An unchanged program under the same load, on a
+machine that is as busy, shows a significant row in at most one of a hundred
+comparisons. Where a capture has lost more than 1 % of its hits, whether its
+figures changed is not known.
 
 Rules of --fail-on: FIGURE OP NUMBER[UNIT]
   FIGURE  allocs, alloc_bytes, requested_bytes, live_bytes, faults, or findings

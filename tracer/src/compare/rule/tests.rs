@@ -222,6 +222,62 @@ fn new_findings_are_counted() {
 }
 
 #[test]
+fn what_a_candidate_lost_never_passes() {
+    let base = steady();
+    let mut lossy = steady();
+    lossy.completeness.lost[0].1 = lossy.completeness.hits / 2;
+    let mut blind = steady();
+    blind.completeness.unseen = true;
+    for (candidate, why) in [(&lossy, "CANDIDATE lost"), (&blind, "too few windows")] {
+        for rule in [
+            "alloc_bytes>10%",
+            "site:alloc_bytes>10%",
+            "allocs>0%",
+            "findings>0",
+        ] {
+            let verdict = verdict(rule, &base, candidate);
+            assert_eq!(verdict.outcome, Outcome::Unknown, "{verdict:?}");
+            assert!(verdict.reason.contains(why), "{verdict:?}");
+        }
+        // It may have been more before.
+        let verdict = verdict("alloc_bytes>10%", candidate, &grown(50));
+        assert_eq!(verdict.outcome, Outcome::Unknown, "{verdict:?}");
+        assert!(verdict.reason.contains("but BASE "), "{verdict:?}");
+        assert_eq!(
+            outcome("site:alloc_bytes>10%", candidate, &grown(50)),
+            Outcome::Unknown
+        );
+        assert_eq!(outcome("alloc_bytes>10%", candidate, &base), Outcome::Kept);
+        let comparison = compare(&base, candidate, Terms::default());
+        let change = comparison.totals.of(Figure::AllocBytes);
+        assert_eq!(change.significant, None);
+    }
+    let mut trifle = steady();
+    trifle.completeness.lost[0].1 = 12;
+    assert_eq!(outcome("alloc_bytes>10%", &base, &trifle), Outcome::Kept);
+}
+
+#[test]
+fn findings_that_a_candidate_could_not_have_are_not_known() {
+    let base = sample::with_heap();
+    assert_eq!(outcome("findings>0", &base, &base), Outcome::Kept);
+    let changed = |change: &dyn Fn(&mut Report)| {
+        let mut candidate = sample::with_heap();
+        change(&mut candidate);
+        outcome("findings>0", &base, &candidate)
+    };
+    assert_eq!(
+        changed(&|report| report.window.duration_ns /= 4),
+        Outcome::Unknown
+    );
+    assert_eq!(
+        changed(&|report| report.sites.iter_mut().for_each(|site| site.growth = None)),
+        Outcome::Unknown
+    );
+    assert_eq!(changed(&|report| report.heap = None), Outcome::Unknown);
+}
+
+#[test]
 fn hostile_captures_are_judged() {
     let (sane, nasty) = (steady(), sample::nasty());
     for rule in [
