@@ -154,7 +154,7 @@ mod tests {
         );
         check(
             "go.uber.org/zap",
-            "/root/go/pkg/mod/go.uber.org/zap@v1.27.0/a.go",
+            "/home/dev/go/pkg/mod/go.uber.org/zap@v1.27.0/a.go",
             Origin::Dependency,
         );
         check(
