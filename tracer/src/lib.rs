@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! target ──▶ plan ──▶ kernel ──▶ stream ──▶ decode ──▶ aggregate ──▶ report ──▶ output
-//! (what is   (pure    (load +    (raw       (bytes →   (ids and      (plain     (text, ndjson,
-//!  running)   data)    attach)    records)   records)   numbers)      data)      json)
+//! (what is   (pure    (load +    (raw       (bytes →   (ids and      (plain     (one file
+//!  running)   data)    attach)    records)   records)   numbers)      data)      per format)
 //!                                               │ new stacks, types      ▲
 //!                                               └──────▶ symbolize ──────┘
 //! ```
@@ -14,8 +14,8 @@
 //! sets two reports side by side; `tui` shows a running capture on the whole screen; `cli` says what was asked for.
 //!
 //! What must stay true:
-//! - `plan`, `decode`, `aggregate`, `report`, `findings`, `compare` and `output` do no I/O beyond the writer they are given, and see no file
-//!   descriptor and no clock.
+//! - `plan`, `decode`, `aggregate`, `report`, `findings`, `compare`, `output` and the state and view of `tui` do no I/O beyond
+//!   the writer they are given, and see no file descriptor and no clock.
 //! - Only `kernel` and `stream` name aya. Everything after `stream` runs without root.
 //! - Only `tracer-common` defines bytes on the wire; only `decode` reads them.
 //! - `aggregate` holds ids and numbers, never strings, in bounded memory.
