@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tracer::kernel;
 use tracer::plan::{self, Extras, MapProbes};
-use tracer::target::Process;
+use tracer::program::Process;
 use tracer_tests::{Program, newest_go, wait_for_earlier_detaches};
 
 #[test]

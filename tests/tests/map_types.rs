@@ -1,7 +1,7 @@
 //! Map types are read out of real executables, position-independent and stripped ones included.
 
 use std::collections::BTreeMap;
-use tracer::target::{GoBinary, MapType, VirtualAddress};
+use tracer::program::{GoBinary, MapType, VirtualAddress};
 use tracer_tests::{Build, for_each_build};
 
 /// Beyond the last address of an executable that is linked at 4 MiB, as Go's linker does, and has a few more.

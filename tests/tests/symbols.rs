@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use tracer::program::{GoBinary, LoadBias, RuntimePc};
 use tracer::symbolize::{Lookup, NameSource, Symbolizer};
-use tracer::target::{GoBinary, LoadBias, RuntimePc};
 use tracer_tests::{go_versions, newest_go, number, program_path};
 
 /// Program counters compared in each program.

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 use tracer::kernel::{self, Anchors, Settings};
 use tracer::plan::{self, Extras, ProbePlan};
+use tracer::program::{GoBinary, Process};
 use tracer::stream::Source as _;
-use tracer::target::{GoBinary, Process};
 use tracer_common::limits::MAX_FRAMES;
 
 /// How long to rest when the ring is empty, as the agent does.

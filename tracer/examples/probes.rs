@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 use tracer::plan;
-use tracer::target::GoBinary;
+use tracer::program::GoBinary;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from).peekable();

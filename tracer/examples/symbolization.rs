@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+use tracer::program::{GoBinary, LoadBias, RuntimePc};
 use tracer::symbolize::{Frame, Lookup, Symbolizer, printed};
-use tracer::target::{GoBinary, LoadBias, RuntimePc};
 
 /// Compare tracer's symbolizer with others
 #[derive(Debug, Parser)]

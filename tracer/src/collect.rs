@@ -8,8 +8,8 @@ pub use tap::{Batch, Missed, Single, Spout, Tap, tap};
 
 use crate::aggregate::{Aggregator, Look, Sums, Totals, Watched, Weight};
 use crate::decode::decode;
+use crate::program::Mapped;
 use crate::stream::Source;
-use crate::target::Mapped;
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};

@@ -6,11 +6,11 @@
 mod debug_info;
 
 use crate::plan::{self, Extras};
+use crate::program::elf::Elf;
+use crate::program::fixture::{BASE, END, Fixture, Image, MALLOC, MemoryFile, OUTER};
+use crate::program::mapped_file::MappedFile;
+use crate::program::{ArenaLayout, GoBinary, LoadBias, PhysicalStacks, RuntimePc, VirtualAddress};
 use crate::symbolize::{Lookup, NameSource, Symbolizer, Symbols};
-use crate::target::elf::Elf;
-use crate::target::fixture::{BASE, END, Fixture, Image, MALLOC, MemoryFile, OUTER};
-use crate::target::mapped_file::MappedFile;
-use crate::target::{ArenaLayout, GoBinary, LoadBias, PhysicalStacks, RuntimePc, VirtualAddress};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use std::ops::Range;

@@ -1,11 +1,11 @@
 //! Shows where the memory of a running Go program comes from, from outside.
 //!
 //! ```text
-//! target ──▶ plan ──▶ kernel ──▶ stream ──▶ decode ──▶ aggregate ──▶ report ──▶ output
-//! (what is   (pure    (load +    (raw       (bytes →   (ids and      (plain     (one file
-//!  running)   data)    attach)    records)   records)   numbers)      data)      per format)
-//!                                               │ new stacks, types      ▲
-//!                                               └──────▶ symbolize ──────┘
+//! program ──▶ plan ──▶ kernel ──▶ stream ──▶ decode ──▶ aggregate ──▶ report ──▶ output
+//! (what is    (pure    (load +    (raw       (bytes →   (ids and      (plain     (one file
+//!  running)    data)    attach)    records)   records)   numbers)      data)      per format)
+//!                                                │ new stacks, types      ▲
+//!                                                └──────▶ symbolize ──────┘
 //! ```
 //!
 //! The type changes at each arrow, so that a stage cannot be skipped by accident, and dependencies point from left to
@@ -22,7 +22,7 @@
 //! - Every way to lose an event increments exactly one counter, and every report carries the counters.
 //! - No return probes, nothing is written into the target's memory, no state is keyed by thread.
 //! - The target is untrusted input: its binary gives an error, never a panic, never unbounded work.
-//! - `unsafe` is in `kernel` and in the two audited files `target/mapped_file.rs` and `target/memory.rs` only.
+//! - `unsafe` is in `kernel` and in the two audited files `program/mapped_file.rs` and `program/memory.rs` only.
 
 pub mod aggregate;
 pub mod cli;
@@ -37,10 +37,10 @@ pub mod kernel;
 pub mod launch;
 pub mod output;
 pub mod plan;
+pub mod program;
 pub mod report;
 pub mod session;
 pub mod stream;
 pub mod symbolize;
-pub mod target;
 pub mod tui;
 mod units;

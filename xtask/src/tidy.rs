@@ -21,8 +21,8 @@ const UNSAFE_PLACES: [&str; 5] = [
     "tracer-common",
     "tracer-ebpf",
     "tracer/src/kernel",
-    "tracer/src/target/mapped_file",
-    "tracer/src/target/memory",
+    "tracer/src/program/mapped_file",
+    "tracer/src/program/memory",
 ];
 
 /// The only file that writes to the ring buffer, because it counts every write that fails.
@@ -331,11 +331,11 @@ mod tests {
     fn unsafe_is_kept_to_its_places() {
         let code = "fn f() {\n unsafe { g() }\n}";
         assert_eq!(
-            broken("tracer/src/target/elf.rs", code),
-            ["tracer/src/target/elf.rs:3: `unsafe` is kept to the places listed in tidy"]
+            broken("tracer/src/program/elf.rs", code),
+            ["tracer/src/program/elf.rs:3: `unsafe` is kept to the places listed in tidy"]
         );
         for place in [
-            "tracer/src/target/memory.rs",
+            "tracer/src/program/memory.rs",
             "tracer-common/src/record.rs",
             "tracer/src/kernel/ring.rs",
         ] {

@@ -24,10 +24,10 @@ use tracer::decode::decode;
 use tracer::kernel::Counters;
 use tracer::output::json;
 use tracer::plan::MapPlan;
+use tracer::program::{GoBinary, LoadBias};
 use tracer::report::{self, Capture, EndedBy, HeapFacts, Overhead, Report, Target, Window};
 use tracer::stream::Source as _;
 use tracer::symbolize::{Symbolizer, Symbols};
-use tracer::target::{GoBinary, LoadBias};
 
 /// Bytes of records that are there at once: what two cores produce while the agent rests.
 const BATCH_BYTES: usize = 1 << 20;

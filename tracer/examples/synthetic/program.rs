@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tracer::aggregate::{CodeFacts, TypeFacts};
 use tracer::plan::{self, Extras, Pointers, ProbePlan};
+use tracer::program::{GoBinary, LoadBias, RuntimePc, VirtualAddress};
 use tracer::symbolize::{Lookup, Symbolizer, is_runtime, package};
-use tracer::target::{GoBinary, LoadBias, RuntimePc, VirtualAddress};
 
 /// Functions of the runtime that allocate for their caller.
 const BETWEEN: [&str; 4] = [

@@ -6,7 +6,7 @@
 
 use super::StackMap;
 use crate::decode::{Fault, SpanUse, StackId};
-use crate::target::{Mapped, MappedKind};
+use crate::program::{Mapped, MappedKind};
 
 /// Most distinct stacks that are kept apart.
 const MAX_FAULT_STACKS: usize = 100_000;

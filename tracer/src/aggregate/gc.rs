@@ -6,7 +6,7 @@
 use super::StackMap;
 use crate::decode::{Assist, Gc, StackId};
 use crate::plan::GcEvent;
-use crate::target::{ControllerLayout, ControllerState};
+use crate::program::{ControllerLayout, ControllerState};
 use std::collections::HashMap;
 
 /// Most cycles and pauses that are kept, the first ones: sums go on.

@@ -3,7 +3,7 @@
 //!
 //! Counts are raw, see `heap`. Hides how many points of the course are kept.
 
-use crate::target::{Counts, HeapSnapshot};
+use crate::program::{Counts, HeapSnapshot};
 use std::collections::HashMap;
 
 /// Most buckets of all readings together; a large service has some ten thousand.
@@ -172,7 +172,7 @@ fn thin_out<T: Copy>(points: &mut Vec<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::Bucket;
+    use crate::program::Bucket;
 
     /// A reading in cycle `cycle`: address, sampled and freed objects of each bucket.
     fn reading(cycle: u32, buckets: &[(u64, u64, u64)]) -> HeapSnapshot {

@@ -38,7 +38,7 @@ pub use windows::{Weight, WindowId};
 
 use crate::decode::{Alloc, LabelsId, Record, Resume, StackDefinition, StackId};
 use crate::plan::Yields;
-use crate::target::Mapped;
+use crate::program::Mapped;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::{hint, mem};

@@ -4,8 +4,8 @@ use super::sinks::Misuse;
 use crate::kernel::KernelError;
 use crate::output::OutputError;
 use crate::plan::PlanError;
+use crate::program::{TargetError, TargetErrorKind};
 use crate::session::SessionError;
-use crate::target::{TargetError, TargetErrorKind};
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;

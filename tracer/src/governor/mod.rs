@@ -17,7 +17,7 @@ pub use engine::{End, Step};
 
 use crate::collect::Remote;
 use crate::kernel::{Attached, Extra, HitCost, KernelError};
-use crate::target::{CpuClock, HeapCounter, Memory, Process, RuntimePc};
+use crate::program::{CpuClock, HeapCounter, Memory, Process, RuntimePc};
 use budget::Budget;
 use engine::{Engine, Host as _};
 use std::hash::{BuildHasher as _, RandomState};

@@ -5,7 +5,7 @@ use super::engine::Host;
 use crate::aggregate::Weight;
 use crate::collect::Remote;
 use crate::kernel::{Attached, Detaching, Extra, KernelError};
-use crate::target::{CpuClock, HeapCounter, Memory, RuntimePc};
+use crate::program::{CpuClock, HeapCounter, Memory, RuntimePc};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;

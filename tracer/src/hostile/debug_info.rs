@@ -1,6 +1,6 @@
 //! DWARF for the small executable, byte by byte, with the section headers that lead to it.
 
-use crate::target::fixture::{MALLOC, OUTER};
+use crate::program::fixture::{MALLOC, OUTER};
 
 /// A unit with `main.outer` and, inlined into its instructions from 8 to 15, `main.inner`.
 const ABBREVIATIONS: &[u8] = &[

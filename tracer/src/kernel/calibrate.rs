@@ -5,8 +5,8 @@
 use super::attach::{Place, Switches};
 use super::probe::Probe;
 use super::{Extra, ExtraHits};
+use crate::program::FileOffset;
 use crate::stream::{RingSource, Source as _};
-use crate::target::FileOffset;
 use aya::Ebpf;
 use procfs::process::{MMapPath, Process};
 use rustix::process::getpid;

@@ -4,7 +4,7 @@ use super::attach::{Place, explain};
 use super::probe::{self, Probe};
 use super::{KernelError, object};
 use crate::plan::ProbePlan;
-use crate::target::Process;
+use crate::program::Process;
 use aya::{Ebpf, EbpfLoader};
 use tracer_common::config::PROGRAM_EMPTY;
 

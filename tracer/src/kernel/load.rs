@@ -3,7 +3,7 @@
 use super::rings::Rings;
 use super::{KernelError, object};
 use crate::plan::{HeapLayout, ProbePlan, TinyLayout};
-use crate::target::{ArenaLayout, GoBinary, LoadBias, NamespaceIds, Process, RuntimePc};
+use crate::program::{ArenaLayout, GoBinary, LoadBias, NamespaceIds, Process, RuntimePc};
 use aya::programs::{PerfEvent, Program, ProgramError, ProgramInfo, UProbe};
 use aya::{Ebpf, EbpfLoader};
 use std::hash::{BuildHasher as _, RandomState};

@@ -4,7 +4,7 @@ use super::Extra;
 use crate::plan::{
     CrashRow, Dispatch, GcRow, HeapEvent, HeapRow, MapRow, Operation, PlanRow, Pointers, ProbePlan,
 };
-use crate::target::FileOffset;
+use crate::program::FileOffset;
 use tracer_common::config::{self, Cookie, Tiny};
 
 /// A probe to attach.

@@ -12,7 +12,7 @@ use super::leaves::ALLOCATOR_PREFIX;
 use super::maps::{MapRow, Operation, registers};
 use super::site::{Site, TWO_ARGUMENTS};
 use super::{Coverage, Extras, HeapProbes, PlanError, ProbePlan, exact, leaf_set, sampled};
-use crate::target::{Function, GoBinary, VirtualAddress};
+use crate::program::{Function, GoBinary, VirtualAddress};
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, OpAccess, Register,
 };

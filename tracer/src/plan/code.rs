@@ -2,7 +2,7 @@
 
 use super::Site;
 use super::site::CostClass;
-use crate::target::{Function, GoBinary, VirtualAddress};
+use crate::program::{Function, GoBinary, VirtualAddress};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 
 /// Bytes of a function to search; the longest that is searched, `gcMarkTermination`, has 3,300.

@@ -8,7 +8,7 @@ mod pauses;
 
 use super::code::{instructions, site_at};
 use super::{Place, Site, place};
-use crate::target::{FileOffset, Function, GoBinary, VirtualAddress};
+use crate::program::{FileOffset, Function, GoBinary, VirtualAddress};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 use tracer_common::config::GcWords;
 

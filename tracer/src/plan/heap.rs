@@ -8,7 +8,7 @@ use super::code::{instructions, site_at};
 use super::inlined::Copies;
 use super::site::TWO_ARGUMENTS;
 use super::{Place, Site, place};
-use crate::target::{FileOffset, GoBinary, VirtualAddress};
+use crate::program::{FileOffset, GoBinary, VirtualAddress};
 use iced_x86::{FlowControl, Instruction};
 
 pub use layout::HeapLayout;
@@ -179,7 +179,7 @@ fn row(binary: &GoBinary, name: &str, event: HeapEvent) -> Result<HeapRow, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::fixture::{Fixture, MemoryFile};
+    use crate::program::fixture::{Fixture, MemoryFile};
 
     #[test]
     fn what_has_no_probe_is_named() {

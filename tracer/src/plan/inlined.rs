@@ -5,7 +5,7 @@
 //! functions. A copy anywhere else cannot be probed: the plan says so.
 
 use super::leaves::{self, ALLOCATOR_PREFIX, Class, LeafSet};
-use crate::target::GoBinary;
+use crate::program::GoBinary;
 use std::collections::BTreeSet;
 
 /// Pairs of a function and one that is inlined into it.

@@ -5,7 +5,7 @@
 //! bytes. Without it nobody can tell whether such an object takes a new block, and bytes would not add up to
 //! `MemStats.TotalAlloc`. Source: DWARF of binaries built with each version; `src/runtime/mcache.go`, `runtime2.go`.
 
-use crate::target::{GoBinary, VirtualAddress};
+use crate::program::{GoBinary, VirtualAddress};
 
 /// Byte offsets on the way from `g` to `mcache.tiny`; `mcache.tinyoffset` is the next word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

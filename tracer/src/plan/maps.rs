@@ -8,7 +8,7 @@ mod functions;
 use super::inlined::Copies;
 use super::site::{THREE_ARGUMENTS, TWO_ARGUMENTS};
 use super::{Place, PlanError, Site, place};
-use crate::target::{FileOffset, GoBinary, VirtualAddress};
+use crate::program::{FileOffset, GoBinary, VirtualAddress};
 use functions::{
     BUCKET_GROWTHS, CHANGES, CHANGING, CRASHES, MapFunction, PREFIXES, SWISS_GROWTHS, WRAPPERS,
 };

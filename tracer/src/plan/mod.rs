@@ -24,7 +24,7 @@ pub use maps::{CrashRow, Growing, MapLayout, MapPlan, MapProbes, MapRow, Operati
 pub use site::{CostClass, Site, SiteError};
 pub use yields::{YieldPoint, Yields};
 
-use crate::target::{ArenaLayout, FileOffset, Function, GoBinary, GoVersion, VirtualAddress};
+use crate::program::{ArenaLayout, FileOffset, Function, GoBinary, GoVersion, VirtualAddress};
 use leaves::LeafSet;
 use std::fmt;
 use tracer_common::limits::MAX_ROWS;

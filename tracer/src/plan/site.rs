@@ -5,7 +5,7 @@
 //! where there is one (`push %rbp`, a nop, a conditional branch; `branch_setup_xol_ops` and `push_setup_xol_ops` in
 //! `arch/x86/kernel/uprobes.c`), and before the arguments leave their registers.
 
-use crate::target::VirtualAddress;
+use crate::program::VirtualAddress;
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Formatter as _, Instruction, InstructionInfoFactory,
     IntelFormatter, Mnemonic, OpAccess, OpKind, Register,

@@ -4,8 +4,8 @@ use super::{
     CostClass, Coverage, Extras, Growing, MapLayout, MapPlan, MapProbes, Operation, PlanError,
     ProbePlan, Yields, exact,
 };
-use crate::target::GoBinary;
-use crate::target::fixture::{ALLOCATOR, BASE, Fixture, MALLOC, MemoryFile};
+use crate::program::GoBinary;
+use crate::program::fixture::{ALLOCATOR, BASE, Fixture, MALLOC, MemoryFile};
 use tracer_common::config::MapArguments;
 
 /// What every program has from Go 1.24 on, and one of the functions for a single size of 1.27.

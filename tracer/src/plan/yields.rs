@@ -7,7 +7,7 @@
 
 use super::leaves::ALLOCATOR_PREFIX;
 use super::{PlanRow, Pointers};
-use crate::target::{FileOffset, Function, GoBinary, VirtualAddress};
+use crate::program::{FileOffset, Function, GoBinary, VirtualAddress};
 use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind};
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Page faults: how many, of what kind, and what for.
 
 use crate::aggregate::{FaultSums, MemoryUse};
+use crate::program::Access;
 use crate::symbolize::Symbols;
-use crate::target::Access;
 
 /// Page faults of a site, or of the whole capture. Each is minor or major; each is a read, a write, or of unknown kind;
 /// each is of one kind of memory, when the capture is over.

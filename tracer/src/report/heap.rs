@@ -10,7 +10,7 @@ pub(super) use scale::{Scaled, Scaling, allocated, sizes};
 
 use crate::aggregate::{BucketHistory, HeapHistory, HeapStack, LiveObject, Moments};
 use crate::plan::HeapProbes;
-use crate::target::Counts;
+use crate::program::Counts;
 use std::collections::HashMap;
 
 /// Goroutines that are named at a site, those with most live objects.

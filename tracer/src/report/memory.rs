@@ -3,7 +3,7 @@
 //!
 //! Hides how the two fit together: the runtime counts memory as its own before it touches it, and knows nothing of C.
 
-use crate::target::{Resident, RuntimeFigures};
+use crate::program::{Resident, RuntimeFigures};
 
 /// `math.MaxInt64`, what the runtime says where there is no `GOMEMLIMIT`.
 const NO_LIMIT: u64 = i64::MAX.cast_unsigned();
@@ -196,7 +196,7 @@ fn of_runtime(figures: &RuntimeFigures) -> Option<Vec<MemoryPart>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::ControllerState;
+    use crate::program::ControllerState;
 
     const MIB: u64 = 1 << 20;
 

@@ -270,8 +270,8 @@ mod tests {
     use crate::aggregate::{Aggregator, GcRules};
     use crate::decode::{decode, encoded};
     use crate::plan::GcEvent;
+    use crate::program::{GoType, Kind};
     use crate::symbolize::Frame as Named;
-    use crate::target::{GoType, Kind};
     use tracer_common::record::{FLAG_MAJOR, MEMORY_HEAP, MEMORY_STACK};
 
     const PROBE: u64 = 1;

@@ -6,8 +6,8 @@
 
 use super::{Figures, TypeFigures};
 use crate::aggregate::{BucketHistory, Sums, Types};
+use crate::program::GoType;
 use crate::symbolize::{Frame, Symbols};
-use crate::target::GoType;
 use std::collections::HashMap;
 
 /// Name of memory whose type is not known.
@@ -278,7 +278,7 @@ fn scanned(go_type: &GoType, sums: &Sums) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::Kind;
+    use crate::program::Kind;
 
     const NODE: u64 = 99;
     const WORD: u64 = 98;

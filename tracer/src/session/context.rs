@@ -8,11 +8,11 @@ use crate::collect::Tally;
 use crate::governor::{self, End, Step};
 use crate::kernel::{Counters, Extra, HitCost};
 use crate::plan::{Coverage, HeapProbes, ProbePlan};
+use crate::program::{CpuClock, HeapCounter, Mapped, Memory, Process, RuntimePc};
 use crate::report::{
     self, Capture, EndedBy, HeapFacts, ModeStep, Overhead, Report, Target, TimelinePoint, Window,
 };
 use crate::symbolize::{Symbolizer, Symbols};
-use crate::target::{CpuClock, HeapCounter, Mapped, Memory, Process, RuntimePc};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

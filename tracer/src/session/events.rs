@@ -1,7 +1,7 @@
 //! What a capture waits for: ticks, its end by the clock, signals, the exit of the target.
 
+use crate::program::Process;
 use crate::report::EndedBy;
-use crate::target::Process;
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;

@@ -4,8 +4,8 @@
 //! Hides that a process which has exited shows nothing: what was read last stays.
 
 use super::Prepared;
+use crate::program::{Resident, RuntimeFigures, RuntimeView};
 use crate::report::{Memory, TimelinePoint};
-use crate::target::{Resident, RuntimeFigures, RuntimeView};
 
 /// The gauges, and what they showed last.
 #[derive(Debug)]

@@ -6,10 +6,10 @@
 use super::prepared::ProfiledStacks;
 use crate::aggregate::HeapHistory;
 use crate::plan::HeapProbes;
-use crate::report::Profiler;
-use crate::target::{
+use crate::program::{
     GoBinary, HeapProfile, HeapProfileError, LoadBias, Process, ProfilerState, TargetError,
 };
+use crate::report::Profiler;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -352,8 +352,8 @@ impl HeapWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::HeapSnapshot;
-    use crate::target::fixture::{Fixture, MemoryFile};
+    use crate::program::HeapSnapshot;
+    use crate::program::fixture::{Fixture, MemoryFile};
 
     const ON: u64 = 512 << 10;
 

@@ -10,12 +10,12 @@ use crate::collect::{Collector, Remote, tap};
 use crate::governor::{Governor, Terms};
 use crate::kernel::{self, Anchors, Attached, Extra, Settings};
 use crate::plan::{self, Extras, HeapProbes, MapProbes, ProbePlan};
-use crate::report::Target;
-use crate::symbolize::{Symbolizer, is_runtime, package};
-use crate::target::{
+use crate::program::{
     ControllerLayout, GoBinary, HeapCounter, LoadBias, PhysicalStacks, Process, RuntimePc,
     VirtualAddress,
 };
+use crate::report::Target;
+use crate::symbolize::{Symbolizer, is_runtime, package};
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 

@@ -9,7 +9,7 @@ use addr2line::{
     gimli::{self, AbbreviationsCacheStrategy, Dwarf, EndianArcSlice, LittleEndian, SectionId},
 };
 
-use crate::target::{BinaryError, VirtualAddress, elf::Elf};
+use crate::program::{BinaryError, VirtualAddress, elf::Elf};
 
 use super::{
     frame::Place,
@@ -101,7 +101,7 @@ fn load_section(elf: &Elf, section: SectionId, limit: &mut usize) -> Result<Byte
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::{
+    use crate::program::{
         fixture::{self, Fixture},
         mapped_file::MappedFile,
     };

@@ -6,7 +6,7 @@
 //! `[]main.node`, `chan main.node`.
 
 use super::Symbolizer;
-use crate::target::{Allocated, GoType, RuntimePc, VirtualAddress};
+use crate::program::{Allocated, GoType, RuntimePc, VirtualAddress};
 use std::sync::Arc;
 
 /// The functions of the runtime that take the type of the elements of a slice and may drop it.
@@ -106,8 +106,8 @@ impl Symbolizer {
 mod tests {
     use super::super::{Frame, Symbols};
     use super::*;
-    use crate::target::fixture::{Fixture, Image, MALLOC, MemoryFile, OUTER};
-    use crate::target::{GoBinary, LoadBias};
+    use crate::program::fixture::{Fixture, Image, MALLOC, MemoryFile, OUTER};
+    use crate::program::{GoBinary, LoadBias};
 
     const BIAS: LoadBias = LoadBias(0x5555_0000_0000);
 

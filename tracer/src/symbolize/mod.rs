@@ -25,7 +25,7 @@ pub use package::{is_runtime, package, printed};
 pub use screen::Disproportionate;
 pub use symbols::Symbols;
 
-use crate::target::{
+use crate::program::{
     Access, CodeBudget, GoBinary, GoType, LoadBias, MapType, RuntimePc, UnknownType,
     VirtualAddress, text::printable,
 };
@@ -305,7 +305,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::fixture::{BASE, END, Fixture, Image, MALLOC, MemoryFile, OUTER};
+    use crate::program::fixture::{BASE, END, Fixture, Image, MALLOC, MemoryFile, OUTER};
 
     const BIAS: LoadBias = LoadBias(0x5555_0000_0000);
 

@@ -1,6 +1,6 @@
 //! Frames from the Go runtime's own tables, inlined calls included: what a traceback would print.
 
-use crate::target::{
+use crate::program::{
     VirtualAddress,
     pclntab::{CallSite, FunctionRecord, Pclntab, Steps},
 };
@@ -80,7 +80,7 @@ impl<'a> Walk<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::{
+    use crate::program::{
         GoBinary,
         fixture::{BASE, END, Fixture, MALLOC, MemoryFile, OUTER},
     };

@@ -5,7 +5,7 @@
 
 use super::element::{AllocatedType, GROW_OR_COPY};
 use super::{Frame, Lookup, Symbolizer, Unnamed};
-use crate::target::{Access, GoType, MapType, RuntimePc};
+use crate::program::{Access, GoType, MapType, RuntimePc};
 use std::collections::HashMap;
 use std::sync::Arc;
 

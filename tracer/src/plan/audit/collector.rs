@@ -3,7 +3,7 @@
 
 use super::{Body, Fault, check, is_jump};
 use crate::plan::gc::{GcEvent, GcPlan, GcRow};
-use crate::target::{GoBinary, VirtualAddress};
+use crate::program::{GoBinary, VirtualAddress};
 use iced_x86::{FlowControl, Instruction};
 use std::collections::BTreeSet;
 
@@ -143,7 +143,7 @@ impl Body<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::Function;
+    use crate::program::Function;
 
     const START: u64 = 0x40_1000;
 

@@ -3,7 +3,7 @@
 use super::{Body, Fault, check};
 use crate::plan::heap::{HeapEvent, HeapLayout, HeapPlan, HeapRow, uncaches};
 use crate::plan::site::TWO_ARGUMENTS;
-use crate::target::GoBinary;
+use crate::program::GoBinary;
 use iced_x86::{Instruction, OpKind};
 
 /// What contradicts the plan's part about the heap.

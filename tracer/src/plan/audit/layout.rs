@@ -5,7 +5,7 @@
 
 use super::Fault;
 use crate::plan::ProbePlan;
-use crate::target::GoBinary;
+use crate::program::GoBinary;
 use gimli::{
     AttributeValue, DW_AT_data_member_location, DW_AT_name, Dwarf, EndianRcSlice, LittleEndian,
     Operation, Reader as _, Unit,

@@ -6,7 +6,7 @@
 
 use super::{GcEvent, Search};
 use crate::plan::code::instructions;
-use crate::target::{Function, VirtualAddress};
+use crate::program::{Function, VirtualAddress};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 /// The first Go 1.N whose `startTheWorldWithSema` notes how long the world stood.

@@ -4,7 +4,7 @@
 //! `mheap.go`, `mcache.go`; for labels `src/runtime/pprof/label.go`.
 
 use crate::plan::code::instructions;
-use crate::target::GoBinary;
+use crate::program::GoBinary;
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 use tracer_common::config::{LABELS_LIST, LABELS_MAP};
 

@@ -1,8 +1,8 @@
 //! Which allocations were made to let a map grow: those whose stack passes through a function that does that.
 
 use crate::aggregate::{StackTotals, Totals};
+use crate::program::MapType;
 use crate::symbolize::{Frame, Symbols};
-use crate::target::MapType;
 use std::collections::HashMap;
 
 /// Functions that make a map grow: the probed ones of `plan`.

@@ -5,8 +5,8 @@ use super::*;
 use crate::aggregate::{Aggregator, Look, MapRules};
 use crate::decode::{decode, encoded};
 use crate::plan::{Growing, MapPlan, MapProbes, Operation};
+use crate::program::{GoType, Kind, MapType, VirtualAddress};
 use crate::symbolize::{Frame as Named, Symbols};
-use crate::target::{GoType, Kind, MapType, VirtualAddress};
 
 const ASSIGN: u8 = 0;
 const TO_TABLE: u8 = 1;

@@ -187,7 +187,7 @@ impl GoBinary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::fixture::{ALLOCATOR as SIZE, Fixture, MALLOC, MemoryFile};
+    use crate::program::fixture::{ALLOCATOR as SIZE, Fixture, MALLOC, MemoryFile};
 
     const FUNCTIONS: &[&str] = &[
         "runtime.mallocgc",

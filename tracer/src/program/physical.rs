@@ -88,7 +88,7 @@ fn find_callers(table: Option<Pclntab<'_>>, return_address: u64, steps: &mut Ste
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::fixture::{END, Fixture, MALLOC, MemoryFile, OUTER};
+    use crate::program::fixture::{END, Fixture, MALLOC, MemoryFile, OUTER};
 
     fn check(pcs: &[u64], expected: &[u64]) {
         for version in ["go1.19.8", "go1.27.3"] {

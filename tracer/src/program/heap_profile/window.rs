@@ -3,7 +3,7 @@
 //!
 //! Hides the pieces. However the target leads the walk, it costs bounded memory and time.
 
-use crate::target::{Memory, RuntimePc};
+use crate::program::{Memory, RuntimePc};
 use std::collections::{HashMap, VecDeque};
 
 /// Size of a piece. The runtime takes memory for buckets 256 KiB at a time (`persistentChunkSize`), each P its own.

@@ -368,7 +368,7 @@ fn build_id(header: &Header, file: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::fixture::{self, BASE, Fixture, MALLOC, OUTER};
+    use crate::program::fixture::{self, BASE, Fixture, MALLOC, OUTER};
 
     #[test]
     fn addresses_are_looked_up_in_the_segments() {

@@ -82,7 +82,7 @@ fn relative(entry: &[u8], arch: Arch) -> Option<(VirtualAddress, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::target::{
+    use crate::program::{
         GoBinary, VirtualAddress,
         fixture::{BASE, Fixture, Image, MemoryFile},
     };

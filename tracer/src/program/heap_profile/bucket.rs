@@ -4,7 +4,7 @@
 //! version confirms: the header is the same from Go 1.19 to 1.27; 1.27 has dropped the counts of bytes from the record.
 
 use super::window::Window;
-use crate::target::bytes;
+use crate::program::bytes;
 
 /// The last Go 1.N whose records count bytes, between the counts of objects. They say nothing new: all objects of a
 /// bucket have its size, on both sides (`mProf_Malloc`; `freeSpecial` gives `mProf_Free` the span's element size).

@@ -1,6 +1,6 @@
 //! The one memory map of the agent: a file as bytes, without reading what nobody asks for.
 //!
-//! It hides the only unsafe operation of `target`, and says for whom it is sound.
+//! It hides the only unsafe operation of `program`, and says for whom it is sound.
 
 use std::{fs::File, io, ops::Deref, os::unix::fs::MetadataExt, path::Path};
 

@@ -212,7 +212,7 @@ impl<'a> TypeReader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::{
+    use crate::program::{
         GoBinary,
         fixture::{BASE, Fixture, Image, MemoryFile, OUTER},
     };

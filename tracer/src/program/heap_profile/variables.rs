@@ -4,7 +4,7 @@
 //! of binaries built with each version, plain, PIE, with cgo and with profile-guided optimization.
 
 use super::HeapProfileError;
-use crate::target::{GoBinary, LoadBias, RuntimePc, VirtualAddress};
+use crate::program::{GoBinary, LoadBias, RuntimePc, VirtualAddress};
 
 /// The last Go 1.N in which `runtime.MemProfile` reads the profile itself.
 const LAST_PLAIN_READER: u16 = 22;
