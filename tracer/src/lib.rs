@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The type changes at each arrow, so that a stage cannot be skipped by accident, and dependencies point from left to
-//! right only. `session` wires the stages; `collect` runs stream to aggregate on a thread of its own; `governor` keeps
+//! right only. `capture` wires the stages; `collect` runs stream to aggregate on a thread of its own; `governor` keeps
 //! what `kernel` costs the target within a budget; `findings` turns a report into a diagnosis, which outputs show first; `compare`
 //! sets two reports side by side; `tui` shows a running capture on the whole screen; `cli` says what was asked for.
 //!
@@ -25,6 +25,7 @@
 //! - `unsafe` is in `kernel` and in the two audited files `program/mapped_file.rs` and `program/memory.rs` only.
 
 pub mod aggregate;
+pub mod capture;
 pub mod cli;
 pub mod collect;
 pub mod compare;
@@ -39,7 +40,6 @@ pub mod output;
 pub mod plan;
 pub mod program;
 pub mod report;
-pub mod session;
 pub mod stream;
 pub mod symbolize;
 pub mod tui;

@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn the_loader_library_is_named_in_the_kernel_layer_only() {
         let code = "use aya::Ebpf;\nuse aya_log::EbpfLogger;";
-        assert_eq!(broken("tracer/src/session.rs", code).len(), 2);
+        assert_eq!(broken("tracer/src/capture.rs", code).len(), 2);
         assert_eq!(broken("tracer/src/kernel_plan.rs", code).len(), 2);
         for place in [
             "tracer/src/kernel/load.rs",

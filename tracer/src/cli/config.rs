@@ -1,7 +1,7 @@
 //! What was meant: typed arguments turned into the requests of the stages.
 
 use super::args;
-use crate::session::{Mode, Request};
+use crate::capture::{Mode, Request};
 use std::time::Duration;
 
 /// Points of the timeline that a recording of known length aims at.

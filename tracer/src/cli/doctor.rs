@@ -3,8 +3,8 @@
 use super::args::{Doctor, Global};
 use super::sinks::{StandardStream, print};
 use super::terminal;
+use crate::capture::{Prepared, Wanted};
 use crate::kernel::{self, Verdict};
-use crate::session::{Prepared, Wanted};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 

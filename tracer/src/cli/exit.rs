@@ -1,11 +1,11 @@
 //! The exit code that an error stands for.
 
 use super::sinks::Misuse;
+use crate::capture::SessionError;
 use crate::kernel::KernelError;
 use crate::output::OutputError;
 use crate::plan::PlanError;
 use crate::program::{TargetError, TargetErrorKind};
-use crate::session::SessionError;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;

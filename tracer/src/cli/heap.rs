@@ -4,7 +4,7 @@ use super::args::{self, Global};
 use super::attach::on_runtime;
 use super::progress::Progress;
 use super::sinks::{Sinks, StandardStream};
-use crate::session::Inspection;
+use crate::capture::Inspection;
 use anyhow::bail;
 
 pub(super) fn run(args: &args::Heap, global: &Global) -> anyhow::Result<()> {

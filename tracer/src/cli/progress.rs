@@ -2,7 +2,7 @@
 //! is shown at all: never where standard error is no terminal, and not for what is done at once.
 
 use super::args;
-use crate::session::Session;
+use crate::capture::Session;
 use crate::units;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _, Read, stderr};
@@ -175,7 +175,7 @@ impl Drop for Recording {
 }
 
 /// The state of a recording in a line.
-fn state(elapsed: Duration, duration: Option<Duration>, pace: &crate::session::Pace) -> String {
+fn state(elapsed: Duration, duration: Option<Duration>, pace: &crate::capture::Pace) -> String {
     let time = match duration {
         // Rounded up: at 0 it is over.
         Some(duration) => {
@@ -216,7 +216,7 @@ fn seconds(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Pace;
+    use crate::capture::Pace;
 
     #[test]
     fn the_state_of_a_recording_says_what_is_known() {

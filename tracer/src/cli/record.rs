@@ -4,9 +4,9 @@ use super::args::{Global, Record};
 use super::progress::{Progress, Recording, during};
 use super::sinks::{Sinks, StandardStream, print};
 use super::{attach, config};
+use crate::capture::{Ended, Event, Prepared, Session};
 use crate::kernel::{self, detach_in_background};
 use crate::report::EndedBy;
-use crate::session::{Ended, Event, Prepared, Session};
 
 pub(super) fn run(args: &Record, global: &Global) -> anyhow::Result<()> {
     if args.target.explain {

@@ -4,9 +4,9 @@ use super::args::{Global, Run};
 use super::progress::Progress;
 use super::sinks::{Sinks, StandardStream};
 use super::{attach, config};
+use crate::capture::{Ended, Event, Prepared, Session};
 use crate::kernel::{self, detach_in_background};
 use crate::launch::Launched;
-use crate::session::{Ended, Event, Prepared, Session};
 
 use nix::sys::signal::Signal;
 use std::io::{IsTerminal as _, stdin};

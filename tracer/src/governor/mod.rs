@@ -1,7 +1,7 @@
 //! Keeps the cost of tracing within a budget: `--mode auto`.
 //!
 //! A thread of its own watches what hits cost the target, takes probes out when that is too much, and puts them back
-//! when it is little. Hides how: the session learns the steps and what the windows stand for. Decisions are in `policy`,
+//! when it is little. Hides how: a capture learns the steps and what the windows stand for. Decisions are in `policy`,
 //! places of windows in `window`, what each stands for in `account`, CPU time in `budget`.
 
 mod account;

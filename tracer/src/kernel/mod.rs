@@ -1,6 +1,6 @@
 //! The kernel side of a capture: check, load, attach, count, detach.
 //!
-//! The only place besides `stream` that names aya. Hides program and map handles: the session gets an [`Attached`].
+//! The only place besides `stream` that names aya. Hides program and map handles: a capture gets an [`Attached`].
 
 mod attach;
 mod calibrate;

@@ -1,8 +1,8 @@
 //! Options that say how to trace.
 
 use super::parse::{bytes, percent, ring_bytes, rings};
+use crate::capture::{HeapAsked, Wanted};
 use crate::plan::{Extras, HeapProbes, MapProbes};
-use crate::session::{HeapAsked, Wanted};
 use clap::{ValueEnum, value_parser};
 use tracer_common::limits::MAX_FRAMES;
 

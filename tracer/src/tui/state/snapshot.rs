@@ -1,11 +1,11 @@
 //! A report with what it says of the last interval, and the identity of what is in it.
 
 use super::Tab;
+use crate::capture::LiveView;
 use crate::findings::{self, Finding};
 use crate::report::{
     EndedBy, Figures, Frame, GroupBy, Grouped, MapInstance, Report, SortBy, TimelinePoint,
 };
-use crate::session::LiveView;
 use crate::units;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
