@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
     /// Write one JSON document
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// Write the tables in Markdown, as the README has them
+    /// Write the tables in Markdown, as the documentation has them
     #[arg(long)]
     markdown: bool,
 }

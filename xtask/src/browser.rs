@@ -17,7 +17,15 @@ const NEEDED: [(&str, &str); 3] = [
 
 /// Installs what is missing.
 pub(crate) fn ensure(privilege: &Privilege) -> Result<()> {
-    let packages = missing(sudo::in_path);
+    install(privilege, &missing(&NEEDED, sudo::in_path))
+}
+
+/// Installs what makes a page of a terminal's text, for the pictures of the documentation.
+pub(crate) fn ensure_terminal_page(privilege: &Privilege) -> Result<()> {
+    install(privilege, &missing(&[("aha", "aha")], sudo::in_path))
+}
+
+fn install(privilege: &Privilege, packages: &[&'static str]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
@@ -31,12 +39,12 @@ pub(crate) fn ensure(privilege: &Privilege) -> Result<()> {
         apt::update(privilege)?;
     }
     let reason = "to open the report in a browser and drive a terminal";
-    apt::install(privilege, &packages, reason)
+    apt::install(privilege, packages, reason)
 }
 
 /// Packages of programs that are not `there`.
-fn missing(there: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let needed = NEEDED.iter().filter(|(program, _)| !there(program));
+fn missing(needed: &[(&str, &'static str)], there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let needed = needed.iter().filter(|(program, _)| !there(program));
     needed.map(|(_, package)| *package).collect()
 }
 
@@ -46,9 +54,9 @@ mod tests {
 
     #[test]
     fn only_what_is_missing_is_installed() {
-        assert_eq!(missing(|_| true), [""; 0]);
+        assert_eq!(missing(&NEEDED, |_| true), [""; 0]);
         assert_eq!(
-            missing(|program| program == "tmux"),
+            missing(&NEEDED, |program| program == "tmux"),
             ["chromium", "chromium-driver"]
         );
     }

@@ -15,10 +15,12 @@ mod dist;
 mod go;
 mod large;
 mod matrix;
+mod pictures;
 mod pprof;
 mod probes;
 mod programs;
 mod progress;
+mod service;
 mod sudo;
 mod test;
 mod tidy;
@@ -44,6 +46,7 @@ enum Task {
     Capture(capture::Arguments),
     Demo(demo::Arguments),
     Dist(dist::Arguments),
+    Pictures(pictures::Arguments),
     Probes(probes::Arguments),
     Test(test::Arguments),
     Tidy(tidy::Arguments),
@@ -69,6 +72,7 @@ fn run(task: Task) -> Result<()> {
         Task::Capture(arguments) => capture::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
+        Task::Pictures(pictures::Arguments {}) => pictures::run(),
         Task::Probes(arguments) => probes::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy(tidy::Arguments {}) => tidy::run(),
