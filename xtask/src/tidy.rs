@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of this repository that no compiler or clippy lint knows. Each rule is a pure
 //! function from a file to the violations in it.
 
+mod layers;
 mod source;
 
 use std::{fs, path::Path};
@@ -131,6 +132,7 @@ fn check(path: &str, text: &str, is_test: bool) -> Vec<String> {
         ring_buffer(path, &source),
         return_probes(&source),
         drawers(path, &source),
+        layers::check(path, &code),
     ];
     violations
         .into_iter()
@@ -279,20 +281,20 @@ mod tests {
         let body = "x();\n".repeat(MAX_FUNCTION_LINES);
         let function = format!("fn f() {{\n{body}}}\n");
         assert_eq!(
-            broken("tracer/src/a.rs", &function),
-            ["tracer/src/a.rs:2: `f` has 102 lines of code; 100 is the limit"]
+            broken("tracer/src/plan/a.rs", &function),
+            ["tracer/src/plan/a.rs:2: `f` has 102 lines of code; 100 is the limit"]
         );
         assert_eq!(
             broken(
-                "tracer/src/a.rs",
+                "tracer/src/plan/a.rs",
                 &format!("#[cfg(test)]\nmod tests {{\n{function}}}\n")
             ),
             [""; 0]
         );
         let long = "const A: u8 = 1;\n".repeat(MAX_FILE_LINES + 1);
-        assert_eq!(broken("tracer/src/a.rs", &long).len(), 1);
+        assert_eq!(broken("tracer/src/plan/a.rs", &long).len(), 1);
         let comments = "// why\n\n".repeat(MAX_FILE_LINES + 1);
-        assert_eq!(broken("tracer/src/a.rs", &comments), [""; 0]);
+        assert_eq!(broken("tracer/src/plan/a.rs", &comments), [""; 0]);
     }
 
     #[test]
@@ -317,7 +319,10 @@ mod tests {
     fn the_loader_library_is_named_in_the_kernel_layer_only() {
         let code = "use aya::Ebpf;\nuse aya_log::EbpfLogger;";
         assert_eq!(broken("tracer/src/capture.rs", code).len(), 2);
-        assert_eq!(broken("tracer/src/kernel_plan.rs", code).len(), 2);
+        assert_eq!(
+            loader_library("tracer/src/kernel_plan.rs", &Source::new(code)).len(),
+            2
+        );
         for place in [
             "tracer/src/kernel/load.rs",
             "tracer/src/stream.rs",
@@ -341,7 +346,10 @@ mod tests {
         ] {
             assert_eq!(broken(place, code), [""; 0]);
         }
-        assert_eq!(broken("tracer/src/a.rs", "#![deny(unsafe_code)]"), [""; 0]);
+        assert_eq!(
+            broken("tracer/src/plan/a.rs", "#![deny(unsafe_code)]"),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -376,13 +384,13 @@ mod tests {
     #[test]
     fn drawers_are_refused_as_files_directories_and_inline_modules() {
         for path in [
-            "tracer/src/utils.rs",
+            "tracer/src/plan/utils.rs",
             "tracer/src/output/helpers/a.rs",
             "tests/tests/common/mod.rs",
         ] {
             assert_eq!(broken(path, "").len(), 1, "{path}");
         }
-        assert_eq!(broken("tracer/src/a.rs", "mod misc { }").len(), 1);
+        assert_eq!(broken("tracer/src/plan/a.rs", "mod misc { }").len(), 1);
         assert_eq!(
             broken("tracer-common/src/lib.rs", "let common = shared;"),
             [""; 0]
