@@ -1,8 +1,7 @@
 //! Probes as the target has them: breakpoints in its code.
 
 use crate::tracer;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use tracer::program::{Process, RuntimePc};
 
 /// Addresses of the instructions that `tracer --explain` would probe.
 ///
@@ -37,12 +36,12 @@ pub fn probe_addresses(pid: u32) -> Vec<u64> {
 /// Its memory cannot be read.
 pub fn breakpoints(pid: u32, addresses: &[u64]) -> usize {
     const INT3: u8 = 0xcc;
-    let memory = File::open(format!("/proc/{pid}/mem")).expect("the target's memory");
+    let process = Process::open(pid.cast_signed()).expect("the target");
+    let memory = process.memory().expect("the target's memory");
     let at = |address: &u64| {
         let mut byte = [0];
-        memory
-            .read_exact_at(&mut byte, *address)
-            .expect("the target's code");
+        let read = memory.read(RuntimePc(*address), &mut byte);
+        assert_eq!(read, 1, "the target's code");
         byte[0]
     };
     addresses

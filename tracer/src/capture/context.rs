@@ -31,7 +31,7 @@ pub(super) struct Context {
     /// As it was at the start: a process that has exited tells nothing.
     pub(super) target: Target,
     heap_counter: Option<HeapCounter>,
-    memory: Option<Memory>,
+    memory: Option<Arc<dyn Memory>>,
     gauges: Gauges,
     heap_watch: HeapWatch,
     cpu: Option<Cpu>,
@@ -67,7 +67,7 @@ impl Context {
         Context {
             target: prepared.target(),
             heap_counter,
-            memory: Memory::open(process).ok(),
+            memory: process.memory().ok(),
             gauges: Gauges::start(&prepared),
             cpu: Cpu::start(process),
             symbolizer: Symbolizer::new(Arc::clone(binary), *bias),
@@ -105,16 +105,20 @@ impl Context {
 
     /// Reads the headers of maps; for the last time, when nothing is recorded any more.
     pub(super) fn look(&self, watched: &[Watched], last: bool) -> Vec<Look> {
-        let look = |map: &Watched| Look {
+        let maps: Vec<RuntimePc> = watched.iter().map(|map| RuntimePc(map.map)).collect();
+        let memory = self.memory.as_ref();
+        let words = memory.map_or_else(
+            || vec![None; maps.len()],
+            |memory| memory.words_at_each(&maps),
+        );
+        let time_ns = monotonic_ns();
+        let look = |(map, words): (&Watched, Option<[u64; 3]>)| Look {
             id: map.id,
-            time_ns: monotonic_ns(),
+            time_ns,
             last,
-            words: self
-                .memory
-                .as_ref()
-                .and_then(|memory| memory.words(RuntimePc(map.map))),
+            words,
         };
-        watched.iter().map(look).collect()
+        watched.iter().zip(words).map(look).collect()
     }
 
     /// What the target's addresses are mapped to now; nothing if it has exited.

@@ -17,7 +17,7 @@ pub use engine::{End, Step};
 
 use crate::collect::Remote;
 use crate::kernel::{Attached, Extra, HitCost, KernelError};
-use crate::program::{CpuClock, HeapCounter, Memory, Process, RuntimePc};
+use crate::program::{CpuClock, HeapCounter, Process, RuntimePc};
 use budget::Budget;
 use engine::{Engine, Host as _};
 use std::hash::{BuildHasher as _, RandomState};
@@ -90,7 +90,7 @@ impl Governor {
         collector: Remote,
         terms: Terms,
     ) -> io::Result<Option<Self>> {
-        let (Some(cpu), Ok(memory)) = (CpuClock::of(process), Memory::open(process)) else {
+        let (Some(cpu), Ok(memory)) = (CpuClock::of(process), process.memory()) else {
             return Ok(None);
         };
         let (wishes, asked) = mpsc::channel();

@@ -23,7 +23,7 @@ pub(super) struct Target {
     heap: HeapCounter,
     collector: Remote,
     detacher: Detacher,
-    memory: Memory,
+    memory: Arc<dyn Memory>,
     /// Where the probes of the rows are.
     probed: Vec<RuntimePc>,
     started: Instant,
@@ -38,7 +38,7 @@ impl Target {
         cpu: CpuClock,
         heap: HeapCounter,
         collector: Remote,
-        (memory, probed): (Memory, Vec<RuntimePc>),
+        (memory, probed): (Arc<dyn Memory>, Vec<RuntimePc>),
     ) -> Self {
         Target {
             attached,

@@ -2,7 +2,7 @@
 //!
 //! Hides the two versions of the file system, and that every group on the way to the root has a limit of its own.
 
-use procfs::process::Process;
+use procfs::ProcessCGroups;
 use std::fs;
 use std::path::{Component, Path};
 
@@ -42,10 +42,7 @@ const VERSION_2: Files = Files {
 };
 
 /// The group with the least limit of all that a process is in, else its own.
-pub(super) fn memory_group(process: &Process) -> MemoryGroup {
-    let Ok(groups) = process.cgroups() else {
-        return MemoryGroup::default();
-    };
+pub(super) fn memory_group(groups: ProcessCGroups) -> MemoryGroup {
     let groups = groups.into_iter().filter_map(|group| {
         if group.hierarchy == 0 {
             Some(least(Path::new(MOUNT), &group.pathname, VERSION_2, read))
@@ -114,8 +111,7 @@ fn read(file: &Path) -> Option<String> {
 
 /// The id of the container that a process runs in: the 64 hexadecimal digits that Docker, containerd and CRI-O put in the
 /// name of its control group.
-pub(super) fn container_id(process: &Process) -> Option<String> {
-    let groups = process.cgroups().ok()?;
+pub(super) fn container_id(groups: ProcessCGroups) -> Option<String> {
     groups
         .into_iter()
         .find_map(|group| container_of(&group.pathname).map(str::to_owned))

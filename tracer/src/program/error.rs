@@ -1,6 +1,7 @@
 //! Why a process or its executable cannot be a target: one variant per meaning, each with its remedy,
 //! and the few kinds that a caller decides on.
 
+use super::rights::{Need, Remedy, Rights};
 use std::{io, path::PathBuf};
 
 /// Why there is no target to work on.
@@ -32,14 +33,14 @@ pub enum TargetError {
         pid: i32,
     },
     /// The kernel does not let us look.
-    #[error(
-        "not allowed to {act} of process {pid}; run as root, or with the capability CAP_SYS_PTRACE"
-    )]
+    #[error("not allowed to {act} of process {pid}; {remedy}")]
     Permission {
         /// The process.
         pid: i32,
         /// What was tried, such as `read the memory map`.
         act: &'static str,
+        /// What would help.
+        remedy: Remedy,
         /// What the kernel said.
         source: io::Error,
     },
@@ -168,14 +169,24 @@ impl TargetError {
         }
     }
 
-    /// The error of doing `act` on process `pid`, by what the kernel said.
+    /// The error of doing `act`, which looks at process `pid`, by what the kernel said.
     pub(crate) fn from_io(pid: i32, act: &'static str, source: io::Error) -> Self {
+        Self::needing(Need::Look, pid, act, source)
+    }
+
+    /// The same of something that needs more.
+    pub(super) fn needing(need: Need, pid: i32, act: &'static str, source: io::Error) -> Self {
         // A read from the /proc directory of a process that has ended gives ESRCH.
         const ESRCH: i32 = rustix::io::Errno::SRCH.raw_os_error();
         match source.kind() {
             io::ErrorKind::NotFound => Self::Gone { pid },
             _ if source.raw_os_error() == Some(ESRCH) => Self::Gone { pid },
-            io::ErrorKind::PermissionDenied => Self::Permission { pid, act, source },
+            io::ErrorKind::PermissionDenied => Self::Permission {
+                pid,
+                act,
+                remedy: Rights::now().remedy(need),
+                source,
+            },
             _ => Self::Process { pid, act, source },
         }
     }
@@ -208,8 +219,12 @@ mod tests {
 
     #[test]
     fn messages_name_the_object_and_the_remedy() {
-        let error =
-            TargetError::from_io(7, "read the memory map", io::Error::from_raw_os_error(13));
+        let error = TargetError::Permission {
+            pid: 7,
+            act: "read the memory map",
+            remedy: Remedy::Ptrace,
+            source: io::Error::from_raw_os_error(13),
+        };
         assert_eq!(
             error.to_string(),
             "not allowed to read the memory map of process 7; run as root, or with the capability CAP_SYS_PTRACE"

@@ -1,6 +1,7 @@
 //! The runtime's own count of allocated bytes, read from outside while the target runs.
 
 use super::{LoadBias, Memory, Process, RuntimePc, VirtualAddress};
+use std::sync::Arc;
 
 /// Least growth that tells something: the runtime adds a span's bytes when the span is full, so that the count lags by
 /// the spans that every P has in use.
@@ -11,7 +12,7 @@ const MAX_RATIO: f64 = 1.1;
 /// The counter, and its value at the start.
 #[derive(Debug)]
 pub struct HeapCounter {
-    memory: Memory,
+    memory: Arc<dyn Memory>,
     address: RuntimePc,
     start: u64,
 }
@@ -23,7 +24,7 @@ impl HeapCounter {
         bias: LoadBias,
         counter: Option<VirtualAddress>,
     ) -> Option<Self> {
-        let memory = Memory::open(process).ok()?;
+        let memory = process.memory().ok()?;
         let address = bias.to_runtime(counter?);
         let start = memory.word(address)?;
         Some(HeapCounter {

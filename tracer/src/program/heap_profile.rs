@@ -12,6 +12,7 @@ use super::{GoBinary, LoadBias, Memory, Process, RuntimePc, TargetError};
 pub use bucket::{Bucket, Counts};
 use std::collections::HashSet;
 use std::fs;
+use std::sync::Arc;
 use variables::Variables;
 use window::Window;
 
@@ -69,7 +70,7 @@ pub enum ProfilerState {
 /// The profile of a running process, to be read as often as wanted.
 #[derive(Debug)]
 pub struct HeapProfile {
-    memory: Memory,
+    memory: Arc<dyn Memory>,
     pid: i32,
     variables: Variables,
     /// Whether the rate is 0 until the runtime's initialisers run.
@@ -109,7 +110,7 @@ impl HeapProfile {
         binary: &GoBinary,
         bias: LoadBias,
     ) -> Result<Self, HeapProfileError> {
-        let memory = Memory::open(process).map_err(HeapProfileError::Memory)?;
+        let memory = process.memory().map_err(HeapProfileError::Memory)?;
         let minor = binary.go_version().minor;
         let profile = HeapProfile {
             memory,
@@ -196,7 +197,7 @@ impl HeapProfile {
 
     /// The buckets of the list that starts at `head`, and whether these are all.
     fn buckets(&self, head: u64) -> (Vec<Bucket>, bool) {
-        let mut window = Window::new(&self.memory);
+        let mut window = Window::new(&*self.memory);
         let (mut buckets, mut seen) = (Vec::new(), HashSet::new());
         let mut address = head;
         while address != 0 {

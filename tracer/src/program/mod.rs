@@ -14,6 +14,7 @@ mod controller;
 mod cpu_clock;
 pub(crate) mod elf;
 mod error;
+mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod heap_counter;
@@ -27,6 +28,7 @@ mod physical;
 mod process;
 mod relocation;
 mod resident;
+mod rights;
 mod runtime_view;
 mod symbols;
 pub(crate) mod text;
@@ -50,10 +52,11 @@ pub use heap_profile::{
     Bucket, Counts, HeapProfile, HeapProfileError, HeapSnapshot, ProfilerState,
 };
 pub use mapped_file::FileIdentity;
-pub use memory::Memory;
+pub use memory::{Means, Memory, Place};
 pub use physical::PhysicalStacks;
 pub use process::{ExeName, NamespaceIds, Process};
 pub use resident::{Mapped, MappedKind, Resident};
+pub use rights::{Need, Remedy, Rights};
 pub use runtime_view::{ArenaLayout, RuntimeFigures, RuntimeView};
 pub use symbols::Function;
 pub use types::{GoType, Kind, MapType, TypeReader, UnknownType};

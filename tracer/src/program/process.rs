@@ -3,21 +3,33 @@
 
 use std::{
     fs, io,
+    io::Read as _,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use procfs::{FromBufRead as _, ProcessCGroups};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, PidfdFlags, pidfd_open},
 };
 
 use super::{
-    GoBinary, address::LoadBias, cgroup, cgroup::MemoryGroup, error::TargetError,
-    mapped_file::FileIdentity, mappings::Mapping,
+    GoBinary,
+    address::LoadBias,
+    cgroup,
+    cgroup::MemoryGroup,
+    error::TargetError,
+    files::Files,
+    mapped_file::FileIdentity,
+    mappings::Mapping,
+    memory,
+    memory::{Means, Memory, Refused},
+    rights::Need,
 };
 
 /// `PF_KTHREAD` of `include/linux/sched.h`, in the flags of `/proc/PID/stat`.
@@ -30,8 +42,8 @@ const DELETED: &str = " (deleted)";
 pub struct Process {
     pid: i32,
     pidfd: OwnedFd,
-    /// Holds `/proc/PID` open: after the process has ended its files give ESRCH, not another process.
-    proc: procfs::process::Process,
+    files: Files,
+    memory: Result<Arc<memory::Live>, Refused>,
 }
 
 /// A process as its innermost pid namespace knows it.
@@ -76,12 +88,18 @@ impl Process {
         if matches!(stat.state, 'Z' | 'X') {
             return Err(TargetError::Zombie { pid: group });
         }
+        let files = Files::open(group);
         let process = Self {
             pid: group,
             pidfd,
-            proc,
+            memory: memory::Live::open(group, &files.maps).map(Arc::new),
+            files,
         };
         process.exe_name()?;
+        // The files were opened by the process's id: that it has not ended shows that they are its own.
+        if !process.is_alive() {
+            return Err(TargetError::Gone { pid: group });
+        }
         Ok(process)
     }
 
@@ -102,6 +120,23 @@ impl Process {
     pub fn is_alive(&self) -> bool {
         let mut pidfd = [PollFd::new(&self.pidfd, PollFlags::IN)];
         poll(&mut pidfd, Some(&Timespec::default())) != Ok(1)
+    }
+
+    /// Its memory, to be read for as long as the process runs this program.
+    ///
+    /// # Errors
+    /// The kernel did not let us read it when the process was opened.
+    pub fn memory(&self) -> Result<Arc<dyn Memory>, TargetError> {
+        match &self.memory {
+            Ok(memory) => Ok(Arc::clone(memory) as Arc<dyn Memory>),
+            Err(refused) => Err(refused.explain(self.pid)),
+        }
+    }
+
+    /// How its memory is read; `None` if it is not.
+    #[must_use]
+    pub fn memory_means(&self) -> Option<Means> {
+        self.memory.as_ref().ok().map(|memory| memory.means())
     }
 
     /// The process as its own pid namespace knows it.
@@ -175,7 +210,7 @@ impl Process {
         }
         binary.map_err(|error| match error {
             TargetError::Open { source, .. } => {
-                TargetError::from_io(self.pid, "open the executable", source)
+                TargetError::needing(Need::File, self.pid, "open the executable", source)
             }
             TargetError::Binary { path, source } => TargetError::Binary {
                 path: self.exe_name().map_or(path, |name| name.path),
@@ -199,7 +234,7 @@ impl Process {
     /// The id of the container the process runs in.
     #[must_use]
     pub fn container_id(&self) -> Option<String> {
-        cgroup::container_id(&self.proc)
+        cgroup::container_id(self.groups()?)
     }
 
     /// The least memory limit of its control groups; `None` if there is none.
@@ -211,20 +246,18 @@ impl Process {
     /// The limit of its memory by control groups, and how much of it is used.
     #[must_use]
     pub fn memory_group(&self) -> MemoryGroup {
-        cgroup::memory_group(&self.proc)
+        self.groups()
+            .map_or_else(MemoryGroup::default, cgroup::memory_group)
     }
 
-    /// Its entry in `/proc`, which never becomes another process's.
-    pub(super) fn proc(&self) -> &procfs::process::Process {
-        &self.proc
+    /// Its control groups, as they are now.
+    fn groups(&self) -> Option<ProcessCGroups> {
+        ProcessCGroups::from_buf_read(self.files.groups.reader().ok()?).ok()
     }
 
-    /// The memory that is resident, in bytes.
-    #[must_use]
-    pub fn rss_bytes(&self) -> Option<u64> {
-        // A process that has exited has no memory, which is not what anybody asks for.
-        let pages = Some(self.proc.statm().ok()?.resident).filter(|pages| *pages > 0)?;
-        pages.checked_mul(procfs::page_size())
+    /// The files that are held open.
+    pub(super) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// How far the kernel moved `binary`, which must be what the process runs.
@@ -242,8 +275,11 @@ impl Process {
         let Some(first) = binary.first_page_if_pie() else {
             return Ok(LoadBias::NONE);
         };
-        let maps = fs::read(format!("/proc/{}/maps", self.pid))
-            .map_err(|error| TargetError::from_io(self.pid, ACT, error))?;
+        let maps = self.files.maps.reader().and_then(|mut maps| {
+            let mut text = Vec::new();
+            maps.read_to_end(&mut text).map(|_| text)
+        });
+        let maps = maps.map_err(|error| TargetError::from_io(self.pid, ACT, error))?;
         let name = fs::read_link(self.exe_path())
             .map_err(|error| TargetError::from_io(self.pid, ACT, error))?;
         let name = name.as_os_str().as_bytes();
@@ -312,7 +348,6 @@ mod tests {
         assert_eq!(exe.path, std::env::current_exe().unwrap());
         assert!(!exe.deleted);
         assert_eq!(process.cmdline(), std::env::args().collect::<Vec<_>>());
-        assert!(process.rss_bytes().unwrap() > 100_000);
     }
 
     #[test]
@@ -360,7 +395,6 @@ mod tests {
         assert!(matches!(error, TargetError::Zombie { .. }), "{error}");
         child.wait().unwrap();
         assert!(matches!(process.exe_name(), Err(TargetError::Gone { .. })));
-        assert_eq!(process.rss_bytes(), None);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! Hides the files of `/proc` that say so.
 
 use super::{GoBinary, Process, mappings::Mapping};
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use procfs::{FromBufRead as _, process::Status};
+use std::fs;
+use std::io::BufRead;
 use std::os::unix::ffi::OsStrExt as _;
 
 /// Most ranges that are kept, the lowest addresses first: the kernel's default for the mappings of a process
@@ -52,7 +53,7 @@ impl Process {
     /// What its resident memory consists of; `None` if it has exited.
     #[must_use]
     pub fn resident(&self) -> Option<Resident> {
-        let status = self.proc().status().ok()?;
+        let status = Status::from_buf_read(self.files().status.reader().ok()?).ok()?;
         let bytes = |kib: Option<u64>| kib.unwrap_or_default().saturating_mul(1024);
         Some(Resident {
             // A process that has exited has no memory and no such line.
@@ -68,9 +69,8 @@ impl Process {
     #[must_use]
     pub fn mapped(&self, binary: &GoBinary) -> Option<Vec<Mapped>> {
         let name = fs::read_link(self.exe_path()).ok()?;
-        let maps = File::open(format!("/proc/{}/maps", self.pid())).ok()?;
         let inode = binary.identity().inode;
-        let ranges = ranges(BufReader::new(maps), |mapping| {
+        let ranges = ranges(self.files().maps.reader().ok()?, |mapping| {
             mapping.shows(inode, name.as_os_str().as_bytes())
         })?;
         // Only what a process that still runs says is of this one.

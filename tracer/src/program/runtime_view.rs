@@ -5,6 +5,7 @@
 
 use super::controller::{ControllerLayout, ControllerState};
 use super::{GoBinary, LoadBias, Memory, Process, RuntimePc, VirtualAddress};
+use std::sync::Arc;
 
 /// Where the runtime keeps its spans, so that a kernel program can tell what an address is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub struct RuntimeFigures {
 /// A way to read them.
 #[derive(Debug)]
 pub struct RuntimeView {
-    memory: Memory,
+    memory: Arc<dyn Memory>,
     controller: RuntimePc,
     controller_layout: ControllerLayout,
     statistics: Option<Statistics>,
@@ -81,7 +82,7 @@ impl RuntimeView {
     /// Opens the memory of `process`; `None` if the pacer cannot be found or read. In a process that has just started it
     /// may show nothing yet.
     pub fn open(process: &Process, binary: &GoBinary, bias: LoadBias) -> Option<Self> {
-        let memory = Memory::open(process).ok()?;
+        let memory = process.memory().ok()?;
         let controller = bias.to_runtime(binary.controller()?);
         memory.word(controller)?;
         Some(RuntimeView {
@@ -100,7 +101,9 @@ impl RuntimeView {
             ..RuntimeFigures::default()
         };
         let statistics = self.statistics.as_ref();
-        Some(statistics.map_or(figures, |statistics| statistics.read(&self.memory, figures)))
+        Some(statistics.map_or(figures, |statistics| {
+            statistics.read(&*self.memory, figures)
+        }))
     }
 }
 
@@ -160,7 +163,7 @@ impl Statistics {
     }
 
     /// Adds to `figures` what it can read.
-    fn read(&self, memory: &Memory, figures: RuntimeFigures) -> RuntimeFigures {
+    fn read(&self, memory: &dyn Memory, figures: RuntimeFigures) -> RuntimeFigures {
         let at = |offset: u64| RuntimePc(self.address.0.wrapping_add(offset));
         let systems = self.layout.systems;
         let heap = self.heap(memory);
@@ -199,7 +202,7 @@ impl Statistics {
 
     /// What of the heap's spans holds no objects. The runtime adds to one of three deltas and moves sums from one to
     /// another; together they are right (`unsafeRead`).
-    fn heap(&self, memory: &Memory) -> Option<HeapUse> {
+    fn heap(&self, memory: &dyn Memory) -> Option<HeapUse> {
         let mut sums = [0_u64; 6];
         for generation in 0..3 {
             let delta = self.address.0.wrapping_add(generation * self.layout.delta);

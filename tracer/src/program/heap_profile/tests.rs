@@ -1,15 +1,17 @@
-//! Tests of the walk, over lists in the test's own memory.
+//! Tests of the walk, over lists in a slice of memory.
 
 use super::*;
+use crate::program::memory::Slice;
 
-/// `runtime.mbuckets`, `runtime.mProfCycle`, `runtime.MemProfileRate`, then buckets: at fixed places, for as long as the
-/// test lives.
+/// `runtime.mbuckets`, `runtime.mProfCycle`, `runtime.MemProfileRate`, then buckets: from [`START`] on.
 struct Target {
     words: Box<[u64]>,
     used: usize,
     counts_bytes: bool,
 }
 
+/// Address of the first word.
+const START: u64 = 0xc000_0123_4000;
 const HEAD: usize = 0;
 const CYCLE: usize = 1;
 const RATE: usize = 2;
@@ -32,7 +34,7 @@ impl Target {
     }
 
     fn address(&self, word: usize) -> u64 {
-        std::ptr::from_ref(&self.words[word]).addr() as u64
+        START + 8 * word as u64
     }
 
     /// Puts a bucket at the head of the list; its counts are active, then for the three cycles to come. Returns its
@@ -57,11 +59,10 @@ impl Target {
     }
 
     fn profile(&self) -> HeapProfile {
-        let process = Process::open(std::process::id().cast_signed()).unwrap();
         let place = |word| RuntimePc(self.address(word));
         HeapProfile {
-            memory: Memory::open(&process).unwrap(),
-            pid: process.pid(),
+            memory: Arc::new(Slice::of_words(START, &self.words)),
+            pid: std::process::id().cast_signed(),
             has_late_rate: self.counts_bytes,
             variables: Variables {
                 buckets: place(HEAD),

@@ -18,7 +18,7 @@ const MAX_READ: usize = 1 << 28;
 /// The pieces of one walk.
 #[derive(Debug)]
 pub(super) struct Window<'a> {
-    memory: &'a Memory,
+    memory: &'a dyn Memory,
     /// By their address: whole pieces, and pages.
     pieces: HashMap<u64, Vec<u8>>,
     oldest_first: VecDeque<u64>,
@@ -26,7 +26,7 @@ pub(super) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    pub(super) fn new(memory: &'a Memory) -> Self {
+    pub(super) fn new(memory: &'a dyn Memory) -> Self {
         Self {
             memory,
             pieces: HashMap::new(),
