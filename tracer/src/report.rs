@@ -7,6 +7,8 @@ mod basis;
 mod build;
 mod course;
 mod faults;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod gc;
 mod group;
 mod heap;

@@ -184,8 +184,8 @@ fn since(now: &Figures, earlier: &Figures) -> Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
     use crate::report::GroupBy;
+    use crate::report::fixture;
 
     #[test]
     fn bytes_corrected_downwards_are_taken_off_the_next_interval() {
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_first_interval_has_everything_and_an_idle_one_nothing() {
-        let report = sample::report();
+        let report = fixture::report();
         let mut live = LiveView::new(SortBy::Bytes);
         let first = live.interval(&report, None);
         assert_eq!(first.figures.allocs, report.totals.allocs);
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_site_keeps_its_id_when_its_rank_changes() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         let mut live = LiveView::new(SortBy::Bytes);
         let ids: HashMap<Vec<Frame>, u32> = live
             .interval(&report, None)
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_windows_stand_for_comes_late() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         let mut live = LiveView::new(SortBy::Bytes);
         assert!(live.interval(&report, None).timely);
         report.completeness.unseen = true;
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_group_keeps_its_id_and_shows_what_is_new() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         let mut live = LiveView::new(SortBy::Allocs);
         let by_type = |report: &Report| Grouped::of(report, GroupBy::Type, SortBy::Bytes);
         let first = by_type(&report);

@@ -77,10 +77,10 @@ fn error_of_mean(intervals: &[(f64, f64)]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     fn report(counts: &[Option<u64>]) -> Report {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         report.timeline = (1..)
             .zip(counts)
             .map(|(second, count)| TimelinePoint {

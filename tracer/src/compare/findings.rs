@@ -68,11 +68,11 @@ fn keyed(report: &Report) -> Vec<(Key, Finding)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     #[test]
     fn findings_are_the_same_if_their_place_moved() {
-        let base = sample::with_maps();
+        let base = fixture::with_maps();
         let mut candidate = base.clone();
         let found = find(&base);
         assert!(!found.is_empty());
@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn findings_of_one_side_are_new_or_gone() {
-        let healthy = sample::report();
-        let sick = sample::with_maps();
+        let healthy = fixture::report();
+        let sick = fixture::with_maps();
         let found = find(&sick);
         let worse = FindingChanges::between(&healthy, &sick);
         assert_eq!(

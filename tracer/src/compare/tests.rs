@@ -1,7 +1,7 @@
 //! Comparisons of captures that differ in known ways.
 
 use super::*;
-use crate::output::sample;
+use crate::report::fixture;
 use crate::report::{Estimate, Family, Figures, Site, TimelinePoint};
 
 fn terms(normalize: Normalize, by: By) -> Terms {
@@ -14,7 +14,7 @@ fn terms(normalize: Normalize, by: By) -> Terms {
 
 /// A capture whose rates do not vary at all.
 fn steady() -> Report {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.timeline = (1..=20)
         .map(|tenth| TimelinePoint {
             t_ns: tenth * 500_000_000,
@@ -66,7 +66,7 @@ const GROW: &str = "strings.(*Builder).grow";
 fn a_capture_does_not_differ_from_itself() {
     for by in [By::Site, By::Type, By::Function, By::Package] {
         for normalize in [Normalize::Rate, Normalize::Total] {
-            let report = sample::with_heap();
+            let report = fixture::with_heap();
             let comparison = compare(&report, &report, terms(normalize, by));
             assert!(!comparison.rows.is_empty());
             for row in &comparison.rows {
@@ -119,8 +119,8 @@ fn rates_are_independent_of_the_length_and_totals_are_not() {
 
 #[test]
 fn a_line_that_moved_is_the_same_site() {
-    let base = sample::report();
-    let mut candidate = sample::report();
+    let base = fixture::report();
+    let mut candidate = fixture::report();
     let moved = &mut site(&mut candidate, PUT).frames[0];
     moved.line = Some(97);
     moved.file = "/somewhere/else/cache.go".into();
@@ -149,7 +149,7 @@ fn of_several_lines_of_a_function_each_finds_its_own() {
             })
             .collect();
     };
-    let (mut base, mut candidate) = (sample::report(), sample::report());
+    let (mut base, mut candidate) = (fixture::report(), fixture::report());
     at(&mut base, &[(10, 100), (20, 200), (30, 300)]);
     at(&mut candidate, &[(13, 100), (18, 7), (23, 200), (33, 300)]);
     let rows = rows(&base, &candidate);
@@ -163,7 +163,7 @@ fn of_several_lines_of_a_function_each_finds_its_own() {
 #[test]
 fn lines_inserted_above_do_not_exchange_places() {
     let at = |build: &str, lines: &[(u32, u64)]| {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         report.target.build_id = Some(build.into());
         let template = site(&mut report, PUT).clone();
         let sites = lines.iter().zip(1..);
@@ -199,8 +199,8 @@ fn lines_inserted_above_do_not_exchange_places() {
 
 #[test]
 fn a_function_that_is_inlined_no_longer_is_found_by_its_name() {
-    let base = sample::report();
-    let mut candidate = sample::report();
+    let base = fixture::report();
+    let mut candidate = fixture::report();
     let frames = &mut site(&mut candidate, GROW).frames;
     frames.truncate(1);
     frames[0].inlined = false;
@@ -208,7 +208,7 @@ fn a_function_that_is_inlined_no_longer_is_found_by_its_name() {
     let row = found.iter().find(|row| row.0 == GROW).unwrap();
     assert_eq!((row.1, row.2), (Match::Function, Presence::Both));
     // A library function inlined into another function of the program is another place.
-    let mut candidate = sample::report();
+    let mut candidate = fixture::report();
     site(&mut candidate, GROW).frames[2].function = "main.elsewhere".into();
     let found = rows(&base, &candidate);
     let presence: Vec<Presence> = found
@@ -270,8 +270,8 @@ fn what_an_incomplete_capture_does_not_have_is_not_known() {
 
 #[test]
 fn samples_that_were_lost_are_told() {
-    let base = sample::with_heap();
-    let mut candidate = sample::with_heap();
+    let base = fixture::with_heap();
+    let mut candidate = fixture::with_heap();
     candidate.completeness.families.push(Family {
         name: "heap_samples".into(),
         hits: Some(1000),
@@ -382,8 +382,8 @@ fn types_add_up_to_the_totals_of_the_sites() {
 
 #[test]
 fn what_was_not_recorded_stays_unknown() {
-    let base = sample::report();
-    let candidate = sample::with_pages();
+    let base = fixture::report();
+    let candidate = fixture::with_pages();
     let comparison = compare(&base, &candidate, Terms::default());
     for changes in comparison
         .rows
@@ -404,8 +404,8 @@ fn what_was_not_recorded_stays_unknown() {
 
 #[test]
 fn what_is_alive_is_a_level_and_has_no_rate() {
-    let base = sample::with_heap();
-    let mut candidate = sample::with_heap();
+    let base = fixture::with_heap();
+    let mut candidate = fixture::with_heap();
     candidate.window.duration_ns *= 3;
     let comparison = compare(
         &base,
@@ -430,7 +430,7 @@ fn what_is_alive_is_a_level_and_has_no_rate() {
 
 #[test]
 fn a_capture_of_no_length_has_no_rates() {
-    let mut empty = sample::empty();
+    let mut empty = fixture::empty();
     empty.window.duration_ns = 0;
     let full = steady();
     let comparison = compare(&empty, &full, Terms::default());
@@ -442,8 +442,8 @@ fn a_capture_of_no_length_has_no_rates() {
 
 #[test]
 fn hostile_captures_are_compared() {
-    let sane = sample::report();
-    let nasty = sample::nasty();
+    let sane = fixture::report();
+    let nasty = fixture::nasty();
     for (base, candidate) in [(&sane, &nasty), (&nasty, &sane), (&nasty, &nasty)] {
         for by in [By::Site, By::Type, By::Function, By::Package] {
             for normalize in [Normalize::Rate, Normalize::Total] {

@@ -142,11 +142,11 @@ fn advice(gc: &Gc, memory: Option<&Memory>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     /// A report whose cycles each take so many milliseconds, a hundred in ten seconds, on 1.5 CPUs.
     fn thrashing(ms: u64) -> Report {
-        let mut report = sample::with_pages();
+        let mut report = fixture::with_pages();
         for cycle in &mut report.gc.as_mut().unwrap().cycles {
             cycle.end_ns = cycle.start_ns.unwrap_or(0) + ms * 1_000_000;
             cycle.worker_ns = Some(ms * 250_000);

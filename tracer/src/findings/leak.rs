@@ -107,7 +107,7 @@ fn map_of<'a>(report: &'a Report, site: &Site) -> Option<&'a MapSite> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     fn leaks(report: &Report) -> Vec<Finding> {
         let findings = crate::findings::find(report).into_iter();
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_site_that_grows_each_cycle_is_a_leak_and_noise_is_none() {
-        let found = leaks(&sample::with_heap());
+        let found = leaks(&fixture::with_heap());
         let [leak] = &*found else { panic!("{found:?}") };
         assert_eq!(leak.site, Some(1));
         assert_eq!(
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_grows_less_than_its_error_or_too_little_is_no_leak() {
-        let mut report = sample::with_heap();
+        let mut report = fixture::with_heap();
         let with = |change: fn(&mut Growth)| {
             let mut changed = report.clone();
             change(changed.sites[0].growth.as_mut().unwrap());

@@ -130,13 +130,13 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     const MIB: u64 = 1 << 20;
 
     /// A report of a process that uses so much at each of these seconds, of a limit of 1000 MiB.
     fn used(mib: &[u64]) -> Report {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         report.target.memory_limit_bytes = Some(1000 * MIB);
         report.timeline.truncate(mib.len());
         for (point, mib) in report.timeline.iter_mut().zip(mib) {

@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_map_at_no_place_has_no_site_and_who_deletes_does_not_choose_the_keys() {
-        let mut report = crate::output::sample::with_maps();
+        let mut report = crate::report::fixture::with_maps();
         let maps = report.maps.as_mut().unwrap();
         maps.instances[0].site = 0;
         maps.instances[0].deletes = Some(2);
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn steps_are_growths_that_room_from_the_start_would_spare() {
-        let report = crate::output::sample::with_maps();
+        let report = crate::report::fixture::with_maps();
         let index = report.maps.as_ref().unwrap().sites[1].clone();
         let found = |first_growths, steps, same_size_growths| {
             let site = MapSite {
@@ -383,7 +383,7 @@ mod tests {
             t_ns: 0,
             count: 1,
         };
-        let mut report = crate::output::sample::report();
+        let mut report = crate::report::fixture::report();
         report.crashes = vec![
             crash(PANIC, ""),
             crash(PANIC, "assignment by the program's own"),

@@ -151,7 +151,7 @@ fn storm_advice(by_memory: &FaultsByMemory) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     fn rules(report: &Report) -> Vec<Rule> {
         find(report).iter().map(|finding| finding.rule).collect()
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn free_spans_that_are_much_of_what_is_resident_are_found() {
-        let mut report = sample::with_pages();
+        let mut report = fixture::with_pages();
         assert_eq!(rules(&report), [Rule::MemoryReturnedLate]);
         // Never touched: they are not resident.
         report.memory.as_mut().unwrap().untouched_bytes = Some(100 << 20);
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_huge_object_is_found_at_its_site() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         report.sites[1].size.max = 300 << 20;
         report.sites[1].size.buckets.push((300 << 20, 2));
         let findings = find(&report);
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_storm_is_found_where_most_of_the_faults_are() {
-        let mut report = sample::with_pages();
+        let mut report = fixture::with_pages();
         report.memory = None;
         assert_eq!(rules(&report), []);
         report.window.duration_ns = 2_000_000_000;

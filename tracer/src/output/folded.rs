@@ -81,7 +81,7 @@ pub(super) fn name(function: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     fn lines(report: &Report, value: Value) -> Vec<String> {
         let mut out = Vec::new();
@@ -94,7 +94,7 @@ mod tests {
     fn a_stack_is_a_line() {
         let serve = "net/http.(*conn).serve;net/http.HandlerFunc.ServeHTTP;main.(*Server).order";
         assert_eq!(
-            lines(&sample::report(), Value::Bytes),
+            lines(&fixture::report(), Value::Bytes),
             [
                 "[stack not known] 640".to_owned(),
                 "net/http.(*conn).serve;main.render;strings.(*Builder).WriteString_[i];strings.(*Builder).grow_[i] 60049152".to_owned(),
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_lines_add_up_to_the_totals() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         report.totals.allocs += 1000;
         for value in [Value::Bytes, Value::Allocs] {
             let lines = lines(&report, value);
@@ -137,13 +137,13 @@ mod tests {
     fn a_hostile_capture_is_written() {
         for value in [Value::Bytes, Value::Allocs, Value::Live, Value::Faults] {
             let mut out = Vec::new();
-            drop(write(&sample::nasty(), value, &mut out));
+            drop(write(&fixture::nasty(), value, &mut out));
         }
     }
 
     #[test]
     fn a_figure_that_is_not_known_is_refused() {
-        let error = write(&sample::report(), Value::Live, &mut Vec::new()).unwrap_err();
+        let error = write(&fixture::report(), Value::Live, &mut Vec::new()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot make a flame graph of live bytes: the capture has none; choose another --value"

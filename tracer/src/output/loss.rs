@@ -1,12 +1,12 @@
 //! What is missing from a report is in every format of it.
 
-use super::{Format, Options, render, sample};
+use super::{Format, Options, render};
 use crate::aggregate::Aggregator;
 use crate::collect::Collector;
 use crate::decode::encoded;
 use crate::kernel::Counters;
 use crate::plan::MapPlan;
-use crate::report::{self, Capture, Family, HeapFacts, Report};
+use crate::report::{self, Capture, Family, HeapFacts, Report, fixture};
 use crate::stream::Replay;
 use crate::symbolize::Symbols;
 use tracer_common::counter::Counter;
@@ -29,7 +29,7 @@ fn records_of_an_unknown_kind_are_in_every_report() {
         vec![],
     ];
     let collector = Collector::start(Replay::new(records), Aggregator::for_tests(), None).unwrap();
-    let sample = sample::report();
+    let sample = fixture::report();
     let report = report::build(Capture {
         target: sample.target,
         window: sample.window,
@@ -57,7 +57,7 @@ fn records_of_an_unknown_kind_are_in_every_report() {
 
 #[test]
 fn every_shortcoming_is_in_every_report() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     let completeness = &mut report.completeness;
     completeness.hits = 9_000_000;
     completeness.sampled_out = 811_001;
@@ -91,7 +91,7 @@ fn every_shortcoming_is_in_every_report() {
 
 #[test]
 fn lower_bounds_are_told_as_such() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.completeness.unseen = true;
     report.totals.estimate = Some(report::Estimate::default());
     let [text, json, ndjson] = in_each_format(&report);
@@ -103,7 +103,7 @@ fn lower_bounds_are_told_as_such() {
 
 #[test]
 fn what_is_unaccounted_for_is_said_per_kind_of_record() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.completeness.families[0].hits = Some(20);
     let [text, ..] = in_each_format(&report);
     assert!(text.contains("resumes unaccounted for 8"), "{text}");

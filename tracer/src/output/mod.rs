@@ -15,8 +15,6 @@ pub mod json;
 mod loss;
 pub mod ndjson;
 pub mod pprof;
-#[cfg(test)]
-pub(crate) mod sample;
 pub mod text;
 
 use std::{
@@ -176,6 +174,7 @@ impl OutputError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::fixture;
 
     #[test]
     fn the_file_name_says_the_format() {
@@ -217,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_told_from_other_failures() {
-        let report = sample::report();
+        let report = fixture::report();
         for (_, format) in ENDINGS {
             let error =
                 render(format, &report, None, &Options::default(), &mut Closed).unwrap_err();

@@ -472,7 +472,7 @@ impl Stack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     const ALL: [GroupBy; 4] = [
         GroupBy::Stack,
@@ -482,7 +482,7 @@ mod tests {
     ];
 
     fn grouped(by: GroupBy) -> Vec<Group> {
-        Grouped::of(&sample::report(), by, SortBy::Bytes).groups
+        Grouped::of(&fixture::report(), by, SortBy::Bytes).groups
     }
 
     fn names(groups: &[Group]) -> Vec<(&str, u64)> {
@@ -494,7 +494,7 @@ mod tests {
 
     #[test]
     fn groups_add_up_to_the_sites() {
-        let report = sample::report();
+        let report = fixture::report();
         for by in ALL {
             let sum = |figures: Vec<Figures>| sum(figures.into_iter(), Errors::Unknown);
             let all = sum(grouped(by).iter().map(|group| group.figures).collect());
@@ -525,7 +525,7 @@ mod tests {
 
     #[test]
     fn a_type_is_one_group_across_its_sites() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         let user = report.sites[0].types[0].clone();
         report.sites[1].types = vec![user];
         let types = Grouped::of(&report, GroupBy::Type, SortBy::Bytes).groups;
@@ -544,7 +544,7 @@ mod tests {
 
     #[test]
     fn a_stack_begins_at_its_site() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         report.stacks[0].frames.insert(0, 6);
         let stacks = Grouped::of(&report, GroupBy::Stack, SortBy::Bytes).groups;
         assert_eq!(stacks[0].name, "9f3a000000000001");
@@ -554,7 +554,7 @@ mod tests {
 
     #[test]
     fn sizes_are_those_of_all_sites_of_the_group() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         report.sites[1].frames = report.sites[0].frames.clone();
         let groups = Grouped::of(&report, GroupBy::Function, SortBy::Bytes).groups;
         let size = groups[0].size.as_ref().unwrap();
@@ -565,7 +565,7 @@ mod tests {
 
     #[test]
     fn the_order_follows_the_figure_asked_for() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         report.sites[2].figures.allocs = 9_000_000;
         let first = |sort| {
             Grouped::of(&report, GroupBy::Package, sort).groups[0]
@@ -585,13 +585,13 @@ mod tests {
     #[test]
     fn hostile_figures_do_not_overflow() {
         for by in ALL {
-            Grouped::of(&sample::nasty(), by, SortBy::Allocs);
+            Grouped::of(&fixture::nasty(), by, SortBy::Allocs);
         }
     }
 
     #[test]
     fn stacks_are_grouped_by_the_label_and_the_maker_of_their_goroutine() {
-        let report = sample::with_heap();
+        let report = fixture::with_heap();
         let names = |by| -> Vec<(String, Option<u64>)> {
             let grouped = Grouped::of(&report, by, SortBy::Live);
             let groups = grouped.groups.into_iter();

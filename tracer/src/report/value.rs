@@ -133,11 +133,11 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     #[test]
     fn an_object_is_alive_once() {
-        let mut report = sample::with_heap();
+        let mut report = fixture::with_heap();
         let sum = |report: &Report| -> u64 {
             let stacks = report.stacks_by(Value::Live).unwrap();
             stacks.iter().map(|(_, weight)| weight).sum()
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_figure_that_no_stack_has_is_not_known() {
-        let report = sample::report();
+        let report = fixture::report();
         assert!(report.stacks_by(Value::Live).is_none());
         assert!(report.stacks_by(Value::Faults).is_none());
         let allocs = report.stacks_by(Value::Allocs).unwrap();
@@ -161,20 +161,20 @@ mod tests {
 
     #[test]
     fn nothing_of_a_figure_is_known_and_so_is_what_no_site_has() {
-        let mut report = sample::empty();
+        let mut report = fixture::empty();
         assert_eq!(report.stacks_by(Value::Allocs), Some(vec![]));
         assert_eq!(report.stacks_by(Value::Bytes), Some(vec![]));
         assert!(report.stacks_by(Value::Faults).is_none());
         report.totals.allocs = 7;
         assert_eq!(report.stacks_by(Value::Allocs), Some(vec![(vec![], 7)]));
-        let mut report = sample::empty();
+        let mut report = fixture::empty();
         report.window.mode = "heap".into();
         assert!(report.stacks_by(Value::Allocs).is_none());
     }
 
     #[test]
     fn stacks_begin_at_their_site_and_add_up_to_the_totals() {
-        let mut report = sample::report();
+        let mut report = fixture::report();
         let inner = report.frames[5].clone();
         report.frames.push(inner);
         report.stacks[0].frames.insert(0, 7);

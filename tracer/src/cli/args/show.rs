@@ -222,7 +222,7 @@ impl From<DiffFormat> for Format {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     #[test]
     fn a_capture_without_labels_is_not_grouped_by_them() {
@@ -234,14 +234,14 @@ mod tests {
             };
             show.not_in(report)
         };
-        let mut report = sample::report();
+        let mut report = fixture::report();
         for stack in &mut report.stacks {
             (stack.creator, stack.labels) = (None, Vec::new());
         }
         assert_eq!(lacks("label:tenant", &report), Some("labels"));
         assert!(lacks("goroutine", &report).is_some());
         assert_eq!(lacks("type", &report), None);
-        assert_eq!(lacks("label:tenant", &sample::empty()), None);
+        assert_eq!(lacks("label:tenant", &fixture::empty()), None);
         report.stacks[0].creator = Some(0);
         assert_eq!(lacks("goroutine", &report), None);
         report.window.mode = "sampled".into();

@@ -1,11 +1,11 @@
 //! Rules as they are typed, and what becomes of them for captures that differ in known ways.
 
 use super::*;
-use crate::output::sample;
 use crate::report::TimelinePoint;
+use crate::report::fixture;
 
 fn steady() -> Report {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.timeline = (1..=20)
         .map(|half| TimelinePoint {
             t_ns: half * 500_000_000,
@@ -208,7 +208,7 @@ fn a_new_site_is_endless_growth() {
 #[test]
 fn new_findings_are_counted() {
     let healthy = steady();
-    let sick = sample::with_maps();
+    let sick = fixture::with_maps();
     let verdict = verdict("findings>0", &healthy, &sick);
     assert_eq!(verdict.outcome, Outcome::Broken);
     assert!(verdict.reason.contains("new: "), "{verdict:?}");
@@ -259,10 +259,10 @@ fn what_a_candidate_lost_never_passes() {
 
 #[test]
 fn findings_that_a_candidate_could_not_have_are_not_known() {
-    let base = sample::with_heap();
+    let base = fixture::with_heap();
     assert_eq!(outcome("findings>0", &base, &base), Outcome::Kept);
     let changed = |change: &dyn Fn(&mut Report)| {
-        let mut candidate = sample::with_heap();
+        let mut candidate = fixture::with_heap();
         change(&mut candidate);
         outcome("findings>0", &base, &candidate)
     };
@@ -279,7 +279,7 @@ fn findings_that_a_candidate_could_not_have_are_not_known() {
 
 #[test]
 fn hostile_captures_are_judged() {
-    let (sane, nasty) = (steady(), sample::nasty());
+    let (sane, nasty) = (steady(), fixture::nasty());
     for rule in [
         "alloc_bytes>1%",
         "site:allocs>1%",

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::compare::{By, Normalize, Rule, Terms, check as judge, compare};
-use crate::output::sample;
 use crate::output::text::TextOptions;
+use crate::report::fixture;
 use crate::report::{Report, Value};
 
 const FORMATS: [Format; 5] = [
@@ -47,8 +47,8 @@ fn written(
 
 /// The lines of a comparison of a small report with one in which things changed.
 fn changed() -> (Report, Report) {
-    let base = sample::report();
-    let mut candidate = sample::report();
+    let base = fixture::report();
+    let mut candidate = fixture::report();
     let figures = &mut candidate.sites[0].figures;
     figures.allocs *= 2;
     figures.alloc_bytes = figures.alloc_bytes.map(|bytes| bytes * 2);
@@ -83,8 +83,8 @@ fn text_says_what_changed_and_where() {
 
 #[test]
 fn hostile_captures_are_written_and_harm_nothing() {
-    let sane = sample::report();
-    let nasty = sample::nasty();
+    let sane = fixture::report();
+    let nasty = fixture::nasty();
     for (base, candidate) in [(&sane, &nasty), (&nasty, &sane), (&nasty, &nasty)] {
         for by in [By::Site, By::Type, By::Function, By::Package] {
             for format in FORMATS {
@@ -106,7 +106,7 @@ fn hostile_captures_are_written_and_harm_nothing() {
 
 #[test]
 fn text_keeps_to_its_width() {
-    let (sane, nasty) = (sample::report(), sample::nasty());
+    let (sane, nasty) = (fixture::report(), fixture::nasty());
     for width in [40, 60, 80, 100, 200] {
         let text = written(Format::Text, &sane, &nasty, Terms::default(), width);
         for line in text.lines() {
@@ -162,9 +162,9 @@ fn stacks_have_both_values_in_the_time_of_the_candidate() {
 
 #[test]
 fn a_flame_graph_is_as_wide_as_the_larger_of_both() {
-    let report = sample::report();
+    let report = fixture::report();
     let twice = {
-        let mut twice = sample::report();
+        let mut twice = fixture::report();
         for site in &mut twice.sites {
             site.figures.allocs *= 2;
             for stack in &mut site.stacks {
@@ -191,7 +191,7 @@ fn a_flame_graph_is_as_wide_as_the_larger_of_both() {
 
 #[test]
 fn a_format_without_comparisons_is_refused() {
-    let report = sample::report();
+    let report = fixture::report();
     let comparison = compare(&report, &report, Terms::default());
     for format in [Format::Pprof, Format::Ndjson] {
         let error = render(
@@ -208,7 +208,7 @@ fn a_format_without_comparisons_is_refused() {
 
 #[test]
 fn captures_count_what_their_figures_are_made_of() {
-    let (sampled, heap) = (sample::with_heap(), sample::only_history());
+    let (sampled, heap) = (fixture::with_heap(), fixture::only_history());
     let json = written(Format::Json, &sampled, &heap, Terms::default(), 100);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["base"]["records"], "samples");

@@ -62,7 +62,7 @@ fn fnv(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample::frame;
+    use crate::report::fixture::frame;
 
     #[test]
     fn whose_code_it_is_shows() {

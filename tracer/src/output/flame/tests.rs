@@ -1,7 +1,8 @@
 //! Flame graphs as a program reads them: well-formed, frames as wide as they should be, whatever names there are.
 
 use super::{DiffTitle, write, write_diff};
-use crate::output::{OutputError, sample};
+use crate::output::OutputError;
+use crate::report::fixture;
 use crate::report::{Frame, Report, Value};
 use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
@@ -72,7 +73,7 @@ fn graph(report: &Report, value: Value) -> (String, Vec<(String, String)>) {
 
 #[test]
 fn frames_are_as_wide_as_their_value() {
-    let (title, frames) = graph(&sample::report(), Value::Bytes);
+    let (title, frames) = graph(&fixture::report(), Value::Bytes);
     assert_eq!(title, "shop-api: allocated bytes, 10.0 s in mode exact");
     let mut titles: Vec<&str> = frames.iter().map(|(title, _)| title.as_str()).collect();
     titles.sort_unstable();
@@ -99,7 +100,7 @@ fn frames_are_as_wide_as_their_value() {
 fn the_same_capture_is_the_same_picture() {
     let picture = || {
         let mut svg = Vec::new();
-        write(&sample::report(), Value::Bytes, &mut svg).unwrap();
+        write(&fixture::report(), Value::Bytes, &mut svg).unwrap();
         svg
     };
     assert_eq!(picture(), picture());
@@ -107,7 +108,7 @@ fn the_same_capture_is_the_same_picture() {
 
 #[test]
 fn a_function_is_one_frame_beside_its_closures() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     // By characters `main.render` is before and after it.
     report.frames[4].function = "main.render.func1".into();
     let (_, frames) = graph(&report, Value::Allocs);
@@ -120,7 +121,7 @@ fn a_function_is_one_frame_beside_its_closures() {
 fn frames_of(names: &[&str]) -> Vec<Frame> {
     names
         .iter()
-        .map(|name| sample::frame(name, "/a.go", 1, false))
+        .map(|name| fixture::frame(name, "/a.go", 1, false))
         .collect()
 }
 
@@ -194,7 +195,7 @@ fn a_change_beyond_the_width_of_a_frame_is_drawn() {
 
 #[test]
 fn no_name_breaks_the_picture() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     let names = [
         "<script>alert(1)</script>",
         "a\u{0};b\n\u{ffff}",
@@ -210,7 +211,11 @@ fn no_name_breaks_the_picture() {
     report.target.exe = "/a/<b>&\u{1b}[31m".into();
     let (_, frames) = graph(&report, Value::Bytes);
     assert!(frames.len() > 8, "{frames:?}");
-    for report in [sample::nasty(), sample::with_heap(), sample::with_pages()] {
+    for report in [
+        fixture::nasty(),
+        fixture::with_heap(),
+        fixture::with_pages(),
+    ] {
         for value in [Value::Bytes, Value::Allocs, Value::Live, Value::Faults] {
             let mut svg = Vec::new();
             match write(&report, value, &mut svg) {
@@ -223,9 +228,9 @@ fn no_name_breaks_the_picture() {
 
 #[test]
 fn nothing_to_draw_is_told() {
-    let error = write(&sample::report(), Value::Live, &mut Vec::new()).unwrap_err();
+    let error = write(&fixture::report(), Value::Live, &mut Vec::new()).unwrap_err();
     assert!(matches!(error, OutputError::NoValue { .. }), "{error:?}");
-    let mut idle = sample::empty();
+    let mut idle = fixture::empty();
     idle.target.exe = "/a/<b>&\u{1b}[31m".into();
     let mut svg = Vec::new();
     write(&idle, Value::Bytes, &mut svg).unwrap();
@@ -241,7 +246,7 @@ fn nothing_to_draw_is_told() {
 
 #[test]
 fn many_and_deep_stacks_make_a_picture_of_bounded_size() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.frames = (0..8000)
         .map(|i| frames_of(&[&format!("main.f{i}{}", "x".repeat(300))]).remove(0))
         .collect();

@@ -1,7 +1,7 @@
 //! The page's bytes, without a browser: what is in it, and what no name can put there.
 
 use super::*;
-use crate::output::sample;
+use crate::report::fixture;
 use crate::units;
 use serde_json::Value as Json;
 
@@ -19,13 +19,13 @@ fn data(page: &str) -> Json {
 
 #[test]
 fn hostile_names_add_no_element() {
-    let mut report = sample::nasty();
+    let mut report = fixture::nasty();
     let name = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u{202e}";
     for frame in &mut report.frames {
         frame.function = name.into();
     }
     report.target.exe = format!("/bin/{name}");
-    let usual = page(&sample::report());
+    let usual = page(&fixture::report());
     let page = page(&report);
     let elements = |page: &str| page.matches("<script").count();
     assert_eq!(elements(&page), elements(&usual));
@@ -37,7 +37,7 @@ fn hostile_names_add_no_element() {
 
 #[test]
 fn the_page_loads_nothing_and_makes_no_html_of_text() {
-    let page = page(&sample::report());
+    let page = page(&fixture::report());
     assert!(page.contains("default-src 'none'"));
     for word in [
         "innerHTML",
@@ -59,7 +59,7 @@ fn the_page_loads_nothing_and_makes_no_html_of_text() {
 
 #[test]
 fn stacks_lead_to_their_frames() {
-    let data = data(&page(&sample::report()));
+    let data = data(&page(&fixture::report()));
     let site = &data["sites"][0];
     let mut node = site["stacks"][0][0].as_u64().unwrap();
     let mut names = Vec::new();
@@ -84,15 +84,15 @@ fn stacks_lead_to_their_frames() {
 #[test]
 fn every_sample_becomes_a_page() {
     let reports = [
-        sample::report(),
-        sample::empty(),
-        sample::estimated(),
-        sample::nasty(),
-        sample::with_heap(),
-        sample::only_history(),
-        sample::of_spans(),
-        sample::with_maps(),
-        sample::with_pages(),
+        fixture::report(),
+        fixture::empty(),
+        fixture::estimated(),
+        fixture::nasty(),
+        fixture::with_heap(),
+        fixture::only_history(),
+        fixture::of_spans(),
+        fixture::with_maps(),
+        fixture::with_pages(),
     ];
     for report in reports {
         let data = data(&page(&report));
@@ -113,7 +113,7 @@ fn lower_bounds_are_not_told_to_be_complete() {
         let complete = words.iter().find(|line| line[0] == "complete").unwrap();
         (data["lower_bound"].clone(), complete[1][0][1].clone())
     };
-    let mut report = sample::empty();
+    let mut report = fixture::empty();
     assert_eq!(tone(&report), (Json::Null, "good".into()));
     report.completeness.unseen = true;
     let (text, tone) = tone(&report);
@@ -123,7 +123,7 @@ fn lower_bounds_are_not_told_to_be_complete() {
 
 #[test]
 fn what_was_not_measured_is_null() {
-    let data = data(&page(&sample::empty()));
+    let data = data(&page(&fixture::empty()));
     assert_eq!(data["overhead"]["ns_per_hit"], Json::Null);
     assert_eq!(data["live_bytes"], Json::Null);
     assert_eq!(data["memory"], Json::Null);

@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn check(types: &[TypeFigures], stacks: &[StackFigures], expect: &[&[TypeFigures]]) {
-        let mut site = crate::output::sample::report().sites.remove(0);
+        let mut site = crate::report::fixture::report().sites.remove(0);
         (site.types, site.stacks) = (types.to_vec(), stacks.to_vec());
         restore(&mut site, vec![None; stacks.len()]);
         let types: Vec<&[TypeFigures]> = site.stacks.iter().map(|stack| &*stack.types).collect();

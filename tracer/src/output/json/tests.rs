@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{OutputError, read, write};
-use crate::output::{Format, Options, render, sample, text::TextOptions};
+use crate::output::{Format, Options, render, text::TextOptions};
+use crate::report::fixture;
 use crate::report::{Estimate, GroupBy, Grouped, ModeStep, Report, SortBy, TimelinePoint};
 
 fn written(report: &Report) -> Vec<u8> {
@@ -32,7 +33,7 @@ fn message(result: Result<Report, OutputError>) -> String {
 
 #[test]
 fn what_is_written_is_read_back_without_loss() {
-    let mut odd = sample::report();
+    let mut odd = fixture::report();
     odd.overhead.hits_per_s = 0.1 + 0.2;
     // A reader that is one unit in the last place off gets this one wrong.
     odd.sites[0].size.mean = 1_568.630_568_769_261_3;
@@ -45,14 +46,19 @@ fn what_is_written_is_read_back_without_loss() {
         alloc_bytes: None,
         ..TimelinePoint::default()
     });
-    for report in [sample::report(), sample::empty(), sample::with_pages(), odd] {
+    for report in [
+        fixture::report(),
+        fixture::empty(),
+        fixture::with_pages(),
+        odd,
+    ] {
         assert_eq!(read(&mut written(&report).as_slice()).unwrap(), report);
     }
 }
 
 #[test]
 fn types_of_a_stack_are_written_where_the_site_does_not_tell_them() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     let written = |report: &Report| -> Vec<Value> {
         let stacks = value(report)["sites"][1]["stacks"].take();
         let stacks = stacks.as_array().unwrap().iter();
@@ -93,7 +99,7 @@ fn types_of_a_stack_are_written_where_the_site_does_not_tell_them() {
 
 #[test]
 fn a_quotient_that_is_no_number_stays_none() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.overhead.hits_per_s = f64::NAN;
     report.sites[0].size.mean = f64::INFINITY;
     let document = value(&report);
@@ -104,7 +110,7 @@ fn a_quotient_that_is_no_number_stays_none() {
 
 #[test]
 fn the_document_follows_the_schema() {
-    let document = value(&sample::report());
+    let document = value(&fixture::report());
     let keys =
         |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
     let mut top = [
@@ -202,7 +208,7 @@ fn the_document_follows_the_schema() {
 
 #[test]
 fn entries_keep_the_order_of_the_report() {
-    let text = String::from_utf8(written(&sample::report())).unwrap();
+    let text = String::from_utf8(written(&fixture::report())).unwrap();
     assert!(
         text.starts_with(r#"{"schema":"tracer.capture/1","target":{"pid":48213,"#),
         "{text}"
@@ -213,7 +219,7 @@ fn entries_keep_the_order_of_the_report() {
 
 #[test]
 fn parts_that_this_version_does_not_know_are_skipped() {
-    let mut document = value(&sample::report());
+    let mut document = value(&fixture::report());
     document["invented"] = json!({"deep": [1, {"x": null}]});
     document["sites"][0]["colour"] = json!("red");
     document["totals"]["gc_cycles"] = json!(9);
@@ -223,22 +229,22 @@ fn parts_that_this_version_does_not_know_are_skipped() {
         .remove("heap_live");
     document.as_object_mut().unwrap().remove("findings");
     // `Value` sorts keys.
-    let sorted = read_value(&value(&sample::report())).unwrap();
+    let sorted = read_value(&value(&fixture::report())).unwrap();
     assert_eq!(read_value(&document).unwrap(), sorted);
 }
 
 #[test]
 fn what_is_alive_comes_back() {
     for report in [
-        sample::with_heap(),
-        sample::only_history(),
-        sample::of_spans(),
+        fixture::with_heap(),
+        fixture::only_history(),
+        fixture::of_spans(),
     ] {
         let document = value(&report);
         assert_eq!(read(&mut written(&report).as_slice()).unwrap(), report);
         assert_eq!(document["sites"][0]["requested_bytes"], Value::Null);
     }
-    let document = value(&sample::with_heap());
+    let document = value(&fixture::with_heap());
     assert_eq!(document["heap"]["source"], "profiler");
     assert_eq!(
         document["heap"]["profiler"],
@@ -254,14 +260,14 @@ fn what_is_alive_comes_back() {
         *goroutine,
         json!({"created_by": 6, "labels": {"tenant": "acme"}})
     );
-    let off = value(&sample::of_spans());
+    let off = value(&fixture::of_spans());
     assert_eq!(off["heap"]["profiler"]["on"], false);
     assert_eq!(off["sites"][0]["live"], Value::Null);
 }
 
 #[test]
 fn what_is_known_of_maps_comes_back_and_findings_are_made_anew() {
-    let report = sample::with_maps();
+    let report = fixture::with_maps();
     let document = value(&report);
     assert_eq!(document["totals"]["map_growths"], 7097);
     assert_eq!(document["maps"][0]["key"]["name"], "string");
@@ -297,7 +303,7 @@ fn what_is_known_of_maps_comes_back_and_findings_are_made_anew() {
 
 #[test]
 fn estimates_and_steps_come_back_as_they_were() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.window.mode = "auto".into();
     report.window.mode_steps = vec![ModeStep {
         at_ns: 5,
@@ -317,7 +323,7 @@ fn estimates_and_steps_come_back_as_they_were() {
 
 #[test]
 fn captures_of_the_time_before_estimates_can_be_read() {
-    let mut document = value(&sample::report());
+    let mut document = value(&fixture::report());
     let parts = [
         ("/window", "mode_steps"),
         ("/totals", "estimate"),
@@ -370,7 +376,7 @@ fn another_schema_is_refused_by_name() {
 #[test]
 fn what_is_no_capture_is_refused_with_the_place() {
     let not_whole = "cannot read the capture: it is not a whole tracer.capture/1 document: ";
-    let whole = written(&sample::report());
+    let whole = written(&fixture::report());
     for length in [1, whole.len() / 3, whole.len() / 2, whole.len() - 2] {
         let message = message(read(&mut &whole[..length]));
         assert!(
@@ -398,7 +404,7 @@ fn what_is_no_capture_is_refused_with_the_place() {
 #[test]
 fn parts_of_another_kind_are_refused() {
     let check = |pointer: &str, value: Value, expect: &str| {
-        let mut document = self::value(&sample::report());
+        let mut document = self::value(&fixture::report());
         *document.pointer_mut(pointer).unwrap() = value;
         let message = message(read_value(&document));
         assert!(message.contains(expect), "{pointer}: {message}");
@@ -435,7 +441,7 @@ fn parts_of_another_kind_are_refused() {
 #[test]
 fn a_document_that_contradicts_itself_is_refused() {
     let check = |pointer: &str, value: Value, expect: &str| {
-        let mut document = self::value(&sample::report());
+        let mut document = self::value(&fixture::report());
         *document.pointer_mut(pointer).unwrap() = value;
         assert_eq!(
             message(read_value(&document)),
@@ -462,7 +468,7 @@ fn a_document_that_contradicts_itself_is_refused() {
         json!({"a": u64::MAX, "b": 1}),
         "its causes of loss add up to more than 64 bits hold",
     );
-    let text = String::from_utf8(written(&sample::report())).unwrap();
+    let text = String::from_utf8(written(&fixture::report())).unwrap();
     let doubled = text.replace(r#""stacks":{"#, r#""stacks":{"000000000000001b":[],"#);
     assert_eq!(
         message(read(&mut doubled.as_bytes())),
@@ -487,7 +493,7 @@ fn leaves(value: &Value, pointer: String, found: &mut Vec<String>) {
 
 #[test]
 fn whatever_is_read_can_be_rendered() {
-    let document = value(&sample::report());
+    let document = value(&fixture::report());
     let mut pointers = Vec::new();
     leaves(&document, String::new(), &mut pointers);
     let mut rendered = 0;
@@ -533,7 +539,7 @@ fn whatever_is_read_can_be_rendered() {
 
 #[test]
 fn groups_are_added_and_ignored_by_the_reader() {
-    let report = sample::report();
+    let report = fixture::report();
     let grouped = Grouped::of(&report, GroupBy::Type, SortBy::Bytes);
     let mut out = Vec::new();
     write(&report, Some(&grouped), &mut out).unwrap();

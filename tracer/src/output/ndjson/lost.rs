@@ -94,8 +94,8 @@ impl Lost<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
     use crate::report::Family;
+    use crate::report::fixture;
     use serde_json::{Value, json};
 
     fn line(told: &mut Told, report: &Report, skipped: Skipped) -> Option<Value> {
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_was_lost_is_told_once() {
         let mut told = Told::default();
-        let mut report = sample::report();
+        let mut report = fixture::report();
         assert_eq!(line(&mut told, &report, Skipped::default()), None);
         report.completeness.lost = vec![("ring_full".into(), 7), ("scratch_busy".into(), 0)];
         report.completeness.families = vec![Family {

@@ -89,7 +89,7 @@ pub fn write_stack(id: u64, frames: &[Frame], out: &mut dyn Write) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
     use serde_json::{Value, json};
 
     fn value(write: impl FnOnce(&mut Vec<u8>)) -> Value {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_stack_has_its_frames() {
-        let frames = sample::report().frames;
+        let frames = fixture::report().frames;
         let line = value(|out| write_stack(1, &frames[..2], out).unwrap());
         assert_eq!(line["event"], "stack");
         assert_eq!(line["id"], "0000000000000001");

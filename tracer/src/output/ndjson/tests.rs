@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::output::sample;
+use crate::report::fixture;
 use crate::report::{GroupBy, SortBy};
 
 fn lines(bytes: &[u8]) -> Vec<Value> {
@@ -24,7 +24,7 @@ fn events(lines: &[Value]) -> Vec<&str> {
 #[test]
 fn a_whole_report_is_a_stream_of_one_interval() {
     let mut out = Vec::new();
-    write(&sample::report(), None, &mut out).unwrap();
+    write(&fixture::report(), None, &mut out).unwrap();
     let lines = lines(&out);
     assert_eq!(
         events(&lines),
@@ -62,7 +62,7 @@ fn a_whole_report_is_a_stream_of_one_interval() {
 #[test]
 fn faults_are_told_by_site_and_the_end_has_what_they_are() {
     let mut out = Vec::new();
-    write(&sample::with_pages(), None, &mut out).unwrap();
+    write(&fixture::with_pages(), None, &mut out).unwrap();
     let lines = lines(&out);
     let interval = lines.iter().find(|line| line["event"] == "interval");
     let interval = interval.unwrap();
@@ -80,7 +80,7 @@ fn faults_are_told_by_site_and_the_end_has_what_they_are() {
 #[test]
 fn findings_and_maps_have_their_lines() {
     let mut out = Vec::new();
-    write(&sample::with_maps(), None, &mut out).unwrap();
+    write(&fixture::with_maps(), None, &mut out).unwrap();
     let lines = lines(&out);
     assert_eq!(
         events(&lines)[5..],
@@ -104,7 +104,7 @@ fn findings_and_maps_have_their_lines() {
 
 #[test]
 fn a_site_is_named_once_and_before_its_figures() {
-    let report = sample::report();
+    let report = fixture::report();
     let all = whole(&report, None);
     let part = |range: std::ops::Range<usize>| Interval {
         sites: all.sites[range].to_vec(),
@@ -124,7 +124,7 @@ fn a_site_is_named_once_and_before_its_figures() {
 
 #[test]
 fn groups_are_named_before_their_figures() {
-    let report = sample::report();
+    let report = fixture::report();
     let grouped = Grouped::of(&report, GroupBy::Stack, SortBy::Bytes);
     let mut out = Vec::new();
     write(&report, Some(&grouped), &mut out).unwrap();
@@ -164,7 +164,7 @@ impl Write for Buffered {
 
 #[test]
 fn a_consumer_sees_every_event_as_soon_as_it_is_whole() {
-    let report = sample::report();
+    let report = fixture::report();
     let (mut stream, mut out) = (Stream::default(), Buffered::default());
     let window = &report.window;
     stream
@@ -180,7 +180,7 @@ fn a_consumer_sees_every_event_as_soon_as_it_is_whole() {
 
 #[test]
 fn hostile_names_stay_on_their_line() {
-    let mut report = sample::nasty();
+    let mut report = fixture::nasty();
     report.target.exe = "a\nb\r\u{0}".into();
     report.sites[0].frames[0].function = "x\n{\"event\":\"end\"}".into();
     let mut out = Vec::new();

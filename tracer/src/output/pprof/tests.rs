@@ -2,7 +2,7 @@
 
 use super::proto::{Label, Profile, Sample};
 use super::write;
-use crate::output::sample;
+use crate::report::fixture;
 use crate::report::{Alive, Estimate, Family, Report, StackFigures, TypeFigures};
 use flate2::read::GzDecoder;
 use prost::Message as _;
@@ -94,21 +94,21 @@ pub(in crate::output) fn check_sums(gzip: &[u8], report: &Report) {
 
 #[test]
 fn samples_add_up_to_the_totals() {
-    let mut with_rest = sample::report();
+    let mut with_rest = fixture::report();
     with_rest.totals.allocs += 17;
     with_rest.totals.alloc_bytes = Some(2_000_000_000);
-    let mut without_types = sample::report();
+    let mut without_types = fixture::report();
     for site in &mut without_types.sites {
         site.stacks.iter_mut().for_each(|stack| stack.types.clear());
     }
     for report in [
-        sample::report(),
-        sample::empty(),
-        sample::with_pages(),
-        sample::with_heap(),
-        sample::only_history(),
-        sample::of_spans(),
-        sample::estimated(),
+        fixture::report(),
+        fixture::empty(),
+        fixture::with_pages(),
+        fixture::with_heap(),
+        fixture::only_history(),
+        fixture::of_spans(),
+        fixture::estimated(),
         with_rest,
         without_types,
     ] {
@@ -118,7 +118,7 @@ fn samples_add_up_to_the_totals() {
 
 #[test]
 fn what_is_at_no_stack_has_a_name() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.totals.allocs += 17;
     let profile = read(&report);
     let last = profile.sample.last().unwrap();
@@ -129,7 +129,7 @@ fn what_is_at_no_stack_has_a_name() {
 
 #[test]
 fn a_sample_is_a_stack_from_its_site_on_and_a_type() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.stacks[0].frames.insert(0, 6);
     report.stacks[1].creator = Some(6);
     report.stacks[1].labels = vec![("tenant".into(), "acme".into())];
@@ -190,7 +190,7 @@ fn a_sample_is_a_stack_from_its_site_on_and_a_type() {
 
 #[test]
 fn what_belongs_to_no_type_is_a_sample_of_its_own_unless_there_is_one_type() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     for site in &mut report.sites {
         site.stacks
             .iter_mut()
@@ -209,7 +209,7 @@ fn what_belongs_to_no_type_is_a_sample_of_its_own_unless_there_is_one_type() {
 
 #[test]
 fn what_is_alive_is_counted_once() {
-    let report = sample::with_heap();
+    let report = fixture::with_heap();
     assert_eq!(Alive::of(&report), Alive::Ever);
     let profile = read(&report);
     assert_eq!(profile.sum("inuse_objects"), Some(900_000));
@@ -226,7 +226,7 @@ fn what_is_alive_is_counted_once() {
 
 #[test]
 fn a_kind_of_which_nothing_is_known_is_left_out() {
-    let mut report = sample::of_spans();
+    let mut report = fixture::of_spans();
     report.totals.requested_bytes = None;
     report.totals.alloc_bytes = None;
     let profile = read(&report);
@@ -236,7 +236,7 @@ fn a_kind_of_which_nothing_is_known_is_left_out() {
 
 #[test]
 fn the_profile_says_what_it_is_of() {
-    let report = sample::report();
+    let report = fixture::report();
     let profile = read(&report);
     assert_eq!(profile.text(profile.default_sample_type), "alloc_space");
     assert_eq!(
@@ -262,9 +262,9 @@ fn the_profile_says_what_it_is_of() {
     );
     assert!(mapping.has_functions && mapping.has_inline_frames);
 
-    let sampled = read(&sample::with_heap());
+    let sampled = read(&fixture::with_heap());
     assert_eq!(sampled.period, 512 << 10);
-    let mut heap = sample::only_history();
+    let mut heap = fixture::only_history();
     heap.window.mode = "heap".into();
     let heap = read(&heap);
     assert_eq!(heap.text(heap.default_sample_type), "inuse_space");
@@ -278,7 +278,7 @@ fn comments(report: &Report) -> Vec<String> {
 
 #[test]
 fn comments_count_what_figures_are_made_of() {
-    let mut report = sample::with_heap();
+    let mut report = fixture::with_heap();
     report.completeness.families.push(Family {
         name: "heap_samples".into(),
         hits: Some(2270),
@@ -294,7 +294,7 @@ fn comments_count_what_figures_are_made_of() {
     );
 
     // Nothing was recorded.
-    let heap = comments(&sample::only_history());
+    let heap = comments(&fixture::only_history());
     assert!(heap[0].ends_with("mode heap"), "{heap:#?}");
     assert!(!heap.concat().contains("hits"), "{heap:#?}");
 }
@@ -303,14 +303,14 @@ fn comments_count_what_figures_are_made_of() {
 fn comments_tell_what_is_missing_and_what_it_cost() {
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
-        comments(&sample::report()),
+        comments(&fixture::report()),
         [
             format!("tracer {version}: /srv/shop/bin/shop-api pid 48213, go1.27.3 amd64, mode exact, 10.0 s"),
             "delivered 6,434,607 of 6,434,607 hits, sampled out 0, lost 0; at no stack 0; stacks cut short 0; coverage 100 %".to_owned(),
             "probes took 58.7 % of one CPU, 39.1 % of what the target used; 643k/s hits; agent 3.1 % of one CPU, 43 MiB resident".to_owned(),
         ]
     );
-    let estimated = comments(&sample::estimated());
+    let estimated = comments(&fixture::estimated());
     assert!(
         estimated[1].starts_with("after 62 ms: windows: recording 756175"),
         "{estimated:#?}"
@@ -325,24 +325,27 @@ fn comments_tell_what_is_missing_and_what_it_cost() {
 
 #[test]
 fn the_same_report_is_the_same_bytes() {
-    assert_eq!(written(&sample::with_heap()), written(&sample::with_heap()));
+    assert_eq!(
+        written(&fixture::with_heap()),
+        written(&fixture::with_heap())
+    );
     // RFC 1952: bytes 4 to 7 are the time.
     assert_eq!(
-        written(&sample::report())[..10],
+        written(&fixture::report())[..10],
         [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]
     );
 }
 
 #[test]
 fn hostile_figures_and_names_make_a_profile() {
-    let profile = read(&sample::nasty());
+    let profile = read(&fixture::nasty());
     assert!(
         profile
             .string_table
             .iter()
             .all(|text| !text.contains('\u{1b}'))
     );
-    let mut report = sample::report();
+    let mut report = fixture::report();
     let site = &mut report.sites[0];
     site.types = vec![];
     let of_type = TypeFigures {

@@ -1,11 +1,8 @@
 //! The text as a whole: golden files, and what holds for every report at every width.
 
 use super::{TextOptions, line::width, write, write_interval};
-use crate::output::{
-    interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite},
-    sample,
-};
-use crate::report::{EndedBy, Figures, GroupBy, Grouped, Report, SizeSummary, SortBy};
+use crate::output::interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite};
+use crate::report::{EndedBy, Figures, GroupBy, Grouped, Report, SizeSummary, SortBy, fixture};
 
 fn text(report: &Report, options: &TextOptions) -> String {
     let mut out = Vec::new();
@@ -89,7 +86,7 @@ fn live_by(report: &Report, grouped: Option<&Grouped>, options: &TextOptions) ->
 
 /// The usual report, with every kind of shortcoming.
 fn lossy() -> Report {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.window.ended_by = EndedBy::Signal;
     report.completeness.hits += 1500;
     report.completeness.lost[0].1 = 1400;
@@ -122,7 +119,7 @@ fn lossy() -> Report {
 #[test]
 fn a_report_reads_like_this() {
     let golden = include_str!("golden/report.txt");
-    assert_eq!(text(&sample::report(), &TextOptions::default()), golden);
+    assert_eq!(text(&fixture::report(), &TextOptions::default()), golden);
 }
 
 #[test]
@@ -138,21 +135,21 @@ fn what_is_missing_is_said_per_cause() {
 #[test]
 fn an_empty_report_says_so() {
     let golden = include_str!("golden/empty.txt");
-    assert_eq!(text(&sample::empty(), &TextOptions::default()), golden);
+    assert_eq!(text(&fixture::empty(), &TextOptions::default()), golden);
 }
 
 #[test]
 fn findings_come_first_and_maps_after_the_sites() {
     let golden = include_str!("golden/maps.txt");
-    assert_eq!(text(&sample::with_maps(), &TextOptions::default()), golden);
+    assert_eq!(text(&fixture::with_maps(), &TextOptions::default()), golden);
 }
 
 #[test]
 fn what_is_alive_reads_as_the_golden_file() {
     let texts = [
-        sample::with_heap(),
-        sample::only_history(),
-        sample::of_spans(),
+        fixture::with_heap(),
+        fixture::only_history(),
+        fixture::of_spans(),
     ]
     .map(|report| text(&report.sorted(SortBy::Live), &TextOptions::default()));
     assert_eq!(texts.join("\n"), include_str!("golden/heap.txt"));
@@ -161,13 +158,16 @@ fn what_is_alive_reads_as_the_golden_file() {
 #[test]
 fn a_capture_with_pages_reads_as_the_golden_file() {
     let golden = include_str!("golden/pages.txt");
-    assert_eq!(text(&sample::with_pages(), &TextOptions::default()), golden);
+    assert_eq!(
+        text(&fixture::with_pages(), &TextOptions::default()),
+        golden
+    );
 }
 
 #[test]
 fn estimates_are_marked() {
     let golden = include_str!("golden/estimated.txt");
-    assert_eq!(text(&sample::estimated(), &TextOptions::default()), golden);
+    assert_eq!(text(&fixture::estimated(), &TextOptions::default()), golden);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_narrow_terminal_gets_fewer_columns() {
         ..TextOptions::default()
     };
     assert_eq!(
-        text(&sample::report(), &options),
+        text(&fixture::report(), &options),
         include_str!("golden/narrow.txt")
     );
 }
@@ -187,14 +187,14 @@ fn an_interval_reads_like_this() {
     let golden = include_str!("golden/interval.txt");
     let options = TextOptions::default();
     assert_eq!(
-        live(&sample::report(), &options) + &live(&lossy(), &options),
+        live(&fixture::report(), &options) + &live(&lossy(), &options),
         golden
     );
 }
 
 #[test]
 fn groups_read_like_this() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     // A type of several sites, more than are shown.
     for id in 4..9 {
         let mut site = report.sites[0].clone();
@@ -217,7 +217,7 @@ fn groups_read_like_this() {
 
 #[test]
 fn the_sites_beyond_the_limit_are_summed_up() {
-    let report = sample::report();
+    let report = fixture::report();
     let tail = |limit| {
         let text = text(
             &report,
@@ -239,11 +239,11 @@ fn the_sites_beyond_the_limit_are_summed_up() {
 #[test]
 fn no_line_is_wider_than_asked() {
     for report in [
-        sample::report(),
-        sample::empty(),
-        sample::nasty(),
-        sample::with_heap(),
-        sample::only_history(),
+        fixture::report(),
+        fixture::empty(),
+        fixture::nasty(),
+        fixture::with_heap(),
+        fixture::only_history(),
         lossy(),
     ] {
         for columns in (40..=140).step_by(3) {
@@ -267,15 +267,15 @@ fn no_line_is_wider_than_asked() {
 
 #[test]
 fn lines_do_not_end_in_blanks() {
-    let mut untyped = sample::report();
+    let mut untyped = fixture::report();
     untyped.sites[0].types.clear();
     for report in [
         untyped,
-        sample::report(),
-        sample::empty(),
-        sample::nasty(),
-        sample::with_heap(),
-        sample::of_spans(),
+        fixture::report(),
+        fixture::empty(),
+        fixture::nasty(),
+        fixture::with_heap(),
+        fixture::of_spans(),
         lossy(),
     ] {
         let options = TextOptions::default();
@@ -290,7 +290,7 @@ fn lines_do_not_end_in_blanks() {
 
 #[test]
 fn without_colour_there_is_no_escape_byte_and_with_colour_the_same_text() {
-    for report in [sample::report(), sample::nasty(), lossy()] {
+    for report in [fixture::report(), fixture::nasty(), lossy()] {
         let plain = TextOptions::default();
         let coloured = TextOptions {
             color: true,
@@ -316,7 +316,7 @@ fn colour_tells_whether_anything_is_missing() {
         color: true,
         ..TextOptions::default()
     };
-    let complete = text(&sample::report(), &coloured);
+    let complete = text(&fixture::report(), &coloured);
     assert!(complete.contains("\u{1b}[32mdelivered 6,434,607 of 6,434,607 hits, lost 0\u{1b}[0m"));
     let lossy = text(&lossy(), &coloured);
     assert!(lossy.contains("\u{1b}[1m\u{1b}[31mdelivered 6,434,607 of 6,436,107 hits, lost 1,400"));

@@ -87,7 +87,7 @@ fn toned((text, style): (String, Style)) -> (String, Tone) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample;
+    use crate::report::fixture;
 
     #[test]
     fn a_loss_is_bad_and_what_is_whole_is_good() {
@@ -96,7 +96,7 @@ mod tests {
             let complete = words.iter().find(|(label, _)| *label == "complete");
             complete.unwrap().1.first().unwrap().clone()
         };
-        let mut report = sample::report();
+        let mut report = fixture::report();
         let (text, whole) = tone(&report);
         assert_eq!(text, "delivered 6,434,607 of 6,434,607 hits, lost 0");
         assert_eq!(whole, Tone::Good);

@@ -2,7 +2,7 @@
 
 use super::history::INTERVALS;
 use super::{Act, Column, Drawn, Key, Opened, State, Tab};
-use crate::output::sample;
+use crate::report::fixture;
 use crate::report::{Frame, ModeStep, Report, Site, SortBy};
 
 /// A state that shows a report on a screen with room for so many lines.
@@ -42,7 +42,7 @@ fn selected(state: &State) -> String {
 
 /// As many sites as asked for, the first ones with most bytes, as they are after so many seconds.
 fn many(sites: u64, second: u64) -> Report {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     let template = report.sites[0].clone();
     report.sites = (0..sites)
         .map(|number| {
@@ -79,7 +79,7 @@ fn later(report: &Report) -> Report {
 
 #[test]
 fn the_sorted_column_changes_the_order_and_the_first_line_is_selected() {
-    let mut report = sample::with_heap();
+    let mut report = fixture::with_heap();
     report.sites[1].figures.allocs = 9_000_000;
     let mut state = showing(report, 10);
     let by_bytes = functions(&state);
@@ -100,7 +100,7 @@ fn the_sorted_column_changes_the_order_and_the_first_line_is_selected() {
 
 #[test]
 fn what_is_selected_stays_selected_when_its_rank_changes() {
-    let report = sample::report();
+    let report = fixture::report();
     let mut state = showing(report.clone(), 10);
     press(&mut state, &[Key::Down]);
     let before = selected(&state);
@@ -114,7 +114,7 @@ fn what_is_selected_stays_selected_when_its_rank_changes() {
 
 #[test]
 fn the_filter_narrows_the_list_while_it_is_typed() {
-    let mut state = showing(sample::report(), 10);
+    let mut state = showing(fixture::report(), 10);
     let all = functions(&state);
     type_text(&mut state, "/BUILDER");
     assert_eq!(state.filter(), ("BUILDER", true));
@@ -137,7 +137,7 @@ fn the_filter_narrows_the_list_while_it_is_typed() {
 
 #[test]
 fn letters_are_text_while_a_filter_is_typed_and_ctrl_c_still_ends() {
-    let mut state = showing(sample::report(), 10);
+    let mut state = showing(fixture::report(), 10);
     type_text(&mut state, "/qwrs?");
     assert_eq!(state.filter(), ("qwrs?", true));
     assert!(state.rows().is_empty());
@@ -146,7 +146,7 @@ fn letters_are_text_while_a_filter_is_typed_and_ctrl_c_still_ends() {
     // Keys on an empty list do no harm.
     press(&mut state, &[Key::Enter, Key::Down, Key::End, Key::Enter]);
     assert_eq!(state.opened(), None);
-    let mut state = showing(sample::report(), 10);
+    let mut state = showing(fixture::report(), 10);
     type_text(&mut state, &format!("/{}", "x".repeat(5000)));
     assert_eq!(state.filter().0.len(), 200);
     press(&mut state, &[Key::Escape]);
@@ -156,7 +156,7 @@ fn letters_are_text_while_a_filter_is_typed_and_ctrl_c_still_ends() {
 
 #[test]
 fn a_frozen_screen_stays_and_nothing_of_the_course_is_missed() {
-    let report = sample::report();
+    let report = fixture::report();
     let mut state = showing(report.clone(), 10);
     press(&mut state, &[Key::Char(' ')]);
     assert!(state.is_frozen());
@@ -177,7 +177,7 @@ fn a_frozen_screen_stays_and_nothing_of_the_course_is_missed() {
 
 #[test]
 fn rates_are_those_of_the_last_interval_and_sums_those_since_the_start() {
-    let report = sample::report();
+    let report = fixture::report();
     let mut state = showing(report.clone(), 10);
     let mut next = report.clone();
     next.window.duration_ns += 1_000_000_000;
@@ -200,7 +200,7 @@ fn rates_are_those_of_the_last_interval_and_sums_those_since_the_start() {
 
 #[test]
 fn what_was_given_up_is_unknown_and_not_nothing() {
-    let mut report = sample::with_pages();
+    let mut report = fixture::with_pages();
     let mut state = showing(report.clone(), 10);
     let faults = |state: &State| {
         let snapshot = state.shown().unwrap();
@@ -218,7 +218,7 @@ fn what_was_given_up_is_unknown_and_not_nothing() {
 
 #[test]
 fn a_detail_follows_its_site_and_escape_leads_back() {
-    let report = sample::report();
+    let report = fixture::report();
     let mut state = showing(report.clone(), 10);
     press(&mut state, &[Key::Down, Key::Enter]);
     let opened = state.opened().cloned();
@@ -249,7 +249,7 @@ fn a_detail_follows_its_site_and_escape_leads_back() {
 
 #[test]
 fn a_finding_leads_to_the_map_it_is_about() {
-    let mut state = showing(sample::with_maps(), 10);
+    let mut state = showing(fixture::with_maps(), 10);
     press(&mut state, &[Key::Char('4')]);
     let findings = state.shown().unwrap().findings.clone();
     let about_map = findings.iter().position(|finding| finding.map.is_some());
@@ -302,7 +302,7 @@ fn the_selected_line_is_always_in_sight() {
 
 #[test]
 fn text_scrolls_to_its_end_and_no_further() {
-    let mut state = showing(sample::report(), 10);
+    let mut state = showing(fixture::report(), 10);
     press(&mut state, &[Key::Enter, Key::Down]);
     state.drawn(Drawn {
         page: 10,
@@ -348,7 +348,7 @@ fn the_history_is_bounded_and_keeps_what_is_looked_at() {
 
 #[test]
 fn the_end_of_the_target_leaves_everything_to_be_looked_at() {
-    let report = sample::report();
+    let report = fixture::report();
     let mut state = showing(report.clone(), 10);
     state.end(later(&report), "the target has exited");
     assert_eq!(state.ended(), Some("the target has exited"));
@@ -384,7 +384,7 @@ fn every_key_can_come_at_any_time() {
     ];
     let mut random = fastrand::Rng::with_seed(8);
     let mut state = State::new(SortBy::Growth);
-    let reports = [sample::nasty(), sample::with_maps(), sample::report()];
+    let reports = [fixture::nasty(), fixture::with_maps(), fixture::report()];
     for step in 0..3000 {
         if random.u8(..20) == 0 {
             state.take(reports[random.usize(..reports.len())].clone());

@@ -1,7 +1,7 @@
 //! Frames as a person sees them: golden screens, and what holds for every report at every size.
 
 use super::{Drawn, Palette, draw};
-use crate::output::sample;
+use crate::report::fixture;
 use crate::report::{ModeStep, Report, SortBy};
 use crate::tui::state::{Key, State};
 use ratatui::Terminal;
@@ -76,7 +76,7 @@ fn check(screens: &str, name: &str, golden: &str) {
 
 #[test]
 fn lists_and_details_look_as_they_should() {
-    let mut state = showing(&sample::with_heap());
+    let mut state = showing(&fixture::with_heap());
     let sites = screen(&mut state, 80, 24) + &screen(&mut state, 132, 16);
     check(&sites, "sites", include_str!("golden/sites.txt"));
     press(&mut state, &[Key::Enter]);
@@ -91,7 +91,7 @@ fn lists_and_details_look_as_they_should() {
 
 #[test]
 fn maps_and_findings_look_as_they_should() {
-    let mut state = showing(&sample::with_maps());
+    let mut state = showing(&fixture::with_maps());
     press(&mut state, &[Key::Char('3')]);
     let list = screen(&mut state, 100, 16);
     press(&mut state, &[Key::Enter]);
@@ -104,7 +104,7 @@ fn maps_and_findings_look_as_they_should() {
 
 #[test]
 fn the_help_and_what_is_typed_look_as_they_should() {
-    let mut state = showing(&sample::report());
+    let mut state = showing(&fixture::report());
     press(&mut state, &[Key::Char('?')]);
     let help = screen(&mut state, 80, 24);
     press(&mut state, &[Key::Escape]);
@@ -124,7 +124,7 @@ fn the_help_and_what_is_typed_look_as_they_should() {
 
 #[test]
 fn the_header_says_what_is_not_exact() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     let check = |report: &Report, wanted: &str| {
         let mut state = showing(report);
         let screen = screen(&mut state, 100, 24);
@@ -152,7 +152,7 @@ fn the_header_says_what_is_not_exact() {
 
 #[test]
 fn what_is_not_known_of_an_interval_is_no_rate() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.completeness.unseen = true;
     let mut state = State::new(SortBy::Bytes);
     let mut take = |seconds: u64| {
@@ -180,7 +180,7 @@ fn what_is_not_known_of_an_interval_is_no_rate() {
 
 #[test]
 fn narrow_headers_show_what_matters() {
-    let mut report = sample::with_maps();
+    let mut report = fixture::with_maps();
     report.window.mode_steps = vec![ModeStep {
         at_ns: 1,
         mode: "no_faults".into(),
@@ -199,7 +199,7 @@ fn narrow_headers_show_what_matters() {
 
 #[test]
 fn loss_is_red_and_there_is_no_colour_where_none_is_wanted() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.completeness.lost = vec![("ring_full".into(), 7)];
     let mut state = showing(&report);
     let reds = |buffer: &Buffer| {
@@ -239,10 +239,10 @@ fn no_report_and_no_size_does_harm() {
         (400, 100),
     ];
     for report in [
-        sample::nasty(),
-        sample::with_maps(),
-        sample::of_spans(),
-        sample::with_pages(),
+        fixture::nasty(),
+        fixture::with_maps(),
+        fixture::of_spans(),
+        fixture::with_pages(),
     ] {
         for (columns, rows) in sizes {
             let mut state = showing(&report);
@@ -263,7 +263,7 @@ fn no_report_and_no_size_does_harm() {
 
 #[test]
 fn a_name_that_steers_a_terminal_is_shown_and_not_obeyed() {
-    let mut report = sample::report();
+    let mut report = fixture::report();
     report.sites[0].frames[0].function = "main.\u{1b}[2J\u{202e}evil\u{7}".into();
     report.target.exe = "/bin/\u{1b}]0;owned\u{7}".into();
     let mut state = showing(&report);
@@ -277,7 +277,7 @@ fn a_name_that_steers_a_terminal_is_shown_and_not_obeyed() {
 
 #[test]
 fn a_small_screen_says_so_and_a_state_without_report_waits() {
-    let mut state = showing(&sample::report());
+    let mut state = showing(&fixture::report());
     let small = screen(&mut state, 39, 24);
     assert!(
         small.starts_with("too small: 39x24, 40x10 at least; q"),
@@ -296,7 +296,7 @@ fn a_small_screen_says_so_and_a_state_without_report_waits() {
 #[test]
 fn an_empty_list_says_why() {
     let check = |keys: &[Key], wanted: &str| {
-        let mut state = showing(&sample::report());
+        let mut state = showing(&fixture::report());
         press(&mut state, keys);
         let screen = screen(&mut state, 80, 24);
         assert!(screen.contains(wanted), "{wanted}: {screen}");

@@ -1,4 +1,5 @@
-//! Reports to test outputs with: one as it usually is, one empty, one as nasty as a hostile binary makes it.
+//! Reports made by hand, for tests of everything that reads one: one as it usually is, one empty, one as nasty as a hostile binary
+//! makes it.
 
 mod heap;
 mod maps;
@@ -13,7 +14,7 @@ use crate::report::{
     SizeSummary, Stack, StackFigures, Target, TimelinePoint, TypeFigures, Window,
 };
 
-pub(super) fn frame(function: &str, file: &str, line: u32, inlined: bool) -> Frame {
+pub(crate) fn frame(function: &str, file: &str, line: u32, inlined: bool) -> Frame {
     let package = function.rsplit_once('/').map_or(function, |(_, name)| name);
     let package_len = function.len() - package.len() + package.find('.').unwrap_or(0);
     Frame {
@@ -372,7 +373,7 @@ pub(crate) fn empty() -> Report {
 }
 
 /// A capture of which a part was estimated.
-pub(super) fn estimated() -> Report {
+pub(crate) fn estimated() -> Report {
     let mut report = report();
     report.window.mode = "auto".into();
     report.window.mode_steps = vec![
