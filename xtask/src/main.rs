@@ -14,6 +14,7 @@ mod demo;
 mod dist;
 mod go;
 mod large;
+mod live;
 mod matrix;
 mod pictures;
 mod pprof;

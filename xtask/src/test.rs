@@ -1,14 +1,14 @@
 //! `cargo xtask test`: everything that CI runs, from formatting to live tests on this kernel. A live test that
 //! cannot run is a failure, unless leaving them out was asked for.
 
-use std::{fs, time::Instant};
+use std::time::Instant;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::{
     bpf_toolchain, browser,
     build::{self, Profile},
-    command, compiler, dist, go, large, pprof, probes, programs, progress,
+    command, compiler, dist, go, large, live, pprof, probes, programs, progress,
     sudo::{self, Privilege},
     tidy, workspace,
 };
@@ -22,13 +22,15 @@ pub(crate) struct Arguments {
     /// Trace programs of every Go release that tracer supports, in every variant, not a choice of them
     #[arg(long)]
     full: bool,
+    #[command(flatten)]
+    live: live::Options,
     /// Run only the tests whose name contains this
     filter: Option<String>,
 }
 
 /// What is linted and tested as host code. Features of a dependency are those that the selected packages ask for
 /// together: with one selection for all steps nothing is compiled twice.
-const HOST_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "tracer-ebpf"];
+pub(crate) const HOST_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "tracer-ebpf"];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     sudo::refuse_to_build_for_another_user()?;
@@ -79,7 +81,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("table of allocation functions", || {
         probes::verify(&programs)
     })?;
-    step("live tests", || live_tests(&privilege, filter))
+    step("live tests", || {
+        live::run(&privilege, filter, &arguments.live)
+    })
 }
 
 /// Runs one step and prints its closing line.
@@ -131,60 +135,9 @@ fn unit_tests(filter: Option<&str>) -> Result<()> {
     command::run(&mut test)
 }
 
-/// Compiles the tests as the user and runs only the test binaries with privilege.
-fn live_tests(privilege: &Privilege, filter: Option<&str>) -> Result<()> {
-    let settings = [
-        format!("TRACER_BIN={}", workspace::agent().display()),
-        format!("TRACER_PROGRAMS={}", programs::directory().display()),
-    ];
-    let words = privilege.prefix().iter().copied().chain(["env"]);
-    let words = words.chain(settings.iter().map(String::as_str));
-    let mut test = workspace::cargo();
-    test.args(["test", "--locked"])
-        .args(HOST_PACKAGES)
-        .args(["--no-fail-fast", "--config", &runner(words)])
-        .args(
-            live_test_files()?
-                .iter()
-                .flat_map(|name| ["--test", name.as_str()]),
-        )
-        .args(filter)
-        .args(["--", "--test-threads=1"]);
-    command::run(&mut test)
-}
-
-/// The names of the live tests' files and directories, as cargo knows them.
-fn live_test_files() -> Result<Vec<String>> {
-    let directory = workspace::root().join("tests/tests");
-    let entries =
-        fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))?;
-    let stems = entries
-        .flatten()
-        .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()));
-    let mut names: Vec<String> = stems.collect();
-    names.sort();
-    ensure!(!names.is_empty(), "{} has no tests", directory.display());
-    Ok(names)
-}
-
-/// The cargo setting that puts `words` before each test binary.
-fn runner<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = words.map(|word| format!("{word:?}")).collect();
-    format!("target.'cfg(all())'.runner=[{}]", quoted.join(","))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_runner_is_a_list_of_words_in_toml() {
-        let words = ["sudo", "-n", "--", "env", "TRACER_BIN=/a b/tracer"];
-        assert_eq!(
-            runner(words.into_iter()),
-            r#"target.'cfg(all())'.runner=["sudo","-n","--","env","TRACER_BIN=/a b/tracer"]"#
-        );
-    }
 
     #[test]
     fn a_failed_step_is_named() {
