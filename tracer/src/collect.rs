@@ -11,10 +11,9 @@ use crate::decode::decode;
 use crate::program::Mapped;
 use crate::stream::Source;
 use std::io;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// How long the thread rests when the ring is empty. At two million events a second the default ring lasts 170 ms.
 const REST: Duration = Duration::from_millis(5);
@@ -32,12 +31,12 @@ pub struct Collector {
 pub struct CollectorDied;
 
 enum Question {
-    Tally(oneshot::Sender<Tally>),
-    Totals(oneshot::Sender<Box<Totals>>),
+    Tally(SyncSender<Tally>),
+    Totals(SyncSender<Box<Totals>>),
     Weigh(Weight),
     SetExact(bool),
     SetWindows,
-    Watched(usize, oneshot::Sender<Vec<Watched>>),
+    Watched(usize, SyncSender<Vec<Watched>>),
     Look(Vec<Look>),
     Mapped(Vec<Mapped>),
     Finish,
@@ -144,8 +143,8 @@ impl Collector {
     ///
     /// # Errors
     /// The thread is gone.
-    pub async fn tally(&self) -> Result<Tally, CollectorDied> {
-        self.ask(Question::Tally).await
+    pub fn tally(&self) -> Result<Tally, CollectorDied> {
+        self.ask(Question::Tally)
     }
 
     /// A way to steer it from another thread.
@@ -157,16 +156,16 @@ impl Collector {
     ///
     /// # Errors
     /// The thread is gone.
-    pub async fn totals(&self) -> Result<Totals, CollectorDied> {
-        self.ask(Question::Totals).await.map(|totals| *totals)
+    pub fn totals(&self) -> Result<Totals, CollectorDied> {
+        self.ask(Question::Totals).map(|totals| *totals)
     }
 
     /// The maps with most entries, to be looked at from outside; at most `limit`.
     ///
     /// # Errors
     /// The thread is gone.
-    pub async fn watched(&self, limit: usize) -> Result<Vec<Watched>, CollectorDied> {
-        self.ask(|reply| Question::Watched(limit, reply)).await
+    pub fn watched(&self, limit: usize) -> Result<Vec<Watched>, CollectorDied> {
+        self.ask(|reply| Question::Watched(limit, reply))
     }
 
     /// Hands over what was read of maps from outside.
@@ -199,15 +198,12 @@ impl Collector {
         self.thread.join().map_err(|_panic| CollectorDied)
     }
 
-    async fn ask<T>(
-        &self,
-        question: impl FnOnce(oneshot::Sender<T>) -> Question,
-    ) -> Result<T, CollectorDied> {
-        let (reply, answer) = oneshot::channel();
+    fn ask<T>(&self, question: impl FnOnce(SyncSender<T>) -> Question) -> Result<T, CollectorDied> {
+        let (reply, answer) = mpsc::sync_channel(1);
         self.questions
             .send(question(reply))
             .map_err(|_closed| CollectorDied)?;
-        answer.await.map_err(|_closed| CollectorDied)
+        answer.recv().map_err(|_closed| CollectorDied)
     }
 }
 
@@ -275,7 +271,7 @@ impl<S: Source> Intake<S> {
 }
 
 /// The asker may have stopped waiting, which is its right.
-fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+fn answer<T>(reply: SyncSender<T>, value: T) {
     drop(reply.send(value));
 }
 
@@ -299,11 +295,11 @@ mod tests {
         assert_eq!(collector.finish().unwrap().sums.allocs, 1000);
     }
 
-    #[tokio::test]
-    async fn totals_can_be_asked_for_while_it_runs() {
+    #[test]
+    fn totals_can_be_asked_for_while_it_runs() {
         let collector = started(vec![encoded::stack(1, &[7]), encoded::alloc(0, 1, 8, 0)]);
-        while collector.tally().await.unwrap().delivered == 0 {}
-        let totals = collector.totals().await.unwrap();
+        while collector.tally().unwrap().delivered == 0 {}
+        let totals = collector.totals().unwrap();
         assert_eq!((totals.stacks.len(), totals.frames.len()), (1, 1));
         assert_eq!(collector.finish().unwrap().sums, totals.sums);
     }

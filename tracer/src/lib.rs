@@ -30,6 +30,7 @@ pub mod cli;
 pub mod collect;
 pub mod compare;
 pub mod decode;
+pub mod drive;
 pub mod findings;
 pub mod governor;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Hides how times are put together again, and which stacks and types are named already.
 
+use super::now::Now;
 use crate::collect::{Batch, Missed, Single, Spout};
 use crate::decode::StackId;
 use crate::report::{Frame, SingleAlloc, type_name};
@@ -59,8 +60,8 @@ impl Feed {
         self.spout.missed()
     }
 
-    /// Gives `sink` what comes until the capture has ended.
-    pub fn run(mut self, sink: &mut impl SingleSink) {
+    /// Gives `sink` what comes until the capture has ended. Records have a part of their time, to which `clock` has the rest.
+    pub fn run(mut self, sink: &mut impl SingleSink, clock: impl Fn() -> Now) {
         while let Some(Batch { singles, stacks }) = self.spout.next() {
             for (id, pcs) in stacks {
                 // A stack may be defined twice.
@@ -68,7 +69,7 @@ impl Feed {
                     self.news.push(id);
                 }
             }
-            let now = monotonic_units();
+            let now = clock().monotonic_ns() >> TIME_SHIFT;
             for piece in singles.chunks(TOGETHER) {
                 if sink.is_ready() {
                     self.tell_stacks(sink);
@@ -170,11 +171,6 @@ fn since(start_ns: u64, time: u32, now: u64) -> u64 {
     let age = (now as u32).wrapping_sub(time);
     let then = now.saturating_sub(u64::from(age)) << TIME_SHIFT;
     then.saturating_sub(start_ns)
-}
-
-/// The monotonic clock in the units of records.
-fn monotonic_units() -> u64 {
-    super::context::monotonic_ns() >> TIME_SHIFT
 }
 
 #[cfg(test)]

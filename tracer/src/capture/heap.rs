@@ -3,18 +3,24 @@
 //! Hides that it may be off or not readable, and when it is worth a reading: what it publishes changes with the cycles of
 //! the collector only.
 
-use super::prepared::ProfiledStacks;
+use super::now::Now;
+use super::prepared::Prepared;
+use super::profiled::ProfiledStacks;
+use super::readings::thread_cpu;
+use super::request::HeapAsked;
 use crate::aggregate::HeapHistory;
 use crate::plan::HeapProbes;
 use crate::program::{
     GoBinary, HeapProfile, HeapProfileError, LoadBias, Process, ProfilerState, TargetError,
 };
 use crate::report::Profiler;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Most of the agent's time that readings may take: one in so many parts.
 const SHARE_OF_TIME: u32 = 50;
+
+/// The profiler's rate below which its samples are no longer rare: its default is 512 KiB.
+const FREQUENT_SAMPLES: u64 = 16 << 10;
 
 /// What the heap profile is good for, as it was when the capture was prepared.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,17 +34,6 @@ pub(super) struct Outlook {
     pub(super) was_on: bool,
     /// The rate to scale with what was sampled: the last that was not 0.
     pub(super) scale_rate: Option<u64>,
-}
-
-/// What is asked about the heap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeapAsked {
-    /// Nothing is to be probed for it.
-    Nothing,
-    /// What of the allocations that are recorded stays alive.
-    Live,
-    /// Samples instead of records of all allocations.
-    Samples,
 }
 
 impl Outlook {
@@ -129,6 +124,16 @@ impl Outlook {
             reason: Some(reason),
             ..self.clone()
         })
+    }
+
+    /// Tells the user of a profiler that takes so many samples that recording them is felt.
+    pub(super) fn warn_of_frequent_samples(&self) {
+        let rate = self.scale_rate.filter(|rate| *rate < FREQUENT_SAMPLES);
+        if let Some(rate) = rate.filter(|_| self.probes == HeapProbes::Profiler) {
+            log::warn!(
+                "about one allocation in {rate} bytes is sampled, as the target has set MemProfileRate: that costs the target more than the default of one in 524288"
+            );
+        }
     }
 
     /// Samples and frees were recorded for a while only: nobody knows what of the samples is alive.
@@ -222,50 +227,51 @@ pub(super) struct HeapWatch {
     cycle: Option<u32>,
     /// Whether counts have been published by then: before, they change without a cycle.
     collected: bool,
-    /// How long the last reading took, and when it was over.
-    last: Option<(Duration, Instant)>,
+    /// CPU time that the last reading took, and when it was.
+    last: Option<(Duration, Now)>,
 }
 
 impl HeapWatch {
     /// Reads the profile for the first time, if it is on.
-    pub(super) fn start(
-        process: &Process,
-        binary: &Arc<GoBinary>,
-        bias: LoadBias,
-        outlook: &Outlook,
-        time_ns: u64,
-    ) -> Self {
-        let profile = outlook
+    pub(super) fn start(prepared: &Prepared, now: Now) -> Self {
+        let Prepared {
+            process,
+            binary,
+            bias,
+            heap,
+            ..
+        } = prepared;
+        let profile = heap
             .was_on
-            .then(|| HeapProfile::open(process, binary, bias));
+            .then(|| HeapProfile::open(process, binary, *bias));
         let mut watch = HeapWatch {
             profile: profile.and_then(Result::ok),
-            stacks: ProfiledStacks::new(binary, bias),
+            stacks: ProfiledStacks::new(binary, *bias),
             history: HeapHistory::default(),
             state: None,
             cycle: None,
             collected: false,
             last: None,
         };
-        watch.read(time_ns);
+        watch.read(now);
         watch
     }
 
     /// Reads the profile again if it may have changed, and the last reading was cheap.
-    pub(super) fn follow(&mut self, time_ns: u64) {
+    pub(super) fn follow(&mut self, now: Now) {
         self.look();
         let rested = self
             .last
-            .is_none_or(|(took, at)| at.elapsed() >= took * SHARE_OF_TIME);
+            .is_none_or(|(took, at)| now.since(at) >= took * SHARE_OF_TIME);
         if rested {
-            self.read_if_changed(time_ns);
+            self.read_if_changed(now);
         }
     }
 
     /// Reads the profile for the last time, if it may have changed.
-    pub(super) fn finish(&mut self, time_ns: u64) {
+    pub(super) fn finish(&mut self, now: Now) {
         self.look();
-        self.read_if_changed(time_ns);
+        self.read_if_changed(now);
     }
 
     fn look(&mut self) {
@@ -273,31 +279,28 @@ impl HeapWatch {
         self.state = state.or(self.state);
     }
 
-    fn read_if_changed(&mut self, time_ns: u64) {
+    fn read_if_changed(&mut self, now: Now) {
         let cycle = self.profile.as_ref().and_then(|of| of.cycle().ok());
         if cycle.is_some() && (cycle != self.cycle || !self.collected) {
-            self.read(time_ns);
+            self.read(now);
         }
     }
 
-    fn read(&mut self, time_ns: u64) {
+    fn read(&mut self, now: Now) {
         let Some(profile) = &self.profile else {
             return;
         };
-        let start = Instant::now();
+        let start = thread_cpu();
         // A process that has exited tells nothing; what was read last stays.
         if let Ok(snapshot) = profile.read() {
             let physical = |pcs: &[u64]| self.stacks.of(pcs).into();
-            self.history.take(&snapshot, time_ns, physical);
+            self.history.take(&snapshot, now.monotonic_ns(), physical);
             self.cycle = Some(snapshot.cycle);
             self.collected = snapshot.collected;
         }
-        self.last = Some((start.elapsed(), Instant::now()));
-        log::debug!(
-            "heap profile: {} buckets in {:?}",
-            self.history.len(),
-            start.elapsed()
-        );
+        let took = thread_cpu().saturating_sub(start);
+        self.last = Some((took, now));
+        log::debug!("heap profile: {} buckets in {took:?}", self.history.len());
     }
 
     /// The outlook corrected by what came of it: when a program starts, its runtime has not yet switched off a profiler
@@ -354,6 +357,7 @@ mod tests {
     use super::*;
     use crate::program::HeapSnapshot;
     use crate::program::fixture::{Fixture, MemoryFile};
+    use std::sync::Arc;
 
     const ON: u64 = 512 << 10;
 

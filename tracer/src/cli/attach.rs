@@ -1,15 +1,15 @@
 //! `tracer attach`: the same capture, shown while it runs.
 
 use super::args::{self, Attach, Global, StreamFormat};
-use super::messages::say;
+use super::driving::{self, Announcement, Naming};
 use super::outlet::{Inlet, Outlet};
-use super::progress::{Progress, during};
-use super::sinks::{Misuse, StandardStream, closed_pipe_is_fine, print};
+use super::progress::during;
+use super::sinks::{Misuse, StandardStream, closed_pipe_is_fine};
 use super::{config, terminal};
-use crate::capture::{Event, Feed, LiveView, Prepared, Session, SessionError, SingleSink};
+use crate::capture::{Capture, Feed, LiveView, Request, SingleSink};
 use crate::collect::Missed;
+use crate::drive::{self, Consumer, Course, Driver, Flow, Moment};
 use crate::findings::News;
-use crate::kernel::{self, detach_in_background};
 use crate::output::ndjson::{Skipped, Stream, write_single, write_stack};
 use crate::output::text::{self, TextOptions};
 use crate::output::{OutputError, interval::Interval};
@@ -23,33 +23,39 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &Attach, global: &Global) -> anyhow::Result<()> {
-    if args.target.explain {
-        let prepared = Prepared::new(args.target.pid, args.target.tracing.wanted())?;
-        return print(&prepared.plan().to_string());
+    if driving::explained(&args.target)? {
+        return Ok(());
     }
     if args.events && args.format == StreamFormat::Text {
         return Err(Misuse::EventsAsText.into());
     }
-    kernel::require()?;
-    let prepared = prepare(args.target.pid, &args.target.tracing)?;
-    let options = terminal::options(StandardStream::Out, global, args.show.limit);
-    on_runtime(async {
-        let request = config::attach(args, global);
-        let session = during("attaching", || prepared.start(&request))?;
-        announce(&session);
-        let outlet = Outlet::start(stdout()).context("cannot write to standard output")?;
-        let display = match args.format {
-            StreamFormat::Text => Display::Text(options),
-            StreamFormat::Ndjson => Display::Ndjson(Stream::default()),
-        };
-        let shown = show(session, display, outlet.inlet(), &args.show).await;
-        let written = outlet.finish(PATIENCE);
-        shown.and_then(|()| complete(written))
-    })
+    let prepared = driving::prepared(&args.target)?;
+    let request = Request {
+        singles: args.events,
+        ..config::request(&args.target.tracing, global)
+    };
+    let mut driver = Driver::new(Course {
+        duration: args.duration,
+        interval: args.interval,
+    })?;
+    during("attaching", || driver.start(vec![prepared], &request))?;
+    let display = match args.format {
+        StreamFormat::Text => Display::Text(terminal::options(
+            StandardStream::Out,
+            global,
+            args.show.limit,
+        )),
+        StreamFormat::Ndjson => Display::Ndjson(Stream::default()),
+    };
+    let outlet = Outlet::start(stdout()).context("cannot write to standard output")?;
+    let mut live = Live::new(display, &args.show, outlet.inlet());
+    let consumers: &mut [&mut dyn Consumer] =
+        &mut [&mut Announcement, &mut Naming::default(), &mut live];
+    let shown = driving::drive(driver, consumers);
+    drop(live);
+    let written = outlet.finish(PATIENCE);
+    shown.and_then(|()| complete(written))
 }
-
-/// What the end of a capture takes most of its time for.
-pub(super) const NAMING: &str = "naming functions and types";
 
 /// What became of the output.
 fn complete(written: io::Result<()>) -> anyhow::Result<()> {
@@ -69,13 +75,13 @@ enum Display {
 }
 
 impl Display {
-    fn start(&mut self, session: &Session, out: &mut Vec<u8>) -> Result<(), OutputError> {
+    fn start(&mut self, capture: &Capture, out: &mut Vec<u8>) -> Result<(), OutputError> {
         match self {
             Display::Text(_) => Ok(()),
             Display::Ndjson(stream) => stream.start(
-                session.target(),
-                session.start_unix_ns(),
-                session.mode().name(),
+                capture.target(),
+                capture.started().unix_ns(),
+                capture.mode().name(),
                 out,
             ),
         }
@@ -102,14 +108,65 @@ impl Display {
 struct Live<'a> {
     display: Display,
     asked: &'a args::Show,
-    view: LiveView,
+    /// There once the capture has started.
+    view: Option<LiveView>,
     news: News,
     inlet: Inlet,
     missed: Option<Missed>,
     skipped: Skipped,
+    /// The thread that writes single allocations.
+    singles: Option<JoinHandle<()>>,
 }
 
-impl Live<'_> {
+impl Consumer for Live<'_> {
+    fn started(&mut self, capture: &mut Capture) -> anyhow::Result<()> {
+        let mut first = Vec::new();
+        self.display.start(capture, &mut first)?;
+        self.inlet.send(first);
+        self.view = Some(LiveView::new(self.asked.sort_of(capture.mode().name())));
+        if let Some(feed) = capture.take_feed() {
+            self.missed = Some(feed.missed());
+            self.singles = Some(show_singles(feed, self.inlet.clone())?);
+        }
+        Ok(())
+    }
+
+    fn moment(&mut self, moment: &mut Moment<'_>) -> anyhow::Result<Flow> {
+        if self.inlet.has_failed() {
+            return Ok(Flow::End(EndedBy::ClosedPipe));
+        }
+        if self.inlet.has_room() {
+            self.step(moment.report()?)?;
+        } else {
+            // What is left out now is a part of the next interval.
+            self.skipped.intervals += 1;
+        }
+        Ok(Flow::GoOn)
+    }
+
+    fn ended(&mut self, report: &Report) -> anyhow::Result<()> {
+        if let Some(singles) = self.singles.take() {
+            let panicked = |_panic| anyhow!("the thread that writes allocations has panicked");
+            singles.join().map_err(panicked)?;
+        }
+        Ok(self.end(report)?)
+    }
+}
+
+impl<'a> Live<'a> {
+    fn new(display: Display, asked: &'a args::Show, inlet: Inlet) -> Self {
+        Live {
+            display,
+            asked,
+            view: None,
+            news: News::default(),
+            inlet,
+            missed: None,
+            skipped: Skipped::default(),
+            singles: None,
+        }
+    }
+
     /// Shows what happened since the last time.
     fn step(&mut self, report: &Report) -> Result<(), OutputError> {
         let mut out = Vec::new();
@@ -126,12 +183,15 @@ impl Live<'_> {
     fn interval(&mut self, report: &Report, out: &mut Vec<u8>) -> Result<(), OutputError> {
         self.skipped.events = self.missed.as_ref().map_or(0, Missed::count);
         let groups = self.asked.groups(report);
-        let interval = self.view.interval(report, groups.as_ref());
+        let Some(view) = &mut self.view else {
+            return Ok(());
+        };
+        let interval = view.interval(report, groups.as_ref());
         self.display.interval(&interval, report, self.skipped, out)
     }
 
     /// Shows the last interval, and the whole.
-    fn end(mut self, report: &Report) -> Result<(), OutputError> {
+    fn end(&mut self, report: &Report) -> Result<(), OutputError> {
         let report = &*report.sorted(self.asked.sort_of(&report.window.mode));
         let mut out = Vec::new();
         self.interval(report, &mut out)?;
@@ -151,53 +211,6 @@ impl Live<'_> {
     }
 }
 
-async fn show(
-    mut session: Session,
-    mut display: Display,
-    inlet: Inlet,
-    asked: &args::Show,
-) -> anyhow::Result<()> {
-    let mut first = Vec::new();
-    display.start(&session, &mut first)?;
-    inlet.send(first);
-    let feed = session.take_feed();
-    let mut live = Live {
-        display,
-        asked,
-        view: LiveView::new(asked.sort_of(session.mode().name())),
-        news: News::default(),
-        missed: feed.as_ref().map(Feed::missed),
-        skipped: Skipped::default(),
-        inlet: inlet.clone(),
-    };
-    let singles = feed.map(|feed| show_singles(feed, inlet.clone()));
-    let singles = singles.transpose()?;
-    let ended_by = loop {
-        if inlet.has_failed() {
-            break EndedBy::ClosedPipe;
-        }
-        match session.next().await? {
-            // What is left out now is a part of the next interval.
-            Event::Tick if !inlet.has_room() => live.skipped.intervals += 1,
-            Event::Tick => live.step(&session.report().await?)?,
-            Event::Signal(_) => break EndedBy::Signal,
-            Event::End(by) => break by,
-        }
-    };
-    let naming = Progress::of(NAMING);
-    let ended = session.finish(ended_by).await?;
-    drop(naming);
-    if let Some(singles) = singles {
-        let panicked = |_panic| anyhow!("the thread that writes allocations has panicked");
-        singles.join().map_err(panicked)?;
-    }
-    let shown = live.end(&ended.report);
-    if let Some(attached) = ended.attached {
-        detach_in_background(attached);
-    }
-    Ok(shown?)
-}
-
 /// Writes a line for each allocation, from a thread of its own.
 fn show_singles(feed: Feed, inlet: Inlet) -> anyhow::Result<JoinHandle<()>> {
     let mut lines = Lines {
@@ -205,7 +218,7 @@ fn show_singles(feed: Feed, inlet: Inlet) -> anyhow::Result<JoinHandle<()>> {
         waiting: Vec::new(),
     };
     let thread = thread::Builder::new().name("events".to_owned());
-    let thread = thread.spawn(move || feed.run(&mut lines));
+    let thread = thread.spawn(move || feed.run(&mut lines, drive::now));
     thread.context("cannot start a thread for single allocations")
 }
 
@@ -232,32 +245,4 @@ impl SingleSink for Lines {
     fn pause(&mut self) {
         self.inlet.send(std::mem::take(&mut self.waiting));
     }
-}
-
-/// Reads the process's program and plans its probes.
-pub(super) fn prepare(pid: i32, tracing: &args::Tracing) -> Result<Prepared, SessionError> {
-    let reading = format!("reading the program of pid {pid}");
-    during(reading, || Prepared::new(pid, tracing.wanted()))
-}
-
-/// Tells scripts and people that every probe is live.
-pub(super) fn announce(session: &Session) {
-    let target = session.target();
-    say(format_args!(
-        "attached to {} (pid {}, {}): {} probes, recording",
-        target.exe,
-        target.pid,
-        target.go_version,
-        session.probes()
-    ));
-}
-
-/// Runs a capture's event loop on this thread.
-pub(super) fn on_runtime<T>(capture: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime
-        .context("cannot start the event loop")?
-        .block_on(capture)
 }

@@ -1,7 +1,8 @@
-//! What was meant: typed arguments turned into the requests of the stages.
+//! What was meant: typed arguments turned into the requests of the stages, and the course of captures.
 
 use super::args;
 use crate::capture::{Mode, Request};
+use crate::drive::Course;
 use std::time::Duration;
 
 /// Points of the timeline that a recording of known length aims at.
@@ -10,43 +11,43 @@ const TIMELINE_POINTS: u32 = 40;
 const SHORTEST_TICK: Duration = Duration::from_millis(100);
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
-/// The request of `tracer attach`.
-pub(super) fn attach(args: &args::Attach, global: &args::Global) -> Request {
-    Request {
-        singles: args.events,
-        ..request(&args.target.tracing, global, args.duration, args.interval)
+/// A recording, with a timeline that is neither coarse nor long.
+pub(super) fn recording(duration: Option<Duration>) -> Course {
+    let tick = duration.map_or(LONGEST_TICK, |duration| duration / TIMELINE_POINTS);
+    Course {
+        duration,
+        interval: tick.clamp(SHORTEST_TICK, LONGEST_TICK),
     }
 }
 
-/// The request of `tracer top`.
-pub(super) fn top(args: &args::Top, global: &args::Global) -> Request {
-    request(&args.target.tracing, global, None, args.interval)
+/// The whole life of a program.
+pub(super) fn whole_life() -> Course {
+    recording(None)
 }
 
-/// The request of `tracer record`.
-pub(super) fn record(args: &args::Record, global: &args::Global) -> Request {
-    let tick = args
-        .duration
-        .map_or(LONGEST_TICK, |duration| duration / TIMELINE_POINTS);
-    request(
-        &args.target.tracing,
-        global,
-        args.duration,
-        tick.clamp(SHORTEST_TICK, LONGEST_TICK),
-    )
+/// A look at the heap, once or for a while.
+pub(super) fn looking(args: &args::Heap) -> Course {
+    Course {
+        duration: Some(args.duration.unwrap_or_default()),
+        interval: args.interval,
+    }
 }
 
-/// The request of `tracer run`.
-pub(super) fn run(args: &args::Run, global: &args::Global) -> Request {
-    request(&args.tracing, global, None, LONGEST_TICK)
+/// What is asked of a capture without probes.
+pub(super) fn look() -> Request {
+    Request {
+        mode: Mode::Heap,
+        min_size: 0,
+        stack_depth: 0,
+        ring_bytes: None,
+        rings: None,
+        verbose: false,
+        singles: false,
+    }
 }
 
-fn request(
-    tracing: &args::Tracing,
-    global: &args::Global,
-    duration: Option<Duration>,
-    interval: Duration,
-) -> Request {
+/// What is asked of a capture with probes.
+pub(super) fn request(tracing: &args::Tracing, global: &args::Global) -> Request {
     Request {
         mode: match tracing.mode {
             args::Mode::Exact => Mode::Exact,
@@ -61,7 +62,5 @@ fn request(
         rings: tracing.rings,
         verbose: global.verbose,
         singles: false,
-        duration,
-        interval,
     }
 }

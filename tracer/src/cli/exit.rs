@@ -1,7 +1,8 @@
 //! The exit code that an error stands for.
 
 use super::sinks::Misuse;
-use crate::capture::SessionError;
+use crate::capture::CaptureError;
+use crate::drive::DriveError;
 use crate::kernel::KernelError;
 use crate::output::OutputError;
 use crate::plan::PlanError;
@@ -25,13 +26,11 @@ pub fn code(error: &anyhow::Error) -> u8 {
 }
 
 fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    if let Some(error) = cause.downcast_ref::<SessionError>() {
-        return match error {
-            SessionError::Target(error) => Some(target(error)),
-            SessionError::Kernel(error) => Some(kernel(error)),
-            SessionError::Plan(PlanError::TooOld { .. }) => Some(NO_TARGET),
-            _ => None,
-        };
+    if let Some(DriveError::Capture(error)) = cause.downcast_ref::<DriveError>() {
+        return capture(error);
+    }
+    if let Some(error) = cause.downcast_ref::<CaptureError>() {
+        return capture(error);
     }
     if let Some(error) = cause.downcast_ref::<KernelError>() {
         return Some(kernel(error));
@@ -44,6 +43,15 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     match cause.downcast_ref::<OutputError>() {
         Some(OutputError::UnknownFormat { .. } | OutputError::NoComparison { .. }) => Some(USAGE),
+        _ => None,
+    }
+}
+
+fn capture(error: &CaptureError) -> Option<u8> {
+    match error {
+        CaptureError::Target(error) => Some(target(error)),
+        CaptureError::Kernel(error) => Some(kernel(error)),
+        CaptureError::Plan(PlanError::TooOld { .. }) => Some(NO_TARGET),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ mod attach;
 mod config;
 mod diff;
 mod doctor;
+mod driving;
 mod exit;
 mod heap;
 mod man;

@@ -1,8 +1,8 @@
 //! What a person at a terminal sees of work that takes a while: one line on standard error that goes away. Hides when it
 //! is shown at all: never where standard error is no terminal, and not for what is done at once.
 
-use super::args;
-use crate::capture::Session;
+use crate::drive::{Consumer, Flow, Moment};
+use crate::report::EndedBy;
 use crate::units;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _, Read, stderr};
@@ -138,7 +138,7 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    pub(super) fn of(args: &args::Record) -> Self {
+    pub(super) fn of(duration: Option<Duration>) -> Self {
         let bar = is_shown().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(style("{wide_msg}"));
@@ -146,29 +146,28 @@ impl Recording {
         });
         Recording {
             bar,
-            duration: args.duration,
+            duration,
             shown: None,
         }
     }
-
-    /// Shows the state, unless that was just now.
-    pub(super) fn tick(&mut self, session: &Session) {
-        let Some(bar) = &self.bar else {
-            return;
-        };
-        if self.shown.is_some_and(|shown| shown.elapsed() < STATE) {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let pace = session.pace();
-        bar.set_message(state(session.elapsed(), self.duration, &pace));
-        bar.tick();
-    }
 }
 
-impl Drop for Recording {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
+impl Consumer for Recording {
+    /// Shows the state, unless that was just now.
+    fn moment(&mut self, moment: &mut Moment<'_>) -> anyhow::Result<Flow> {
+        let Some(bar) = &self.bar else {
+            return Ok(Flow::GoOn);
+        };
+        if self.shown.is_none_or(|shown| shown.elapsed() >= STATE) {
+            self.shown = Some(Instant::now());
+            bar.set_message(state(moment.at(), self.duration, &moment.pace()));
+            bar.tick();
+        }
+        Ok(Flow::GoOn)
+    }
+
+    fn ending(&mut self, _ended_by: EndedBy) {
+        if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }

@@ -1,13 +1,14 @@
 //! `tracer run`: a program's whole life, from its first instruction to its exit code.
 
 use super::args::{Global, Run};
-use super::progress::Progress;
+use super::config;
+use super::driving::{self, Files, Naming};
 use super::sinks::{Sinks, StandardStream};
-use super::{attach, config};
-use crate::capture::{Ended, Event, Prepared, Session};
-use crate::kernel::{self, detach_in_background};
+use crate::capture::{Capture, Prepared};
+use crate::drive::{Consumer, Driver};
+use crate::kernel;
 use crate::launch::Launched;
-
+use crate::report::Report;
 use nix::sys::signal::Signal;
 use std::io::{IsTerminal as _, stdin};
 
@@ -16,36 +17,56 @@ pub(super) fn run(args: &Run, global: &Global) -> anyhow::Result<u8> {
     let output = &args.output;
     let sinks = Sinks::open(&output.files, output.format, StandardStream::Err)?;
     kernel::require()?;
-    let mut launched = Launched::start(&args.program, &args.arguments)?;
+    let launched = Launched::start(&args.program, &args.arguments)?;
     let prepared = Prepared::new(launched.pid().as_raw(), args.tracing.wanted())?;
-    attach::on_runtime(async {
-        let session = prepared.start(&config::run(args, global))?;
-        log::debug!("{} probes, recording", session.probes());
-        launched.release()?;
-        let ended = whole_life(session, &launched).await?;
-        // The program has ended; its exit code is the answer even if the report cannot be written.
-        let code = launched.wait()?;
-        let written = sinks.write(&ended.report, global, &args.show, output.value);
-        if let Some(attached) = ended.attached {
-            detach_in_background(attached);
-        }
-        written.map(|()| code)
-    })
+    let mut driver = Driver::new(config::whole_life())?;
+    driver.start(vec![prepared], &config::request(&args.tracing, global))?;
+    let mut child = Child {
+        launched: Some(launched),
+        from_terminal: stdin().is_terminal(),
+        code: 0,
+    };
+    driving::drive(
+        driver,
+        &mut [
+            &mut Naming::default(),
+            &mut child,
+            &mut Files::new(sinks, global, &args.show, output.value),
+        ],
+    )?;
+    Ok(child.code)
 }
 
-/// Passes signals on until the program has ended.
-async fn whole_life(mut session: Session, launched: &Launched) -> anyhow::Result<Ended> {
-    // The terminal sends Ctrl-C and Ctrl-\ to the program as well: it is in the same process group.
-    let from_terminal = stdin().is_terminal();
-    loop {
-        match session.next().await? {
-            Event::Tick => {}
-            Event::Signal(Signal::SIGINT | Signal::SIGQUIT) if from_terminal => {}
-            Event::Signal(signal) => launched.signal(signal),
-            Event::End(by) => {
-                let _naming = Progress::of(attach::NAMING);
-                return Ok(session.finish(by).await?);
-            }
+/// The program, which is let go when its probes are live, and gets the signals that are sent to the agent.
+struct Child {
+    launched: Option<Launched>,
+    /// The terminal sends Ctrl-C and Ctrl-\ to the program as well: it is in the same process group.
+    from_terminal: bool,
+    code: u8,
+}
+
+impl Consumer for Child {
+    fn started(&mut self, capture: &mut Capture) -> anyhow::Result<()> {
+        log::debug!("{} probes, recording", capture.probes());
+        if let Some(launched) = &mut self.launched {
+            launched.release()?;
         }
+        Ok(())
+    }
+
+    fn takes(&mut self, signal: Signal) -> bool {
+        let reaches_it = self.from_terminal && matches!(signal, Signal::SIGINT | Signal::SIGQUIT);
+        if let Some(launched) = self.launched.as_ref().filter(|_| !reaches_it) {
+            launched.signal(signal);
+        }
+        true
+    }
+
+    fn ended(&mut self, _report: &Report) -> anyhow::Result<()> {
+        // It has ended; its exit code is the answer even if the report cannot be written.
+        if let Some(launched) = self.launched.take() {
+            self.code = launched.wait()?;
+        }
+        Ok(())
     }
 }

@@ -1,13 +1,15 @@
 //! `tracer top`: a process on the whole screen.
 
 use super::args::{Global, Top};
-use super::attach::on_runtime;
+use super::config;
+use super::driving;
 use super::exit::BadUsage;
 use super::messages::say;
-use super::sinks::{StandardStream, Unfinished, print};
-use super::{config, terminal};
-use crate::capture::{Ended, Event, Prepared, Session, Signals};
-use crate::kernel::{self, detach_in_background};
+use super::sinks::{StandardStream, Unfinished};
+use super::terminal;
+use crate::capture::{Capture, Prepared};
+use crate::drive::{Consumer, Course, Driver, Flow, Following, Moment};
+use crate::kernel;
 use crate::output::{Format, Options, render};
 use crate::report::{EndedBy, Report};
 use crate::tui::state::{Act, State};
@@ -15,17 +17,16 @@ use crate::tui::terminal::{Input, Screen, is_stuck};
 use crate::tui::view::{self, Palette};
 use crate::units;
 use anyhow::Context as _;
+use std::future::pending;
 use std::io::{IsTerminal as _, stdout};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::time::SystemTime;
 use tokio::sync::mpsc::Receiver;
 
 pub(super) fn run(args: &Top, global: &Global) -> anyhow::Result<()> {
     let target = &args.target;
-    if target.explain {
-        let prepared = Prepared::new(target.pid, target.tracing.wanted())?;
-        return print(&prepared.plan().to_string());
+    if driving::explained(target)? {
+        return Ok(());
     }
     if !stdout().is_terminal() {
         let text = format!(
@@ -37,57 +38,92 @@ pub(super) fn run(args: &Top, global: &Global) -> anyhow::Result<()> {
     kernel::require()?;
     let prepared = Prepared::new(target.pid, target.tracing.wanted())?;
     let palette = Palette::new(terminal::options(StandardStream::Out, global, 0).color);
-    on_runtime(async {
-        let session = prepared.start(&config::top(args, global))?;
-        let (ended, saved) = watch(session, args, palette).await?;
-        if !is_stuck() {
-            // The terminal may be closed.
-            say(last_line(&ended.report, &saved));
-        }
-        if let Some(attached) = ended.attached {
-            detach_in_background(attached);
-        }
-        Ok(())
-    })
+    let mut driver = Driver::new(Course {
+        duration: None,
+        interval: args.interval,
+    })?;
+    driver.start(vec![prepared], &config::request(&target.tracing, global))?;
+    let mut screen = OnScreen {
+        args,
+        palette: Some(palette),
+        shown: None,
+        saved: Vec::new(),
+        recorded: None,
+    };
+    driving::drive(driver, &mut [&mut screen])?;
+    screen.leave();
+    if !is_stuck() {
+        // The terminal may be closed.
+        screen.recorded.iter().for_each(|recorded| {
+            say(format_args!("{recorded}; {}", kept(&screen.saved)));
+        });
+    }
+    Ok(())
 }
 
-/// Shows the capture until it is to end. The terminal is given back before the capture is finished, which may take a while.
-async fn watch(
-    mut session: Session,
-    args: &Top,
-    palette: Palette,
-) -> anyhow::Result<(Ended, Vec<PathBuf>)> {
-    let signals = Signals::new().context("cannot wait for signals")?;
-    let mut shown = Shown::enter(args, palette)?;
-    let ended_by = loop {
-        let next = {
-            let mut next = pin!(session.next());
-            // Not given up for a key: what a tick has begun must be done.
-            shown.while_waiting(&mut next).await?
-        };
-        match next {
-            None => break EndedBy::Signal,
-            Some(event) => match event? {
-                Event::Tick => {
-                    shown.state.take(session.report().await?);
-                    shown.draw()?;
-                }
-                Event::Signal(_) => break EndedBy::Signal,
-                Event::End(by) => break by,
-            },
+/// A capture that is on the screen until it ends; after the end of the target, until a key or a signal ends that.
+struct OnScreen<'a> {
+    args: &'a Top,
+    palette: Option<Palette>,
+    /// `None` while the terminal is not ours.
+    shown: Option<Shown>,
+    saved: Vec<PathBuf>,
+    /// What there was, when it is over.
+    recorded: Option<String>,
+}
+
+impl OnScreen<'_> {
+    /// Gives the terminal back, which a finish may keep waiting.
+    fn leave(&mut self) {
+        if let Some(shown) = self.shown.take() {
+            self.saved = shown.leave();
         }
-    };
-    if ended_by != EndedBy::TargetExit {
-        let saved = shown.leave();
-        return Ok((session.finish(ended_by).await?, saved));
     }
-    let ended = session.finish(ended_by).await?;
-    shown
-        .state
-        .end(ended.report.clone(), "the target has exited");
-    shown.draw()?;
-    shown.after_the_end(signals).await?;
-    Ok((ended, shown.leave()))
+}
+
+impl Consumer for OnScreen<'_> {
+    fn started(&mut self, _capture: &mut Capture) -> anyhow::Result<()> {
+        if let Some(palette) = self.palette.take() {
+            self.shown = Some(Shown::enter(self.args, palette)?);
+        }
+        Ok(())
+    }
+
+    fn moment(&mut self, moment: &mut Moment<'_>) -> anyhow::Result<Flow> {
+        if let Some(shown) = &mut self.shown {
+            shown.state.take(moment.report()?.clone());
+            shown.draw()?;
+        }
+        Ok(Flow::GoOn)
+    }
+
+    fn ending(&mut self, ended_by: EndedBy) {
+        if ended_by != EndedBy::TargetExit {
+            self.leave();
+        }
+    }
+
+    fn ended(&mut self, report: &Report) -> anyhow::Result<()> {
+        self.recorded = Some(recorded(report));
+        if let Some(shown) = &mut self.shown {
+            shown.state.end(report.clone(), "the target has exited");
+            shown.draw()?;
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self) -> Following<'_> {
+        Box::pin(async {
+            match &mut self.shown {
+                Some(shown) => shown.follow_keys().await,
+                None => pending().await,
+            }
+        })
+    }
+
+    fn lingers(&self) -> bool {
+        self.shown.is_some()
+    }
 }
 
 /// The screen, what is on it, and the keys.
@@ -135,31 +171,21 @@ impl Shown {
         Ok(())
     }
 
-    /// Follows keys until `next` is there; `None` if a key asks for the end.
-    async fn while_waiting<T>(
-        &mut self,
-        next: &mut (impl Future<Output = T> + Unpin),
-    ) -> anyhow::Result<Option<T>> {
+    /// Follows keys until one asks for the end.
+    async fn follow_keys(&mut self) -> anyhow::Result<Flow> {
         loop {
             let input = tokio::select! {
                 biased;
-                next = &mut *next => return Ok(Some(next)),
                 input = self.input.recv() => Some(input),
                 () = self.screen.free(), if self.is_late => None,
             };
             if let Some(input) = input
                 && self.follow_all(input) == Act::Quit
             {
-                return Ok(None);
+                return Ok(Flow::End(EndedBy::Signal));
             }
             self.draw()?;
         }
-    }
-
-    /// Follows keys when the target is gone.
-    async fn after_the_end(&mut self, mut signals: Signals) -> anyhow::Result<()> {
-        let mut signal = pin!(signals.recv());
-        self.while_waiting(&mut signal).await.map(drop)
     }
 
     /// Follows what waits before anything is drawn: what was pasted is many keys.
@@ -225,26 +251,27 @@ fn write_capture(report: &Report) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// One line on what there was, and how to keep it.
-fn last_line(report: &Report, saved: &[PathBuf]) -> String {
-    let target = &report.target;
+/// What there was, in a line.
+fn recorded(report: &Report) -> String {
     let (totals, completeness) = (&report.totals, &report.completeness);
-    let kept = match saved {
-        [] => "nothing was kept: press w for a capture".to_owned(),
-        files => {
-            let files: Vec<String> = files
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
-            format!("kept {}", files.join(", "))
-        }
-    };
     format!(
-        "recorded {} of pid {}: {} in {} allocations, lost {}; {kept}",
+        "recorded {} of pid {}: {} in {} allocations, lost {}",
         units::duration(report.window.duration_ns),
-        target.pid,
+        report.target.pid,
         units::bytes(totals.bytes()),
         units::exact(totals.allocs),
         units::exact(completeness.lost_total()),
     )
+}
+
+/// What was kept, and how to keep something.
+fn kept(saved: &[PathBuf]) -> String {
+    if saved.is_empty() {
+        return "nothing was kept: press w for a capture".to_owned();
+    }
+    let files: Vec<String> = saved
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    format!("kept {}", files.join(", "))
 }

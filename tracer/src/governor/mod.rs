@@ -27,7 +27,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use target::Target;
-use tokio::sync::oneshot;
 
 /// How often the governor looks: at rest, when some rows are in windows, and while a window is open.
 const AT_REST: Duration = Duration::from_millis(10);
@@ -76,7 +75,7 @@ pub struct Governor {
 }
 
 /// What the governor is asked for; it stops when nobody can ask any more.
-type Wish = oneshot::Sender<End>;
+type Wish = mpsc::SyncSender<End>;
 
 impl Governor {
     /// Starts to govern the probes of `process`; `None` if its CPU time or memory cannot be read, because it
@@ -109,10 +108,10 @@ impl Governor {
     }
 
     /// What was done so far; nothing if the governor has ended, because the target is gone.
-    pub async fn so_far(&self) -> Option<End> {
-        let (answer, end) = oneshot::channel();
+    pub fn so_far(&self) -> Option<End> {
+        let (answer, end) = mpsc::sync_channel(1);
         self.wishes.send(answer).ok()?;
-        end.await.ok()
+        end.recv().ok()
     }
 
     /// Stops recording, and tells what was done. `None` if the thread has panicked.

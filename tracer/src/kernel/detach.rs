@@ -16,7 +16,7 @@ const PATIENCE: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-/// Hands the probes to a child process that detaches them, and forgets them here. The caller must have finished its
+/// Hands the probes of all these captures to a child process that detaches them, and forgets them here. The caller must have finished its
 /// output and must exit now: the child keeps nothing open but the probes. If there can be no child, the probes are
 /// detached here.
 ///
@@ -25,7 +25,10 @@ const PATIENCE: Timespec = Timespec {
     unsafe_code,
     reason = "fork has no safe wrapper: see the argument at each call"
 )]
-pub fn detach_in_background(attached: Attached) {
+pub fn detach_in_background(attached: Vec<Attached>) {
+    if attached.is_empty() {
+        return;
+    }
     let Ok(agent) = pidfd_open(getpid(), PidfdFlags::empty()) else {
         return drop(attached);
     };
