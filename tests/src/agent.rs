@@ -70,11 +70,15 @@ fn exact_unless_told<'a>(args: &[&'a str]) -> Vec<&'a str> {
 impl Agent {
     /// Starts `tracer record --pid PID` with a JSON capture as its output, and more arguments.
     pub fn record(pid: u32, args: &[&str]) -> Self {
+        Self::record_by(tracer(), pid, args)
+    }
+
+    /// The same with a command that ends up being the tracer.
+    pub fn record_by(mut command: Command, pid: u32, args: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let capture =
             std::env::temp_dir().join(format!("tracer-test-{}-{number}.json", std::process::id()));
-        let mut command = tracer();
         command
             .args(["record", "--pid", &pid.to_string()])
             .args(exact_unless_told(args))

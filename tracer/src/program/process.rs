@@ -36,6 +36,7 @@ use super::{
 const PF_KTHREAD: u32 = 0x0020_0000;
 /// What the kernel appends to the name of an executable that has been unlinked or replaced.
 const DELETED: &str = " (deleted)";
+const READ_EXE: &str = "read the executable";
 
 /// A running process.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Process {
     pid: i32,
     pidfd: OwnedFd,
     files: Files,
+    /// What its executable was called when it was opened, as the kernel says it.
+    exe: PathBuf,
     memory: Result<Arc<memory::Live>, Refused>,
 }
 
@@ -89,13 +92,15 @@ impl Process {
             return Err(TargetError::Zombie { pid: group });
         }
         let files = Files::open(group);
+        let exe = fs::read_link(exe_path(group))
+            .map_err(|error| TargetError::from_io(group, READ_EXE, error))?;
         let process = Self {
             pid: group,
             pidfd,
             memory: memory::Live::open(group, &files.maps).map(Arc::new),
             files,
+            exe,
         };
-        process.exe_name()?;
         // The files were opened by the process's id: that it has not ended shows that they are its own.
         if !process.is_alive() {
             return Err(TargetError::Gone { pid: group });
@@ -165,7 +170,12 @@ impl Process {
     /// another mount namespace.
     #[must_use]
     pub fn exe_path(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/exe", self.pid))
+        exe_path(self.pid)
+    }
+
+    /// What the kernel calls its executable now; as it was at first, if that may not be read any more.
+    pub(super) fn exe_link(&self) -> PathBuf {
+        fs::read_link(self.exe_path()).unwrap_or_else(|_| self.exe.clone())
     }
 
     /// What the executable is called.
@@ -174,7 +184,7 @@ impl Process {
     /// When the process is gone or may not be looked at.
     pub fn exe_name(&self) -> Result<ExeName, TargetError> {
         let target = fs::read_link(self.exe_path())
-            .map_err(|error| TargetError::from_io(self.pid, "read the executable", error))?;
+            .map_err(|error| TargetError::from_io(self.pid, READ_EXE, error))?;
         let name = target.to_str().and_then(|name| name.strip_suffix(DELETED));
         let Some(name) = name.filter(|_| !self.sees_its_executable_at(&target)) else {
             return Ok(ExeName {
@@ -300,6 +310,10 @@ fn kernel_device(device: u64) -> u64 {
     const MINOR_BITS: u32 = 20;
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     u64::from(major) << MINOR_BITS | u64::from(minor)
+}
+
+fn exe_path(pid: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/exe"))
 }
 
 /// The process that the thread `pid` belongs to.

@@ -4,7 +4,6 @@
 
 use super::{GoBinary, Process, mappings::Mapping};
 use procfs::{FromBufRead as _, process::Status};
-use std::fs;
 use std::io::BufRead;
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -68,7 +67,7 @@ impl Process {
     /// All its mappings in ascending order, neighbours of one kind put together; `None` if they cannot be read.
     #[must_use]
     pub fn mapped(&self, binary: &GoBinary) -> Option<Vec<Mapped>> {
-        let name = fs::read_link(self.exe_path()).ok()?;
+        let name = self.exe_link();
         let inode = binary.identity().inode;
         let ranges = ranges(self.files().maps.reader().ok()?, |mapping| {
             mapping.shows(inode, name.as_os_str().as_bytes())
