@@ -1,10 +1,11 @@
-//! `cargo xtask build`: the agent with its eBPF programs, and the toolchain that takes.
+//! `cargo xtask build`: the agent with its eBPF programs, which are compiled only if their sources were changed.
 
 use anyhow::Result;
+use tracer_object::{PREFER_BUILT, Place};
 
-use crate::{bpf_toolchain, command, progress, sudo, workspace};
+use crate::{bpf, command, progress, sudo, workspace};
 
-/// Build the agent with its eBPF programs; installs the toolchain for them if there is none
+/// Build the agent; if the sources of its eBPF programs were changed, compile these too
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Build with optimizations
@@ -34,12 +35,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds the agent, as the user who will own it.
 pub(crate) fn agent(profile: Profile) -> Result<()> {
+    agent_with(profile, Place::Kept)
+}
+
+/// Like [`agent`], with the kept object, where that fits the sources, or with the one that was built from them.
+pub(crate) fn agent_with(profile: Profile, object: Place) -> Result<()> {
     sudo::refuse_to_build_for_another_user()?;
-    bpf_toolchain::ensure()?;
+    bpf::ensure()?;
     let mut build = workspace::cargo();
-    build.args(["build", "--locked", "--package", "tracer"]);
+    build
+        .envs(embedding(object))
+        .args(["build", "--locked", "--package", "tracer"]);
     if profile == Profile::Release {
         build.arg("--release");
     }
     command::run(&mut build)
+}
+
+/// The setting that has cargo embed this object into the agent.
+pub(crate) fn embedding(object: Place) -> Option<(&'static str, &'static str)> {
+    (object == Place::Built).then_some((PREFER_BUILT, "1"))
 }

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{bpf_toolchain, command, progress, sudo, workspace};
+use crate::{bpf, command, progress, sudo, workspace};
 use tarball::{Entry, Tarball};
 
 /// Build a tarball to install from: a static binary, manual pages, completions, a systemd unit
@@ -138,7 +138,7 @@ fn commit_time() -> Result<u64> {
 /// Builds the agent so that it needs no library of the host it runs on, and names no directory of this one.
 fn static_agent() -> Result<PathBuf> {
     sudo::refuse_to_build_for_another_user()?;
-    bpf_toolchain::ensure()?;
+    bpf::ensure()?;
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     let mut flags = OsString::from("-Ctarget-feature=+crt-static");

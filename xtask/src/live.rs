@@ -15,9 +15,10 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use tracer_object::Place;
 
 use self::{busy::Busy, stopwatch::Stopwatch};
-use crate::{programs, progress, sudo::Privilege, test::HOST_PACKAGES, workspace};
+use crate::{build, programs, progress, sudo::Privilege, test::HOST_PACKAGES, workspace};
 
 /// How many of the slowest tests are shown.
 const SLOWEST: usize = 10;
@@ -49,8 +50,13 @@ struct Outcome {
 }
 
 /// Compiles the live tests and runs those whose name contains `filter`; shows the slowest.
-pub(crate) fn run(privilege: &Privilege, filter: Option<&str>, options: &Options) -> Result<()> {
-    let binaries = compile()?;
+pub(crate) fn run(
+    privilege: &Privilege,
+    object: Place,
+    filter: Option<&str>,
+    options: &Options,
+) -> Result<()> {
+    let binaries = compile(object)?;
     let mut outcome = Outcome::default();
     let busy = Busy::start(options.beside)?;
     for round in 1..=options.times {
@@ -143,18 +149,19 @@ fn watched(tests: &mut Command, to: &mut impl Write) -> Result<(Stopwatch, bool)
 }
 
 /// Compiles every live test.
-fn compile() -> Result<Vec<Binary>> {
+fn compile(object: Place) -> Result<Vec<Binary>> {
     let mut test = workspace::cargo();
-    test.args([
-        "test",
-        "--no-run",
-        "--locked",
-        "--message-format=json-render-diagnostics",
-    ])
-    .args(HOST_PACKAGES)
-    .args(names()?.iter().flat_map(|name| ["--test", name.as_str()]))
-    .stdin(Stdio::null())
-    .stderr(Stdio::inherit());
+    test.envs(build::embedding(object))
+        .args([
+            "test",
+            "--no-run",
+            "--locked",
+            "--message-format=json-render-diagnostics",
+        ])
+        .args(HOST_PACKAGES)
+        .args(names()?.iter().flat_map(|name| ["--test", name.as_str()]))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
     let output = test.output().context("cannot run cargo")?;
     ensure!(
         output.status.success(),

@@ -3,8 +3,7 @@
 
 mod apt;
 mod bench;
-mod bpf_linker;
-mod bpf_toolchain;
+mod bpf;
 mod browser;
 mod build;
 mod capture;
@@ -43,6 +42,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     Bench(bench::Arguments),
+    Bpf(bpf::Arguments),
     Build(build::Arguments),
     Capture(capture::Arguments),
     Demo(demo::Arguments),
@@ -69,6 +69,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Bpf(bpf::Arguments {}) => bpf::run(),
         Task::Build(arguments) => build::run(&arguments),
         Task::Capture(arguments) => capture::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),

@@ -4,9 +4,10 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use tracer_object::Place;
 
 use crate::{
-    bpf_toolchain, browser,
+    bpf, browser,
     build::{self, Profile},
     command, compiler, dist, go, large, live, pprof, probes, programs, progress,
     sudo::{self, Privilege},
@@ -19,7 +20,8 @@ pub(crate) struct Arguments {
     /// Leave out the live tests, which need root
     #[arg(long)]
     no_live: bool,
-    /// Trace programs of every Go release that tracer supports, in every variant, not a choice of them
+    /// Trace programs of every Go release that tracer supports, in every variant, not a choice of them; compile the
+    /// eBPF programs from source, and compare them with the object that is kept in tracer/bpf
     #[arg(long)]
     full: bool,
     #[command(flatten)]
@@ -38,7 +40,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let privilege = if arguments.no_live {
         None
     } else {
-        bpf_toolchain::ensure()?;
         Some(Privilege::obtain(
             "for the live tests (--no-live leaves them out)",
         )?)
@@ -49,6 +50,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("lints", lint)?;
     step("lints of the eBPF programs", lint_ebpf)?;
     step("repository rules", tidy::run)?;
+    let object = match arguments.full {
+        true => step("eBPF object from source", bpf::verify)?,
+        false => Place::Kept,
+    };
     step("unit and command-line tests", || unit_tests(filter))?;
     let Some(privilege) = privilege else {
         progress::say("the live tests did NOT run (--no-live)");
@@ -59,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     })?;
     let mut programs = Vec::new();
     step("builds for the live tests", || {
-        build::agent(Profile::Release)?;
+        build::agent_with(Profile::Release, object)?;
         programs = programs::build_matrix(arguments.full)?;
         Ok(())
     })?;
@@ -82,12 +87,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         probes::verify(&programs)
     })?;
     step("live tests", || {
-        live::run(&privilege, filter, &arguments.live)
+        live::run(&privilege, object, filter, &arguments.live)
     })
 }
 
 /// Runs one step and prints its closing line.
-fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let started = Instant::now();
     let result = work();
     let outcome = if result.is_ok() { "ok" } else { "FAILED" };
@@ -141,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_failed_step_is_named() {
-        let error = step("lints", || anyhow::bail!("no luck")).unwrap_err();
+        let error = step("lints", || -> Result<()> { anyhow::bail!("no luck") }).unwrap_err();
         assert_eq!(format!("{error:#}"), "lints: failed: no luck");
     }
 }

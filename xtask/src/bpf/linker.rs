@@ -9,7 +9,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{apt, bpf_toolchain::Compiler, command, progress, sudo::Privilege, workspace};
+use super::toolchain::Compiler;
+use crate::{apt, command, progress, sudo::Privilege, workspace};
 
 const VERSION: &str = "0.13.0";
 
@@ -35,7 +36,13 @@ pub(crate) fn ensure(compiler: &Compiler) -> Result<PathBuf> {
     if let Some(linker) = found {
         return Ok(linker);
     }
-    build(compiler.llvm)?;
+    let llvm = compiler.llvm_major().with_context(|| {
+        format!(
+            "{} does not tell its LLVM version",
+            compiler.rustc.display()
+        )
+    })?;
+    build(llvm)?;
     trial
         .links_with(&own)
         .context("the bpf-linker just built does not work")?;

@@ -1,17 +1,20 @@
-//! Finds a compiler and a linker for eBPF, or installs them, and records them in `target/bpf/toolchain` for the
-//! agent's build script. Hides the two kinds there are: a rustc that has `core` for BPF, as Debian packages it, and
-//! a rustup nightly that compiles `core` along from `rust-src`.
+//! Finds a compiler and a linker for eBPF, or installs them, and remembers them in `target/bpf/toolchain.toml`. Hides
+//! the two kinds of compiler there are: a rustc that has `core` for BPF, as Debian packages it, and a rustup nightly
+//! that compiles `core` along from `rust-src`.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use tracer_object::{BPF_TARGET, Tools};
 
-use crate::{apt, bpf_linker, command, progress, sudo::Privilege, workspace};
+use super::linker;
+use crate::{apt, command, progress, sudo::Privilege, workspace};
 
 /// Debian's rustc and its prebuilt `core` for the BPF targets.
 const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "libstd-rust-web-dev-bpf"];
@@ -23,25 +26,41 @@ const REMEDY: &str =
   elsewhere:  rustup toolchain install nightly --component rust-src
               cargo install cargo-binstall && cargo binstall bpf-linker";
 
-/// A compiler that can build the eBPF programs.
-#[derive(Debug)]
-pub(crate) struct Compiler {
+/// Tools that work together, as they are remembered.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Toolchain {
     /// The compiler itself, not rustup's proxy for it.
-    pub(crate) rustc: PathBuf,
+    pub(super) rustc: PathBuf,
     /// The cargo to use with it, if not any will do.
-    cargo: Option<PathBuf>,
+    pub(super) cargo: Option<PathBuf>,
     /// Whether `core` has to be compiled along.
-    build_std: bool,
-    /// What `rustc --version` says, to notice an upgrade.
-    version: String,
-    /// The major version of its LLVM.
-    pub(crate) llvm: u32,
+    pub(super) build_std: bool,
+    pub(super) linker: PathBuf,
+    /// What the tools say of themselves, to notice an upgrade.
+    pub(super) tools: Tools,
 }
 
-/// Makes sure that `target/bpf/toolchain` names tools that work.
-pub(crate) fn ensure() -> Result<()> {
-    if recorded_tools_work() {
-        return Ok(());
+/// A compiler that can build the eBPF programs.
+#[derive(Debug)]
+pub(super) struct Compiler {
+    pub(super) rustc: PathBuf,
+    cargo: Option<PathBuf>,
+    build_std: bool,
+    version: String,
+    llvm: String,
+}
+
+impl Compiler {
+    /// The major version of its LLVM.
+    pub(super) fn llvm_major(&self) -> Option<u32> {
+        self.llvm.split('.').next()?.parse().ok()
+    }
+}
+
+/// Tools that work: those of the last time, others that are here, or new ones.
+pub(super) fn ensure() -> Result<Toolchain> {
+    if let Some(toolchain) = remembered() {
+        return Ok(toolchain);
     }
     let compiler = match find_compiler() {
         Some(compiler) => compiler,
@@ -53,60 +72,57 @@ pub(crate) fn ensure() -> Result<()> {
         compiler.version,
         compiler.llvm
     ));
-    let linker = bpf_linker::ensure(&compiler)?;
+    let linker = linker::ensure(&compiler)?;
     progress::say(&format!("eBPF linker: {}", linker.display()));
-    record(&compiler, &linker)
-}
-
-fn record_path() -> PathBuf {
-    workspace::target().join("bpf/toolchain")
-}
-
-fn record(compiler: &Compiler, linker: &Path) -> Result<()> {
-    let path = record_path();
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)
-            .with_context(|| format!("cannot create {}", directory.display()))?;
-    }
-    fs::write(&path, record_text(compiler, linker))
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn record_text(compiler: &Compiler, linker: &Path) -> String {
-    let mut text = format!(
-        "rustc={}\nrustc_version={}\nlinker={}\nbuild_std={}\n",
-        compiler.rustc.display(),
-        compiler.version,
-        linker.display(),
-        u8::from(compiler.build_std),
-    );
-    if let Some(cargo) = &compiler.cargo {
-        text.push_str(&format!("cargo={}\n", cargo.display()));
-    }
-    text
-}
-
-fn recorded_tools_work() -> bool {
-    let Ok(text) = fs::read_to_string(record_path()) else {
-        return false;
+    let toolchain = Toolchain {
+        tools: Tools {
+            compiler: compiler.version,
+            llvm: compiler.llvm,
+            linker: said(&linker)?,
+        },
+        rustc: compiler.rustc,
+        cargo: compiler.cargo,
+        build_std: compiler.build_std,
+        linker,
     };
-    let record: HashMap<&str, &str> = text
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .collect();
-    let (Some(rustc), Some(version), Some(linker)) = (
-        record.get("rustc"),
-        record.get("rustc_version"),
-        record.get("linker"),
-    ) else {
-        return false;
-    };
-    let said = |tool: &str| command::output(Command::new(tool).arg("--version")).ok();
-    said(rustc).is_some_and(|said| said.trim() == *version)
-        && said(linker).is_some()
-        && record
-            .get("cargo")
-            .is_none_or(|cargo| Path::new(cargo).exists())
+    toolchain.remember()?;
+    Ok(toolchain)
+}
+
+impl Toolchain {
+    fn remember(&self) -> Result<()> {
+        let path = memory();
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)
+                .with_context(|| format!("cannot create {}", directory.display()))?;
+        }
+        fs::write(&path, toml::to_string(self)?)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn still_works(&self) -> bool {
+        let is_same = |tool: &Path, version: &str| said(tool).is_ok_and(|said| said == version);
+        is_same(&self.rustc, &self.tools.compiler)
+            && is_same(&self.linker, &self.tools.linker)
+            && self.cargo.as_ref().is_none_or(|cargo| cargo.exists())
+    }
+}
+
+fn memory() -> PathBuf {
+    workspace::target().join("bpf/toolchain.toml")
+}
+
+fn remembered() -> Option<Toolchain> {
+    let text = fs::read_to_string(memory()).ok()?;
+    let toolchain: Toolchain = toml::from_str(&text).ok()?;
+    toolchain.still_works().then_some(toolchain)
+}
+
+/// What a tool says of its version.
+fn said(tool: &Path) -> Result<String> {
+    Ok(command::output(Command::new(tool).arg("--version"))?
+        .trim()
+        .to_owned())
 }
 
 fn find_compiler() -> Option<Compiler> {
@@ -127,7 +143,7 @@ fn compiler_with_core() -> Option<Compiler> {
 }
 
 fn has_core(rustc: &Path) -> bool {
-    let arguments = ["--print", "target-libdir", "--target", "bpfel-unknown-none"];
+    let arguments = ["--print", "target-libdir", "--target", BPF_TARGET];
     let Ok(directory) = command::output(Command::new(rustc).args(arguments)) else {
         return false;
     };
@@ -176,16 +192,16 @@ fn describe(rustc: &Path, cargo: Option<PathBuf>, build_std: bool) -> Option<Com
         cargo,
         build_std,
         version: said.lines().next()?.trim().to_owned(),
-        llvm: llvm_major(&said)?,
+        llvm: llvm_version(&said)?,
     })
 }
 
 /// The LLVM of a compiler, from what `rustc -vV` says.
-fn llvm_major(verbose_version: &str) -> Option<u32> {
+fn llvm_version(verbose_version: &str) -> Option<String> {
     let version = verbose_version
         .lines()
         .find_map(|line| line.strip_prefix("LLVM version: "))?;
-    version.split('.').next()?.trim().parse().ok()
+    Some(version.trim().to_owned())
 }
 
 /// Installs Debian's compiler where there is one.
@@ -214,7 +230,7 @@ fn install_compiler() -> Result<Compiler> {
     apt::install(&privilege, &DEBIAN_PACKAGES, reason)?;
     find_compiler().with_context(|| {
         format!(
-            "{} has no `core` for bpfel-unknown-none",
+            "{} has no `core` for {BPF_TARGET}",
             DEBIAN_PACKAGES.join(" ")
         )
     })
@@ -229,28 +245,31 @@ mod tests {
 
     #[test]
     fn the_llvm_version_is_read_from_the_verbose_version() {
-        assert_eq!(llvm_major(VERBOSE), Some(22));
-        assert_eq!(llvm_major("rustc 1.96.0\n"), None);
+        assert_eq!(llvm_version(VERBOSE).as_deref(), Some("22.1.8"));
+        assert_eq!(llvm_version("rustc 1.96.0\n"), None);
     }
 
     #[test]
-    fn the_record_names_a_cargo_only_when_core_is_compiled_along() {
-        let mut compiler = Compiler {
-            rustc: PathBuf::from("/usr/bin/rustc"),
+    fn tools_are_remembered_until_they_change() {
+        let toolchain = Toolchain {
+            rustc: PathBuf::from("/bin/echo"),
             cargo: None,
             build_std: false,
-            version: "rustc 1.96.0".to_owned(),
-            llvm: 22,
+            linker: PathBuf::from("/bin/echo"),
+            tools: Tools {
+                compiler: said(Path::new("/bin/echo")).unwrap(),
+                llvm: "22.1.8".to_owned(),
+                linker: said(Path::new("/bin/echo")).unwrap(),
+            },
         };
-        let linker = Path::new("/opt/bpf-linker");
-        assert_eq!(
-            record_text(&compiler, linker),
-            "rustc=/usr/bin/rustc\nrustc_version=rustc 1.96.0\nlinker=/opt/bpf-linker\nbuild_std=0\n"
-        );
-        compiler.build_std = true;
-        compiler.cargo = Some(PathBuf::from("/nightly/bin/cargo"));
-        assert!(
-            record_text(&compiler, linker).ends_with("build_std=1\ncargo=/nightly/bin/cargo\n")
-        );
+        let text = toml::to_string(&toolchain).unwrap();
+        let mut read: Toolchain = toml::from_str(&text).unwrap();
+        assert_eq!(read, toolchain);
+        assert!(read.still_works());
+        read.cargo = Some(PathBuf::from("/nonexistent/cargo"));
+        assert!(!read.still_works());
+        read.cargo = None;
+        read.tools.compiler = "rustc 1.0.0".to_owned();
+        assert!(!read.still_works());
     }
 }
