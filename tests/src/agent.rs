@@ -1,6 +1,6 @@
 //! The tracer under test: started, watched, stopped.
 
-use crate::PATIENCE;
+use crate::{PATIENCE, waited_for_processor};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub struct Finished {
     pub output: String,
     /// Its standard error.
     pub messages: String,
-    /// From the request to end until its exit was seen.
+    /// From the request to end until its exit was seen, without what it waited for a processor.
     pub took: Duration,
     capture: Option<PathBuf>,
 }
@@ -138,21 +138,29 @@ impl Agent {
         self.child.id()
     }
 
-    /// Waits until every probe is live; gives the time since its start.
+    /// Waits until every probe is live; gives the time since its start, without what it waited for a processor.
     pub fn wait_attached(&self) -> Duration {
         self.wait_message("attached to");
-        self.started.elapsed()
+        own(self.started, Duration::ZERO, self.waited())
     }
 
-    /// Waits for a message that starts with `beginning`.
+    /// The longest time that a thread of it has waited for a processor.
+    fn waited(&self) -> Duration {
+        waited_for_processor(self.pid()).unwrap_or_default()
+    }
+
+    /// Waits for a message that starts with `beginning`; gives how long, without what it waited for a processor.
     ///
     /// # Panics
     /// It ends or stays silent instead.
-    pub fn wait_message(&self, beginning: &str) {
+    pub fn wait_message(&self, beginning: &str) -> Duration {
+        let (asked, before) = (Instant::now(), self.waited());
         let mut seen = Vec::new();
         loop {
             match self.messages.recv_timeout(PATIENCE) {
-                Ok(line) if line.starts_with(beginning) => return,
+                Ok(line) if line.starts_with(beginning) => {
+                    return own(asked, before, self.waited());
+                }
                 Ok(line) => seen.push(line),
                 Err(error) => panic!("the tracer did not say {beginning:?} ({error}): {seen:?}"),
             }
@@ -181,15 +189,18 @@ impl Agent {
     /// # Panics
     /// It does not end within [`PATIENCE`].
     pub fn wait(mut self) -> Finished {
-        let asked = Instant::now();
+        let (asked, before) = (Instant::now(), self.waited());
+        let mut waited = before;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 break status;
             }
             assert!(asked.elapsed() < PATIENCE, "the tracer does not end");
+            // Of the threads that have not ended yet.
+            waited = waited.max(self.waited());
             thread::sleep(Duration::from_millis(1));
         };
-        let took = asked.elapsed();
+        let took = own(asked, before, waited);
         let output = std::mem::replace(&mut self.output, thread::spawn(Vec::new))
             .join()
             .expect("a reader");
@@ -202,6 +213,11 @@ impl Agent {
             capture: self.capture.take(),
         }
     }
+}
+
+/// The time since `start`, when a process had waited for `before`, without what it has waited for a processor since.
+fn own(start: Instant, before: Duration, now: Duration) -> Duration {
+    start.elapsed().saturating_sub(now.saturating_sub(before))
 }
 
 impl Drop for Agent {

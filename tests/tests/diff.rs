@@ -3,7 +3,8 @@
 use serde_json::Value;
 use std::process::Output;
 use tracer_tests::{
-    Agent, Program, Saved, list, newest_go, number, program_path, trace_measured, tracer,
+    Agent, Program, Saved, list, measure_again, newest_go, number, program_path, promise,
+    trace_measured, tracer,
 };
 
 /// Probes that these tests need nothing of take time to be taken out.
@@ -63,13 +64,21 @@ impl Comparison {
         })
     }
 
-    fn assert_unchanged(&self, what: &str) {
-        for figure in ["allocs", "alloc_bytes", "live_bytes"] {
-            let rows = self.significant(figure);
-            assert!(rows.is_empty(), "{what}: {figure}: {rows:#?}");
+    /// What changed by more than noise: rows, and totals.
+    fn changes(&self) -> Vec<(&str, &Value)> {
+        let figures = ["allocs", "alloc_bytes", "live_bytes"].into_iter();
+        let changes = figures.flat_map(|figure| {
             let total = &self.json["totals"]["figures"][figure];
-            assert_ne!(total["significant"], true, "{what}: {figure}: {total}");
-        }
+            let total = Some(total).filter(|total| total["significant"] == true);
+            let changed = self.significant(figure).into_iter().chain(total);
+            changed.map(move |change| (figure, change))
+        });
+        changes.collect()
+    }
+
+    fn assert_unchanged(&self, what: &str) {
+        let changes = self.changes();
+        assert!(changes.is_empty(), "{what}: {changes:#?}");
     }
 }
 
@@ -191,10 +200,15 @@ fn steady(name: &str, args: &[&str]) -> Saved {
 fn rates_are_told_from_the_noise_of_time() {
     // A thousand allocations a second, by the clock.
     let paced = ["-quiet", "60s"];
-    let (base, again) = (steady("surge", &paced), steady("surge", &paced));
-    let same = diff(&base, &again, &["--fail-on", "site:alloc_bytes>50%"]);
-    same.assert_unchanged("paced");
-    assert_eq!(same.code(), Some(0), "{}", same.messages());
+    // On a busy machine it may really be slower once.
+    measure_again(|| {
+        let (base, again) = (steady("surge", &paced), steady("surge", &paced));
+        let same = diff(&base, &again, &["--fail-on", "site:alloc_bytes>50%"]);
+        let changed = same.changes();
+        promise(changed.is_empty() && same.code() == Some(0), || {
+            format!("{changed:#?} {}", same.messages())
+        })
+    });
 
     let [small, large] = ["64", "1024"].map(|size| steady("churn", &["-size", size]));
     let changed = diff(&small, &large, &["--fail-on", "alloc_bytes>100%"]);

@@ -1,7 +1,7 @@
 //! Bad input: the act, the object, the remedy, and the exit code.
 
 use std::process::Command;
-use tracer_tests::{Agent, Finished, Program, newest_go, tracer, tracer_unprivileged};
+use tracer_tests::{Agent, Finished, Program, newest_go, tracer, tracer_unprivileged, wait_until};
 
 /// Runs the tracer to its end.
 fn run(command: &mut Command) -> Finished {
@@ -40,7 +40,10 @@ fn no_such_process() {
 #[test]
 fn a_process_that_has_ended_but_not_been_waited_for() {
     let mut child = Command::new("true").spawn().expect("a process");
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    let stat = format!("/proc/{}/stat", child.id());
+    wait_until("it has ended", || {
+        std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") Z "))
+    });
     let ended = run(tracer().args(["record", "--pid", &child.id().to_string()]));
     child.wait().expect("its end");
     assert_error(&ended, 3, &["zombie"]);

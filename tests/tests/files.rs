@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
-use tracer_tests::tracer;
+use tracer_tests::{cpu_time, tracer};
 
 /// A capture that is in the sources.
 fn hello() -> PathBuf {
@@ -54,6 +54,28 @@ fn large(path: &Path, sites: usize) {
     fs::write(path, capture.to_string()).expect("a file");
 }
 
+/// Runs a command until it has used so much CPU time, and kills it then; gives its end and what it had used. How far it
+/// is by then does not depend on what else the machine does.
+fn run_for(command: &mut Command, until: Duration) -> (ExitStatus, Duration) {
+    let mut child = command
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the tracer starts");
+    let mut used = Duration::ZERO;
+    loop {
+        // Of one that has ended and was not waited for it is known, too.
+        used = cpu_time(child.id()).unwrap_or(used);
+        if let Some(status) = child.try_wait().expect("a child") {
+            return (status, used);
+        }
+        if used >= until {
+            child.kill().expect("a signal");
+            return (child.wait().expect("a child"), used);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn a_full_disk_leaves_the_earlier_file_and_nothing_else() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -80,25 +102,15 @@ fn a_tracer_killed_at_any_time_leaves_the_earlier_file_or_the_new_one_and_nothin
     let capture = directory.path().join("large.json");
     large(&capture, 20_000);
     let path = outputs.path().join("a.json");
-    let start = Instant::now();
-    succeeded(report(&capture).arg("-o").arg(&path));
-    let whole = start.elapsed();
+    let whole = run_for(report(&capture).arg("-o").arg(&path), Duration::MAX).1;
     let new = fs::read(&path).expect("the file");
     assert!(new.len() > 5 << 20, "{}", new.len());
     let mut killed = 0;
     for step in 0..24 {
         fs::write(&path, "earlier").expect("a file");
-        let mut child = report(&capture)
-            .arg("-o")
-            .arg(&path)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the tracer starts");
         // Mostly near the end, where it writes.
         let until = whole.mul_f64(0.3 + 0.03 * f64::from(step));
-        std::thread::sleep(until.min(Duration::from_secs(60)));
-        child.kill().expect("a signal");
-        let status = child.wait().expect("a child");
+        let (status, _) = run_for(report(&capture).arg("-o").arg(&path), until);
         let left = fs::read(&path).expect("the file");
         assert!(left == b"earlier" || left == new, "{} bytes", left.len());
         assert_eq!(names_in(outputs.path()), ["a.json"], "step {step}");

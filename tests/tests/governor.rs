@@ -1,7 +1,10 @@
 //! The budget of `--mode auto`, on a program that goes from a thousand allocations a second to millions and back.
 
 use serde_json::Value;
-use tracer_tests::{Agent, Program, assert_accounted, newest_go, number};
+use tracer_tests::{
+    Agent, Program, assert_accounted, list, measure_again, newest_go, number, promise,
+    wait_for_earlier_detaches,
+};
 
 /// How long the program allocates as fast as it can.
 const SURGE: &str = "15s";
@@ -61,25 +64,27 @@ fn started() -> Program {
     program
 }
 
-/// An estimate is within three of its standard errors, and half a percent for the whole spans in which the runtime
-/// counts.
-fn assert_close(what: &str, estimated: f64, error: f64, truth: f64) {
+/// Whether an estimate is within three of its standard errors, and half a percent for the whole spans in which the
+/// runtime counts. By chance one in 370 is not.
+fn check(what: &str, part: &Value, figure: &str, truth: f64) -> Result<(), String> {
+    let estimated = of(part, &format!("/{figure}"));
+    let error = of(part, &format!("/estimate/{figure}_error"));
+    let text = format!("{what}: {estimated}, in truth {truth}, standard error {error}");
+    eprintln!("{text}");
     let off = (estimated - truth).abs();
-    eprintln!("{what}: {estimated} of {truth}, standard error {error}");
-    assert!(
-        off <= 3.0 * error + 0.005 * truth,
-        "{what}: {estimated}, in truth {truth}, standard error {error}"
-    );
+    promise(off <= 3.0 * error + 0.005 * truth, || text)
 }
 
 /// The intervals add up to what the program says, also those before the first window; the runtime counts whole spans.
-fn assert_course(capture: &Value, truth: f64) {
+fn check_course(capture: &Value, truth: f64) -> Result<(), String> {
     let points = capture["timeline"].as_array().expect("a timeline");
     let bytes = points
         .iter()
         .filter_map(|point| point["alloc_bytes"].as_f64());
     let off = (bytes.sum::<f64>() / truth - 1.0).abs();
-    assert!(off < 0.02, "the timeline is off by {:.1} %", 100.0 * off);
+    promise(off < 0.02, || {
+        format!("the timeline is off by {:.1} %", 100.0 * off)
+    })
 }
 
 /// The site in a function.
@@ -95,85 +100,59 @@ fn of(part: &Value, pointer: &str) -> f64 {
         .unwrap_or_else(|| panic!("no {pointer} in {part}"))
 }
 
-/// The kernel's share of CPU time differs by points from run to run on a machine that others use, too: what is over the
-/// budget twice is over the budget.
-const ATTEMPTS: usize = 2;
-
+/// The kernel's share of CPU time differs by points from run to run on a machine that others use, too, and each of the
+/// estimates may be off by chance.
 #[test]
 fn a_surge_stays_within_the_budget_and_is_estimated() {
-    let mut costs = Vec::new();
-    for _ in 0..ATTEMPTS {
-        let cost = cost_of_a_surge();
-        if cost < BUDGET + POINTS {
-            return;
-        }
-        costs.push(cost);
-        tracer_tests::wait_for_earlier_detaches();
-    }
-    panic!("{costs:?} of the CPU time");
+    measure_again(|| {
+        wait_for_earlier_detaches();
+        // What the kernel does for the program itself: the same phases, untraced.
+        let own = surge(&mut started());
+        let mut program = started();
+        let agent = Agent::record(program.pid(), &["--mode", "auto"]);
+        agent.wait_attached();
+        let truth = surge(&mut program);
+        let capture = agent.interrupt().capture();
+        assert_accounted(&capture);
+        check_steps(&capture)?;
+        check_estimates(&capture, &truth)?;
+        check_course(&capture, truth.bytes)?;
+        check_cost(&capture, &truth, &own)
+    });
 }
 
-/// Traces a surge, checks the estimates, and gives the share of the CPU time that it took, measured from outside.
-fn cost_of_a_surge() -> f64 {
-    // What the kernel does for the program itself: the same phases, untraced.
-    let own = surge(&mut started());
-    tracer_tests::wait_for_earlier_detaches();
-    let mut program = started();
-    let agent = Agent::record(program.pid(), &["--mode", "auto"]);
-    agent.wait_attached();
-    let truth = surge(&mut program);
-    let capture = agent.interrupt().capture();
-    assert_accounted(&capture);
+/// Windows while it surges, everything again when it is calm.
+fn check_steps(capture: &Value) -> Result<(), String> {
+    let steps = list(&capture["window"], "mode_steps").iter();
+    let steps: Vec<&str> = steps.filter_map(|step| step["mode"].as_str()).collect();
+    let as_wanted = steps.contains(&"windows") && steps.last() == Some(&"exact");
+    promise(as_wanted, || format!("{steps:?}"))
+}
 
-    let steps = capture["window"]["mode_steps"]
-        .as_array()
-        .expect("steps")
-        .iter()
-        .map(|step| step["mode"].as_str().expect("a mode"));
-    let steps: Vec<&str> = steps.collect();
-    assert!(steps.contains(&"windows"), "{steps:?}");
-    assert_eq!(steps.last(), Some(&"exact"), "{steps:?}");
-
-    // From outside: hits are handled in the kernel, and so is next to nothing else.
+/// From outside: hits are handled in the kernel, and so is next to nothing else.
+fn check_cost(capture: &Value, truth: &Truth, own: &Truth) -> Result<(), String> {
     let share = |truth: &Truth| truth.system_us / truth.cpu_us;
-    let cost = share(&truth) - share(&own);
-    eprintln!(
+    let cost = share(truth) - share(own);
+    let text = format!(
         "{:.1} % of CPU time in the kernel, {:.1} % without probes; by the report {:.1} % in probes",
-        100.0 * share(&truth),
-        100.0 * share(&own),
-        of(&capture, "/overhead/target_share_pct"),
+        100.0 * share(truth),
+        100.0 * share(own),
+        of(capture, "/overhead/target_share_pct"),
     );
+    eprintln!("{text}");
+    promise(cost < BUDGET + POINTS, || text)
+}
 
+fn check_estimates(capture: &Value, truth: &Truth) -> Result<(), String> {
     let totals = &capture["totals"];
-    assert_close(
-        "allocations",
-        of(totals, "/allocs"),
-        of(totals, "/estimate/allocs_error"),
-        truth.mallocs,
-    );
-    assert_close(
-        "bytes",
-        of(totals, "/alloc_bytes"),
-        of(totals, "/estimate/alloc_bytes_error"),
-        truth.bytes,
-    );
-    assert_course(&capture, truth.bytes);
+    check("allocations", totals, "allocs", truth.mallocs)?;
+    check("bytes", totals, "alloc_bytes", truth.bytes)?;
     for (function, allocs, bytes) in &truth.sites {
-        let site = site_of(&capture, function);
-        assert_close(
-            function,
-            of(site, "/allocs"),
-            of(site, "/estimate/allocs_error"),
-            *allocs,
-        );
-        assert_close(
-            function,
-            of(site, "/alloc_bytes"),
-            of(site, "/estimate/alloc_bytes_error"),
-            *bytes,
-        );
+        let site = site_of(capture, function);
+        check(function, site, "allocs", *allocs)?;
+        check(function, site, "alloc_bytes", *bytes)?;
     }
-    cost
+    Ok(())
 }
 
 #[test]

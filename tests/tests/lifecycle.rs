@@ -2,94 +2,74 @@
 
 use serde_json::Value;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tracer_tests::{
-    Agent, Finished, Program, assert_accounted, breakpoints, lost, newest_go, number,
-    probe_addresses, program_path, tracer, wait_until,
+    Agent, Churn, Program, assert_accounted, breakpoints, lost, measure_again, newest_go, number,
+    probe_addresses, program_path, promise, tracer, wait_until,
 };
 
-/// A target that allocates as fast as it can.
-fn churn(args: &[&str]) -> Program {
-    let program = Program::start(&newest_go(), "churn", args);
-    program.wait_for("ready");
-    program
-}
-
-/// Iterations of `churn` in a while, per second.
-fn speed(program: &Program) -> f64 {
-    let iterations = || {
-        let last = loop {
-            if let Some(line) = program.pending_lines().pop() {
-                break line;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        last.trim_start_matches("iterations ")
-            .parse::<f64>()
-            .expect("a count")
-    };
-    let (start, before) = (Instant::now(), iterations());
-    std::thread::sleep(Duration::from_secs(1));
-    (iterations() - before) / start.elapsed().as_secs_f64()
-}
+/// Most time from Ctrl-C until the shell has its prompt back.
+const PROMPT: Duration = Duration::from_millis(500);
+/// So much that it is not missed, whatever else the machine does.
+const MUCH: u64 = 20_000;
 
 #[test]
 fn the_tracer_killed_in_the_middle_leaves_the_target_at_full_speed_and_no_probe() {
-    let mut program = churn(&["-goroutines", "1"]);
-    let addresses = probe_addresses(program.pid());
-    let free = speed(&program);
-    let agent = Agent::record(program.pid(), &[]);
+    let mut churn = Churn::start(1);
+    let addresses = probe_addresses(churn.pid());
+    let free = churn.speed();
+    let agent = Agent::record(churn.pid(), &[]);
     agent.wait_attached();
-    assert_eq!(breakpoints(program.pid(), &addresses), addresses.len());
+    assert_eq!(breakpoints(churn.pid(), &addresses), addresses.len());
+    let probed = churn.speed();
     assert!(
-        speed(&program) < free * 0.8,
-        "every allocation is recorded, which costs"
+        probed < free * 0.5,
+        "every allocation is recorded, which costs: {free}, then {probed} iterations/s"
     );
     agent.signal("KILL");
     wait_until("the probes are gone", || {
-        breakpoints(program.pid(), &addresses) == 0
+        breakpoints(churn.pid(), &addresses) == 0
     });
-    assert!(program.is_running());
-    // A neighbour of this machine may take its time for a second; a probe that stays takes it always.
-    let after = (0..5)
-        .map(|_| speed(&program))
-        .find(|after| *after > free * 0.7);
-    assert!(
-        after.is_some(),
-        "in none of five seconds 0.7 of the {free} iterations/s before"
-    );
+    assert!(churn.program.is_running());
+    // A neighbour may take the caches for a while; a probe that stays takes its time always.
+    measure_again(|| {
+        let after = churn.speed();
+        promise(after > free * 0.7, || {
+            format!("{after} iterations/s, {free} before")
+        })
+    });
 }
 
 #[test]
 fn ctrl_c_gives_the_report_and_the_prompt_at_once_and_takes_the_probes_out() {
-    let program = churn(&["-goroutines", "1"]);
-    let addresses = probe_addresses(program.pid());
+    let churn = Churn::start(1);
+    let addresses = probe_addresses(churn.pid());
     for signal in ["INT", "TERM"] {
-        let agent = Agent::spawn(tracer().args(["record", "--pid", &program.pid().to_string()]));
-        agent.wait_attached();
-        std::thread::sleep(Duration::from_millis(300));
-        agent.signal(signal);
-        let ended = agent.wait();
-        assert_eq!(ended.code(), 0, "{}", ended.messages);
-        assert!(ended.output.contains("main."), "{}", ended.output);
-        assert!(
-            ended.took < Duration::from_millis(500),
-            "{signal}: the prompt came back after {:?}",
-            ended.took
-        );
-        wait_until("the probes are gone", || {
-            breakpoints(program.pid(), &addresses) == 0
+        measure_again(|| {
+            let agent = Agent::spawn(tracer().args(["record", "--pid", &churn.pid().to_string()]));
+            agent.wait_attached();
+            churn.iterate(MUCH);
+            agent.signal(signal);
+            let ended = agent.wait();
+            assert_eq!(ended.code(), 0, "{}", ended.messages);
+            assert!(ended.output.contains("main."), "{}", ended.output);
+            wait_until("the probes are gone", || {
+                breakpoints(churn.pid(), &addresses) == 0
+            });
+            promise(ended.took < PROMPT, || {
+                format!("{signal}: the prompt came back after {:?}", ended.took)
+            })
         });
     }
 }
 
 #[test]
 fn the_exit_of_the_target_ends_the_capture_with_a_report() {
-    let mut program = churn(&["-goroutines", "2"]);
-    let agent = Agent::record(program.pid(), &[]);
+    let mut churn = Churn::start(2);
+    let agent = Agent::record(churn.pid(), &[]);
     agent.wait_attached();
-    std::thread::sleep(Duration::from_millis(300));
-    program.kill();
+    churn.iterate(MUCH);
+    churn.program.kill();
     let capture = agent.wait().capture();
     assert_eq!(capture["window"]["ended_by"], "target_exit");
     assert!(number(&capture, "/totals/allocs") > 0);
@@ -105,44 +85,50 @@ fn the_exit_of_the_target_ends_the_capture_with_a_report() {
 
 #[test]
 fn the_duration_ends_the_capture() {
-    let program = churn(&["-goroutines", "1"]);
-    let capture = Agent::record(program.pid(), &["--duration", "500ms"])
-        .wait()
-        .capture();
-    assert_eq!(capture["window"]["ended_by"], "duration");
-    let duration = number(&capture, "/window/duration_ns");
-    assert!((500_000_000..900_000_000).contains(&duration), "{duration}");
-    let points = capture["timeline"].as_array().expect("a timeline");
-    let allocs: u64 = points.iter().map(|point| number(point, "/allocs")).sum();
-    assert_eq!(
-        allocs,
-        number(&capture, "/totals/allocs"),
-        "the timeline is the whole capture"
-    );
-    assert!(points.iter().all(|point| number(point, "/rss_bytes") > 0));
+    let churn = Churn::start(1);
+    measure_again(|| {
+        let capture = Agent::record(churn.pid(), &["--duration", "500ms"])
+            .wait()
+            .capture();
+        assert_eq!(capture["window"]["ended_by"], "duration");
+        let points = capture["timeline"].as_array().expect("a timeline");
+        let allocs: u64 = points.iter().map(|point| number(point, "/allocs")).sum();
+        assert_eq!(
+            allocs,
+            number(&capture, "/totals/allocs"),
+            "the timeline is the whole capture"
+        );
+        assert!(points.iter().all(|point| number(point, "/rss_bytes") > 0));
+        let duration = number(&capture, "/window/duration_ns");
+        assert!(duration >= 500_000_000, "{duration}");
+        promise(duration < 900_000_000, || format!("{duration} ns"))
+    });
 }
 
 #[test]
 fn nothing_is_lost_at_full_speed_on_both_cores() {
-    let program = churn(&["-goroutines", "2"]);
-    let capture = Agent::record(program.pid(), &["--duration", "5s"])
-        .wait()
-        .capture();
-    assert_accounted(&capture);
-    assert_eq!(lost(&capture), 0, "{}", capture["completeness"]);
-    assert!(
-        number(&capture, "/totals/allocs") > 1_000_000,
-        "{}",
-        capture["totals"]
-    );
+    let churn = Churn::start(2);
+    // The ring holds what comes while the tracer waits for a processor, unless that takes very long.
+    measure_again(|| {
+        let agent = Agent::record(churn.pid(), &[]);
+        agent.wait_attached();
+        churn.iterate(600_000);
+        let capture = agent.interrupt().capture();
+        assert_accounted(&capture);
+        let allocs = number(&capture, "/completeness/hits");
+        assert!(allocs > 1_000_000, "{}", capture["completeness"]);
+        promise(lost(&capture) == 0, || capture["completeness"].to_string())
+    });
 }
 
 #[test]
 fn a_full_ring_is_counted_not_hidden() {
-    let program = churn(&["-goroutines", "2"]);
+    let churn = Churn::start(2);
     for rings in ["1", "2"] {
-        let options = ["--ring-size", "8KiB", "--rings", rings, "--duration", "1s"];
-        let capture = Agent::record(program.pid(), &options).wait().capture();
+        let agent = Agent::record(churn.pid(), &["--ring-size", "8KiB", "--rings", rings]);
+        agent.wait_attached();
+        churn.iterate(MUCH);
+        let capture = agent.interrupt().capture();
         assert!(
             number(&capture, "/completeness/lost/ring_full") > 0,
             "{}",
@@ -176,9 +162,12 @@ fn two_captures_of_one_target_both_see_everything() {
     }
 }
 
-/// Captures half a second of a program that runs from a place the tracer cannot open by name.
-fn capture_of(program: &Program) -> Finished {
-    Agent::record(program.pid(), &["--duration", "500ms"]).wait()
+/// Captures a part of the life of a program that runs from a place the tracer cannot open by name.
+fn capture_of(churn: &Churn) -> Value {
+    let agent = Agent::record(churn.pid(), &[]);
+    agent.wait_attached();
+    churn.iterate(MUCH);
+    agent.interrupt().capture()
 }
 
 #[test]
@@ -187,11 +176,10 @@ fn a_deleted_and_replaced_executable_is_traced_as_it_runs() {
     std::fs::create_dir_all(&directory).expect("a directory");
     let path = directory.join("churn");
     std::fs::copy(program_path(&newest_go(), "churn"), &path).expect("a copy");
-    let program = Program::start_at(&path, &["-goroutines", "1"]);
-    program.wait_for("ready");
+    let churn = Churn::spawn(Command::new(&path).args(["-goroutines", "1"]));
     std::fs::remove_file(&path).expect("the file goes");
     std::fs::write(&path, "#!/bin/sh\n# the new version\n").expect("another file of that name");
-    let capture = capture_of(&program).capture();
+    let capture = capture_of(&churn);
     std::fs::remove_dir_all(&directory).expect("the directory goes");
     assert!(number(&capture, "/totals/allocs") > 0);
     let name = capture["sites"][0]["frames"][0]["function"]
@@ -207,9 +195,8 @@ fn a_target_in_another_mount_namespace_is_traced() {
         "mount -t tmpfs none /mnt && cp {} /mnt/hidden && exec /mnt/hidden -goroutines 1",
         binary.display()
     );
-    let program = Program::spawn(Command::new("unshare").args(["--mount", "sh", "-c", &script]));
-    program.wait_for("ready");
-    let capture = capture_of(&program).capture();
+    let churn = Churn::spawn(Command::new("unshare").args(["--mount", "sh", "-c", &script]));
+    let capture = capture_of(&churn);
     assert_eq!(capture["target"]["exe"], "/mnt/hidden");
     assert!(number(&capture, "/totals/allocs") > 0);
 }

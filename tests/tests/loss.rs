@@ -1,9 +1,8 @@
 //! Nothing is lost silently: each way to lose something is provoked, counted exactly, and in every report.
 
 use serde_json::Value;
-use std::time::Duration;
 use tracer_tests::{
-    Agent, Program, assert_accounted, for_each_build, lost, newest_go, number, tracer,
+    Agent, Churn, Program, assert_accounted, for_each_build, lost, newest_go, number, tracer,
 };
 
 /// As small as a ring can be: 85 events.
@@ -25,12 +24,9 @@ const REMEMBERED: u64 = 1 << 16;
 /// Stacks that are kept whole.
 const KEPT: u64 = 100_000;
 
-/// Two goroutines that allocate as fast as they can.
-fn churn() -> Program {
-    let program = Program::start(&newest_go(), "churn", &["-goroutines", "2"]);
-    program.wait_for("ready");
-    program
-}
+/// Iterations of `churn` that fill a small ring, whoever has the processors meanwhile: each time that it runs longer than
+/// the tracer rests.
+const OVERFLOWING: u64 = 50_000;
 
 /// The capture of everything that a program does between its lines `ready` and `done`.
 fn traced(mut program: Program, options: &[&str]) -> Value {
@@ -98,10 +94,10 @@ fn as_text(capture: &Value) -> String {
 
 #[test]
 fn events_that_find_the_ring_full_are_counted_one_by_one() {
-    let program = churn();
-    let agent = Agent::record(program.pid(), &SMALL_RING);
+    let churn = Churn::start(2);
+    let agent = Agent::record(churn.pid(), &SMALL_RING);
     agent.wait_attached();
-    std::thread::sleep(Duration::from_millis(500));
+    churn.iterate(OVERFLOWING);
     let capture = agent.interrupt().capture();
     assert_accounted(&capture);
     let ring_full = number(&capture, "/completeness/lost/ring_full");
@@ -120,17 +116,14 @@ fn events_that_find_the_ring_full_are_counted_one_by_one() {
 
 #[test]
 fn a_stream_tells_of_losses_in_its_intervals_and_at_its_end() {
-    let program = churn();
-    let options = [
-        "--format",
-        "ndjson",
-        "--interval",
-        "100ms",
-        "--duration",
-        "500ms",
-    ];
-    let agent = Agent::attach(program.pid(), &[&SMALL_RING[..], &options].concat());
-    let ended = agent.wait();
+    let churn = Churn::start(2);
+    let options = ["--format", "ndjson", "--interval", "100ms"];
+    let agent = Agent::attach(churn.pid(), &[&SMALL_RING[..], &options].concat());
+    agent.wait_attached();
+    // More than one interval.
+    churn.iterate(OVERFLOWING);
+    churn.iterate(OVERFLOWING);
+    let ended = agent.interrupt();
     assert_eq!(ended.code(), 0, "{}", ended.messages);
     let lines = ended
         .output

@@ -163,7 +163,9 @@ fn what_cannot_be_run_is_an_error_and_leaves_nothing_behind() {
         "{}",
         ended.messages
     );
-    let ended = Agent::spawn(tracer().args(["run", "--", "sleep", "1000"])).wait();
+    // A number that no other process has.
+    let seconds = format!("1000.{}", std::process::id());
+    let ended = Agent::spawn(tracer().args(["run", "--", "sleep", &seconds])).wait();
     assert_eq!(ended.code(), 3);
     assert!(
         ended.messages.contains("no Go program"),
@@ -171,7 +173,7 @@ fn what_cannot_be_run_is_an_error_and_leaves_nothing_behind() {
         ended.messages
     );
     let left = Command::new("pgrep")
-        .args(["-f", "^sleep 1000$"])
+        .args(["-f", &format!("^sleep {seconds}$")])
         .output()
         .expect("pgrep runs");
     assert!(left.stdout.is_empty(), "the program was left behind");

@@ -106,7 +106,7 @@ fn package(number: usize) -> String {
 }
 
 const MAIN: &str = r#"// Package main runs as many functions as its argument says, evenly from all
-// packages, again and again.
+// packages, again and again. With a second argument it writes a line after each pass.
 package main
 
 import (
@@ -128,6 +128,9 @@ func main() {
 	for n := 0; ; n++ {
 		for _, run := range packages {
 			run(count/len(packages), n)
+		}
+		if len(os.Args) > 2 {
+			os.Stdout.WriteString("pass\n")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

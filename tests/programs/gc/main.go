@@ -1,7 +1,7 @@
 // Package main keeps the garbage collector busy in ways that it counts itself:
 // the target that the tracing of the collector is tested on.
 //
-// Usage: gc -scene NAME. It writes "ready" and waits for a line on standard input,
+// Usage: gc -scene NAME. It prepares the scene, writes "ready" and waits for a line on standard input,
 // which leaves time to attach; it plays the scene, writes "done" and waits for a
 // line again, which leaves time to detach; then it prints one line of JSON: what
 // the runtime counted before and after. No cycle begins before the first figures,
@@ -37,23 +37,28 @@ var (
 	length    = flag.Duration("for", 3*time.Second, "how long the scenes assist, thrash, limit, late and idle last")
 )
 
+// scene is what is played, and what is there before.
+type scene struct{ prepare, play func() }
+
 // scenes are all there is to play.
-var scenes = map[string]func(){
-	"cycles": cycles,
-	"assist": assist,
-	"thrash": thrash,
-	"stw":    stopTheWorld,
-	"limit":  leak,
-	"late":   late,
-	"huge":   huge,
-	"idle":   func() { time.Sleep(*length) },
+var scenes = map[string]scene{
+	"cycles": {nothing, cycles},
+	"assist": {plantTree, assist},
+	"thrash": {plantTree, thrash},
+	"stw":    {nothing, stopTheWorld},
+	"limit":  {nothing, leak},
+	"late":   {plantTree, late},
+	"huge":   {nothing, huge},
+	"idle":   {nothing, func() { time.Sleep(*length) }},
 }
+
+func nothing() {}
 
 func main() {
 	name := flag.String("scene", "cycles", "what to do")
 	flag.Parse()
 	scene := scenes[*name]
-	if flag.NArg() > 0 || scene == nil || !within(*forced, maxCount) || !within(*automatic, maxCount) ||
+	if flag.NArg() > 0 || scene.play == nil || !within(*forced, maxCount) || !within(*automatic, maxCount) ||
 		!within(*times, maxCount) || !within(*rate, maxRate) || *length < 0 || *length > maxFor {
 		fmt.Fprintf(os.Stderr, "gc: want -scene of %s, -forced, -automatic and -times of 0 to %d, -rate of 0 to %d, -for of 0 to 10m, and no arguments\n",
 			strings.Join(sceneNames(), ", "), maxCount, maxRate)
@@ -76,8 +81,9 @@ func sceneNames() []string {
 	return names
 }
 
-func run(scene func()) error {
+func run(scene scene) error {
 	stopCollecting()
+	scene.prepare()
 	runtime.GC()
 	r := report{GoVersion: runtime.Version()}
 	input := bufio.NewReader(os.Stdin)
@@ -86,7 +92,7 @@ func run(scene func()) error {
 		return nil
 	}
 	r.Before = read()
-	scene()
+	scene.play()
 	r.After = read()
 	fmt.Println("done")
 	if _, err := input.ReadString('\n'); err != nil {

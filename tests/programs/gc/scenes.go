@@ -48,6 +48,9 @@ func newTree(depth int) *node {
 // everybody has to assist.
 const liveDepth = 19
 
+// plantTree makes the live heap.
+func plantTree() { kept.tree = newTree(liveDepth) }
+
 //go:noinline
 func collect() {
 	runtime.GC() // calls here
@@ -98,21 +101,30 @@ func allocateAll() {
 
 // assist has goroutines allocate faster than the collector marks.
 func assist() {
-	kept.tree = newTree(liveDepth)
 	debug.SetGCPercent(50)
 	allocateAll()
 	stopCollecting()
 }
 
-// thrash does the same with a memory limit that leaves next to no room.
+// manyCycles are so many that nobody takes them for chance.
+const manyCycles = 20
+
+// thrash has a memory limit that leaves next to no room, so that the collector
+// runs all the time. What it makes is garbage of large objects: the fewer they
+// are, the less of the time goes to whoever watches each of them. It goes on until
+// the runtime has counted many cycles, however slow the machine is.
 func thrash() {
-	kept.tree = newTree(liveDepth)
 	collect()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	pauses["read mem stats"]++
 	debug.SetMemoryLimit(int64(stats.Sys-stats.HeapIdle) + 2<<20)
-	allocateAll()
+	start, cycles := time.Now(), automaticCycles()+manyCycles
+	for time.Since(start) < *length || automaticCycles() < cycles {
+		for i := 0; i < 64; i++ {
+			newGarbage()
+		}
+	}
 	stopCollecting()
 }
 
@@ -162,7 +174,6 @@ func leak() {
 // swept, if the goal has not changed since the cycle before. So no cycle may start
 // in the burst: the goal is far above it.
 func late() {
-	kept.tree = newTree(liveDepth)
 	debug.SetGCPercent(1000)
 	collect()
 	collect()

@@ -1,5 +1,6 @@
 // Package main is the smallest program to attach to: it allocates one object
-// every 10 ms until its standard input ends. It writes "ready" when it starts.
+// every 10 ms until its standard input ends. It writes "ready" when it starts, and
+// with the argument "count" a line for each object.
 package main
 
 import (
@@ -17,10 +18,16 @@ type greeting struct {
 
 var last *greeting
 
+// line is there beforehand: nothing else shall be allocated.
+var line = []byte("allocated\n")
+
 func main() {
 	go func() {
 		for n := 0; ; n++ {
 			last = newGreeting(n)
+			if len(os.Args) > 1 {
+				os.Stdout.Write(line)
+			}
 			time.Sleep(10 * time.Millisecond)
 		}
 	}()
@@ -34,5 +41,5 @@ func main() {
 
 //go:noinline
 func newGreeting(n int) *greeting {
-	return &greeting{text: "hello", number: n, at: time.Now().UnixNano()}
+	return &greeting{text: "hello", number: n, at: time.Now().UnixNano()} // allocates here
 }

@@ -1,7 +1,8 @@
 //! Looks at a heap for a while: what grows from cycle to cycle is found, and what is only dropped is not.
 
 use crate::taken::{heap, parse};
-use tracer_tests::{Program, builds_of, list, number, sites_in};
+use serde_json::Value;
+use tracer_tests::{Program, builds_of, list, measure_again, number, promise, sites_in};
 
 /// The program leaks 8 MB a second for longer than it is looked at, and collects four times a second.
 const SCENE: [&str; 10] = [
@@ -23,39 +24,45 @@ const BLOCKS_PER_S: f64 = 64e6 * 0.3 / 8.0;
 fn what_leaks_is_found_without_a_probe() {
     let builds = builds_of("leak");
     for build in [&builds[0], &builds[builds.len() - 1]] {
-        let mut program = Program::start_at(&build.path(), &SCENE);
-        program.wait_for("ready");
-        program.go_on();
-        let args = [
-            "--format",
-            "json",
-            "--duration",
-            "5s",
-            "--interval",
-            "500ms",
-        ];
-        let capture = parse(&heap(program.pid(), &args));
-        program.kill();
-        let findings = list(&capture, "findings").iter();
-        let mut leaks = findings.filter(|finding| finding["rule"] == "leak");
-        let context = format!("{build}: {}", capture["findings"]);
-        let [blocks] = sites_in(&capture, "main.leakBlocks")[..] else {
-            panic!("one site: {context}");
-        };
-        assert!(leaks.any(|leak| leak["site"] == blocks["id"]), "{context}");
-        for churn in sites_in(&capture, "main.churn") {
-            let mut findings = list(&capture, "findings").iter();
-            assert!(findings.all(|it| it["site"] != churn["id"]), "{context}");
-        }
-        let growth = &blocks["growth"];
-        let context = format!("{build}: {growth}");
-        assert!(number(growth, "/cycles") >= 8, "{context}");
-        let figure = |name: &str| growth[name].as_f64().expect("a figure");
-        let off = (figure("bytes_per_s") - BLOCKS_PER_S).abs();
-        assert!(
-            off <= 0.2 * BLOCKS_PER_S + 4.0 * figure("error"),
-            "{context}"
-        );
-        assert!(figure("last_bytes") > figure("first_bytes"), "{context}");
+        // On a busy machine the program may fall behind its own clock.
+        measure_again(|| {
+            let mut program = Program::start_at(&build.path(), &SCENE);
+            program.wait_for("ready");
+            program.go_on();
+            let args = [
+                "--format",
+                "json",
+                "--duration",
+                "5s",
+                "--interval",
+                "500ms",
+            ];
+            let capture = parse(&heap(program.pid(), &args));
+            program.kill();
+            check(&capture).map_err(|off| format!("{build}: {off}"))
+        });
     }
+}
+
+/// The leak is found where it is, as large as it is, and churn is none.
+fn check(capture: &Value) -> Result<(), String> {
+    let findings = list(capture, "findings");
+    for churn in sites_in(capture, "main.churn") {
+        let found = findings.iter().find(|it| it["site"] == churn["id"]);
+        assert!(found.is_none(), "{found:?}");
+    }
+    let [blocks] = sites_in(capture, "main.leakBlocks")[..] else {
+        panic!("one site: {findings:?}");
+    };
+    let mut leaks = findings.iter().filter(|finding| finding["rule"] == "leak");
+    promise(leaks.any(|leak| leak["site"] == blocks["id"]), || {
+        format!("{findings:?}")
+    })?;
+    let growth = &blocks["growth"];
+    promise(number(growth, "/cycles") >= 8, || growth.to_string())?;
+    let figure = |name: &str| growth[name].as_f64().expect("a figure");
+    assert!(figure("last_bytes") > figure("first_bytes"), "{growth}");
+    let off = (figure("bytes_per_s") - BLOCKS_PER_S).abs();
+    let within = 0.2 * BLOCKS_PER_S + 4.0 * figure("error");
+    promise(off <= within, || growth.to_string())
 }

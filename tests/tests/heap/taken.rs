@@ -1,7 +1,7 @@
 //! One look at the heap of a program whose scene is over, in which nothing is collected any more.
 
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tracer_tests::{Agent, Build, Finished, Program, tracer};
 
 /// What the tracer and the program say of one moment.
@@ -13,7 +13,7 @@ pub struct Taken {
     pub capture: Value,
     /// What the program says.
     pub report: Value,
-    /// From the start of the tracer to its end.
+    /// From the start of the tracer to its end, without what it waited for a processor.
     pub took: Duration,
 }
 
@@ -23,15 +23,13 @@ pub fn take(build: &Build, args: &[&str]) -> Taken {
     program.wait_for("ready");
     program.go_on();
     program.wait_for("done");
-    let started = Instant::now();
     let finished = heap(program.pid(), &["--format", "json"]);
-    let took = started.elapsed();
     program.go_on();
     Taken {
         build: build.clone(),
         capture: parse(&finished),
         report: serde_json::from_str(&program.line()).expect("the program's figures"),
-        took,
+        took: finished.took,
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::browser::{Browser, DESK};
 use crate::captures::{Saved, generated};
 use anyhow::{Context as _, Result};
+use std::path::Path;
+use tracer_tests::{measure_again, promise};
 
 const SITES: usize = 10_000;
 /// 100,000 stacks.
@@ -17,59 +19,66 @@ async fn milliseconds(browser: &Browser, script: &str) -> Result<f64> {
     value.as_f64().with_context(|| format!("{script}: {value}"))
 }
 
-#[tokio::test]
-async fn ten_thousand_sites_open_in_two_seconds() -> Result<()> {
-    let saved = Saved::new(&generated(SITES, STACKS_PER_SITE))?;
-    let browser = Browser::start(DESK).await?;
-    let page = browser.render(&saved.path)?;
-    let size = std::fs::metadata(&page)?.len();
-    let mut fastest = f64::MAX;
-    // The machine may be busy with something else for once.
-    for _ in 0..3 {
-        browser.open(&page).await?;
-        let ready = "return performance.getEntriesByName('ready')[0].startTime";
-        fastest = fastest.min(milliseconds(&browser, ready).await?);
-        if fastest < OPEN_MS {
-            break;
-        }
-    }
-    println!("{size} bytes, ready after {fastest} ms");
-    assert!(fastest < OPEN_MS, "{fastest} ms");
+/// What is done, and the script that does it.
+const ACTS: [(&str, &str); 7] = [
+    (
+        "sort",
+        "document.querySelector('#sites th[data-key=allocs] button').click()",
+    ),
+    (
+        "search",
+        "const search = document.getElementById('search'); search.value = 'site99'; search.dispatchEvent(new Event('input'))",
+    ),
+    ("group", "tracer.sites.groupBy('type')"),
+    ("open", "tracer.sites.open(5000)"),
+    (
+        "many rows",
+        "[...document.querySelectorAll('#sites .more button')].pop().click()",
+    ),
+    (
+        "flame graph",
+        "document.querySelector('[data-value=allocs]').click()",
+    ),
+    (
+        "flame search",
+        "const search = document.getElementById('flame-search'); search.value = 'handle1'; search.dispatchEvent(new Event('input'))",
+    ),
+];
 
-    for (what, script) in [
-        (
-            "sort",
-            "document.querySelector('#sites th[data-key=allocs] button').click()",
-        ),
-        (
-            "search",
-            "const search = document.getElementById('search'); search.value = 'site99'; search.dispatchEvent(new Event('input'))",
-        ),
-        ("group", "tracer.sites.groupBy('type')"),
-        ("open", "tracer.sites.open(5000)"),
-        (
-            "many rows",
-            "[...document.querySelectorAll('#sites .more button')].pop().click()",
-        ),
-        (
-            "flame graph",
-            "document.querySelector('[data-value=allocs]').click()",
-        ),
-        (
-            "flame search",
-            "const search = document.getElementById('flame-search'); search.value = 'handle1'; search.dispatchEvent(new Event('input'))",
-        ),
-    ] {
-        let timed = format!(
+/// Opens the page and does everything; gives what took how many milliseconds.
+async fn timed(browser: &Browser, page: &Path) -> Result<Vec<(&'static str, f64, f64)>> {
+    browser.open(page).await?;
+    let ready = "return performance.getEntriesByName('ready')[0].startTime";
+    let mut times = vec![("ready", milliseconds(browser, ready).await?, OPEN_MS)];
+    for (what, script) in ACTS {
+        let script = format!(
             "const start = performance.now(); {{ {script} }} document.body.offsetHeight; return performance.now() - start"
         );
-        let took = milliseconds(&browser, &timed).await?;
-        println!("{what}: {took} ms");
-        assert!(took < ACT_MS, "{what}: {took} ms");
+        times.push((what, milliseconds(browser, &script).await?, ACT_MS));
     }
     let status = browser
         .text("return document.querySelector('#sites .status').textContent")
         .await?;
     assert!(status.contains("of 10,000 sites"), "{status}");
+    Ok(times)
+}
+
+#[test]
+fn ten_thousand_sites_open_in_two_seconds() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let saved = Saved::new(&generated(SITES, STACKS_PER_SITE))?;
+    let browser = runtime.block_on(Browser::start(DESK))?;
+    let page = browser.render(&saved.path)?;
+    println!("{} bytes", std::fs::metadata(&page)?.len());
+    // The time of a browser with many processes cannot be told from that of its neighbours.
+    measure_again(|| {
+        let times = runtime.block_on(timed(&browser, &page));
+        let times = times.expect("the page works");
+        println!("{times:?}");
+        let slow = times.iter().find(|(_, took, limit)| took >= limit);
+        promise(slow.is_none(), || format!("{slow:?}"))
+    });
     browser.assert_silent()
 }

@@ -4,12 +4,14 @@ use crate::findings::RULES;
 use crate::group::Group;
 use std::time::Duration;
 use tracer_tests::{
-    Agent, Program, assert_accounted, assert_close, list, number, oldest_and_newest, rules_found,
+    Agent, Program, assert_accounted, list, number, oldest_and_newest, rules_found,
 };
 
 const LIMIT: u64 = 256 << 20;
 /// Bytes a second that the program leaks.
 const RATE: u64 = 8 << 20;
+/// The kernel counts what a group uses in batches, by processor.
+const SLACK: u64 = 4 << 20;
 /// How long the capture is.
 const TIME: Duration = Duration::from_secs(10);
 
@@ -25,8 +27,10 @@ fn a_leak_in_a_group_with_a_limit_shows_the_time_left() {
         agent.wait_attached();
         program.go_on();
         std::thread::sleep(TIME);
-        let used = group.used();
+        let before = group.used();
         let capture = agent.interrupt().capture();
+        // It leaks on: what was used when the capture ended is between the two, whenever that was.
+        let after = group.used();
         program.kill();
         assert_accounted(&capture);
         let limit = number(&capture, "/target/memory_limit_bytes");
@@ -35,8 +39,10 @@ fn a_leak_in_a_group_with_a_limit_shows_the_time_left() {
         let points = list(&capture, "timeline");
         let of_group = |at: usize| number(&points[at], "/limit_used_bytes");
         let last = of_group(points.len() - 1);
-        // Up to one interval is between the two.
-        assert_close(&format!("{build}: used"), last, used, 0.0, RATE * 3 / 2);
+        assert!(
+            (before - SLACK..=after + SLACK).contains(&last),
+            "{build}: {last}, used {before} and {after}"
+        );
         assert!(of_group(0) < last / 2, "{build}: {points:?}");
 
         assert_eq!(
@@ -48,7 +54,7 @@ fn a_leak_in_a_group_with_a_limit_shows_the_time_left() {
         let finding = findings.find(|finding| finding["rule"] == "heap_near_limit");
         let finding = finding.expect("a finding");
         let left = seconds_left(finding["evidence"].as_str().expect("evidence"));
-        let expected = (LIMIT - used) as f64 / RATE as f64;
+        let expected = (LIMIT - last) as f64 / RATE as f64;
         assert!(
             (left / expected - 1.0).abs() < 0.3,
             "{build}: {left} s, expected {expected}: {finding}"

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 use tracer_tests::{Program, Terminal, breakpoints, newest_go, tracer};
 
 /// What the terminal is like without anything running in it.
@@ -99,6 +100,47 @@ pub(crate) fn hello() -> Program {
     let program = Program::start(&newest_go(), "hello", &[]);
     program.wait_for("ready");
     program
+}
+
+/// [`hello`], which says of each object that it allocates it.
+pub(crate) fn counting() -> Program {
+    let program = Program::start(&newest_go(), "hello", &["count"]);
+    program.wait_for("ready");
+    program
+}
+
+/// How many objects a second the program [`counting`] has allocated lately, as far as the test has seen.
+#[derive(Debug, Default)]
+pub(crate) struct OwnRates {
+    /// When the program had said how much.
+    counts: Vec<(Instant, usize)>,
+}
+
+/// An interval of the screen, and how much older what it shows may be.
+const INTERVAL: Duration = Duration::from_secs(1);
+const SHOWN: Duration = Duration::from_millis(2500);
+
+impl OwnRates {
+    /// Takes what the program has said since the last time.
+    pub(crate) fn look(&mut self, program: &Program) {
+        let before = self.counts.last().map_or(0, |(_, count)| *count);
+        let more = program.pending_lines().len();
+        self.counts.push((Instant::now(), before + more));
+        self.counts
+            .retain(|(at, _)| at.elapsed() < INTERVAL + SHOWN);
+    }
+
+    /// The least and the largest rate over one of the intervals that the screen may show.
+    pub(crate) fn range(&self) -> Option<(f64, f64)> {
+        let rates = self.counts.iter().filter_map(|(start, before)| {
+            let mut later = self.counts.iter();
+            let (end, after) = later.find(|(at, _)| *at >= *start + INTERVAL)?;
+            Some((after - before) as f64 / (*end - *start).as_secs_f64())
+        });
+        let rates: Vec<f64> = rates.collect();
+        let least = rates.iter().copied().reduce(f64::min)?;
+        Some((least, rates.iter().copied().reduce(f64::max)?))
+    }
 }
 
 /// A target that fills a map, and allocates at several places.

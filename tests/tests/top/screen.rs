@@ -1,30 +1,39 @@
 //! What the screen shows is what the target does, and keys do what they say.
 
-use crate::scene::{Scene, assert_no_probe, hello, later, leaking, names, rows, seconds};
+use crate::scene::{
+    OwnRates, Scene, assert_no_probe, counting, hello, later, leaking, names, rows, seconds,
+};
 use std::time::Duration;
-use tracer_tests::{breakpoints, probe_addresses};
+use tracer_tests::{breakpoints, marked_line, probe_addresses};
 
 #[test]
 fn the_figures_are_those_of_the_target_and_q_leaves_nothing_behind() {
-    let program = hello();
+    let program = counting();
     let addresses = probe_addresses(program.pid());
     let scene = Scene::new("figures", 80, 24);
     scene.top(program.pid(), "--mode exact");
     assert_eq!(scene.terminal.fact("alternate_on"), "1");
     assert_eq!(scene.terminal.fact("cursor_flag"), "0");
     assert_eq!(breakpoints(program.pid(), &addresses), addresses.len());
-    // One object of 32 bytes every 10 ms, and what sleeping takes longer than that.
+    let source = include_str!("../../programs/hello/main.go");
+    let line = marked_line(source, "main.newGreeting", "// allocates here");
+    let place = format!("main.newGreeting:{line}");
+    // One object of 32 bytes every 10 ms, and what sleeping takes longer than that: the program says how many.
+    let mut own = OwnRates::default();
     let mut figures = Vec::new();
-    let text = scene.wait_for("the known rate", |text| {
+    let text = scene.wait_for("the program's own rate", |text| {
+        own.look(&program);
         let rows = rows(text);
-        let row = rows.iter().find(|row| row.contains("main.newGreeting:37"));
+        let row = rows.iter().find(|row| row.contains(&place));
         let words = row.unwrap_or(&"").split_whitespace();
         figures = words.map(str::to_owned).collect();
         let rate = figures
             .get(4)
-            .map(|rate| rate.trim_end_matches("/s").parse());
-        rate.is_some_and(|rate: Result<f64, _>| {
-            rate.is_ok_and(|rate| (80.0..=100.5).contains(&rate))
+            .and_then(|rate| rate.trim_end_matches("/s").parse::<f64>().ok());
+        let own = own.range();
+        rate.zip(own).is_some_and(|(rate, (least, most))| {
+            assert!(rate <= 100.5, "{text}");
+            rate > 0.0 && least * 0.97 <= rate && rate <= most * 1.03
         })
     });
     let number = |at: usize| -> f64 {
@@ -164,21 +173,33 @@ fn a_growing_map_is_seen_growing_and_found() {
     let text = scene.wait_for("the map", |text| entries(text).is_some());
     assert!(text.contains("map[string]*main.user"), "{text}");
     let first = entries(&text).expect("entries");
-    // Some 20,000 a second.
-    let text = scene.wait_for("more entries", |text| {
+    scene.wait_for("more entries", |text| {
         entries(text).is_some_and(|entries| entries > first + 10_000)
     });
-    let row = rows(&text)
-        .into_iter()
-        .find(|row| row.contains("main.leakOne"))
-        .expect("a row");
-    let rate = row.split_whitespace().nth(1).expect("a rate");
-    let rate: f64 = rate
-        .trim_start_matches('+')
-        .trim_end_matches("k/s")
-        .parse()
-        .expect("thousands");
-    assert!((8.0..=20.5).contains(&rate), "{row}");
+    // At most 20,000 a second, and as many as there are more of from one interval to the next.
+    let rate = |text: &str| -> Option<f64> {
+        let rows = rows(text);
+        let row = rows.iter().find(|row| row.contains("main.leakOne"))?;
+        let rate = row.split_whitespace().nth(1)?.strip_prefix('+')?;
+        let thousands = rate.strip_suffix("k/s");
+        let unit = if thousands.is_some() { 1000.0 } else { 1.0 };
+        let number = thousands.or_else(|| rate.strip_suffix("/s"))?;
+        Some(unit * number.parse::<f64>().ok()?)
+    };
+    let mut before: Option<(f64, u64)> = None;
+    scene.wait_for("the rate of two intervals", |text| {
+        let (at, Some(now), Some(rate)) = (seconds(text), entries(text), rate(text)) else {
+            return false;
+        };
+        assert!(rate <= 20_500.0, "{text}");
+        let Some((start, then)) = before.filter(|(start, _)| *start < at) else {
+            before = before.or(Some((at, now)));
+            return false;
+        };
+        before = Some((at, now));
+        let own = (now - then) as f64 / (at - start);
+        rate > 0.0 && (rate / own - 1.0).abs() < 0.05
+    });
     scene.keys(&["4"]);
     let text = scene.wait_for("the finding", |text| text.contains("only grows"));
     assert!(text.contains("4 Findings ("), "{text}");
@@ -201,8 +222,9 @@ fn a_frozen_screen_stays_while_recording_goes_on() {
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(scene.terminal.text(), frozen);
     scene.keys(&["p"]);
-    let text = scene.wait_for("what came meanwhile", |text| !text.contains("FROZEN"));
-    assert!(seconds(&text) > seconds(&frozen) + 1.5, "{text}");
+    scene.wait_for("what came meanwhile", |text| {
+        !text.contains("FROZEN") && seconds(text) > seconds(&frozen) + 1.5
+    });
     scene.keys(&["q"]);
     scene.wait_for_exit(0);
 }
