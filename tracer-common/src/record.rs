@@ -8,31 +8,6 @@ use crate::limits::{
 };
 use core::mem::{offset_of, size_of};
 
-/// [`RecordHeader::kind`] of an [`AllocRecord`].
-pub const KIND_ALLOC: u8 = 1;
-/// [`RecordHeader::kind`] of a [`StackRecord`].
-pub const KIND_STACK: u8 = 2;
-/// [`RecordHeader::kind`] of a [`ResumeRecord`].
-pub const KIND_RESUME: u8 = 3;
-/// [`RecordHeader::kind`] of a [`MapRecord`].
-pub const KIND_MAP: u8 = 4;
-/// [`RecordHeader::kind`] of a [`GrowthRecord`].
-pub const KIND_GROWTH: u8 = 5;
-/// [`RecordHeader::kind`] of a [`CrashRecord`].
-pub const KIND_CRASH: u8 = 6;
-/// [`RecordHeader::kind`] of a [`FaultRecord`].
-pub const KIND_FAULT: u8 = 7;
-/// [`RecordHeader::kind`] of a [`GcRecord`].
-pub const KIND_GC: u8 = 8;
-/// [`RecordHeader::kind`] of an [`AssistRecord`].
-pub const KIND_ASSIST: u8 = 9;
-/// [`RecordHeader::kind`] of a [`HeapSampleRecord`].
-pub const KIND_HEAP_SAMPLE: u8 = 10;
-/// [`RecordHeader::kind`] of a [`HeapFreeRecord`].
-pub const KIND_HEAP_FREE: u8 = 11;
-/// [`RecordHeader::kind`] of a [`LabelsRecord`].
-pub const KIND_LABELS: u8 = 12;
-
 /// [`RecordHeader::flags`]: [`RecordHeader::time`] was measured.
 pub const FLAG_TIMED: u16 = 1 << 0;
 /// [`RecordHeader::flags`] of a stack: there are more frames than the limit allows.
@@ -84,7 +59,7 @@ pub const TIME_SHIFT: u32 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct RecordHeader {
-    /// Which record follows: one of the `KIND_` constants.
+    /// Which record follows: [`crate::family::Family::kind`].
     pub kind: u8,
     /// The row of the probe plan, or of its part about maps, crashes or the collector, that fired; 0 for a stack. Of a
     /// fault: one of the `MEMORY_` constants.

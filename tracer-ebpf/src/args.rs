@@ -9,7 +9,8 @@ use aya_ebpf::helpers::generated::{
     bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
 };
 use aya_ebpf::programs::{PerfEventContext, ProbeContext};
-use core::mem::size_of;
+use core::mem::{offset_of, size_of};
+use tracer_common::cookie::ArgumentIndex;
 
 /// The registers a probe needs, at the probed instruction.
 pub struct Registers {
@@ -92,18 +93,48 @@ impl Registers {
 #[cfg(bpf_target_arch = "x86_64")]
 const USER_MODE: u64 = 3;
 
-/// Which word of `pt_regs` is the register of a number in machine code: four bits for each, RAX lowest. RSP is none of
-/// them, its bits stand for `orig_rax`.
+/// Which word of `pt_regs` is the register of an [`ArgumentIndex`]: four bits for each, the first lowest.
 #[cfg(bpf_target_arch = "x86_64")]
-const WORDS_OF_REGISTERS: u64 = 0x0123_6789_ed4f_5cba;
+const WORDS_OF_ARGUMENTS: u64 = {
+    const fn word(offset: usize) -> u64 {
+        (offset / size_of::<u64>()) as u64
+    }
+    let words = [
+        word(offset_of!(pt_regs, rax)),
+        word(offset_of!(pt_regs, rbx)),
+        word(offset_of!(pt_regs, rcx)),
+        word(offset_of!(pt_regs, rdi)),
+        word(offset_of!(pt_regs, rsi)),
+        word(offset_of!(pt_regs, r8)),
+        word(offset_of!(pt_regs, r9)),
+        word(offset_of!(pt_regs, r10)),
+        word(offset_of!(pt_regs, r11)),
+        word(offset_of!(pt_regs, rdx)),
+        word(offset_of!(pt_regs, rbp)),
+        word(offset_of!(pt_regs, r12)),
+        word(offset_of!(pt_regs, r13)),
+        word(offset_of!(pt_regs, r14)),
+        word(offset_of!(pt_regs, r15)),
+        // None: no plan has it.
+        word(offset_of!(pt_regs, orig_rax)),
+    ];
+    let mut packed = 0;
+    let mut index = 0;
+    while index < words.len() {
+        assert!(words[index] < 16, "the table has four bits for each");
+        packed |= words[index] << (4 * index);
+        index += 1;
+    }
+    packed
+};
 
-/// The general register that has this number in machine code, if it is not the stack pointer.
+/// The register of an index.
 ///
 /// Not a choice among fields: the compiler would make one read at a variable offset of it, which the verifier refuses.
 #[cfg(bpf_target_arch = "x86_64")]
 #[inline(always)]
-fn register(ctx: &ProbeContext, number: u8) -> u64 {
-    let word = WORDS_OF_REGISTERS >> (4 * (number as u32 & 15)) & 15;
+fn register(ctx: &ProbeContext, index: ArgumentIndex) -> u64 {
+    let word = WORDS_OF_ARGUMENTS >> (4 * (index.get() as u32 & 15)) & 15;
     let mut value = 0u64;
     // SAFETY: reads one of the first words of the context into `value`, which stays 0 if the helper refuses.
     unsafe {
@@ -116,10 +147,10 @@ fn register(ctx: &ProbeContext, number: u8) -> u64 {
     value
 }
 
-/// The first four integer arguments, the second from the register that has this number in machine code.
+/// The first four integer arguments, the second from the register of this index.
 #[cfg(bpf_target_arch = "x86_64")]
 #[inline(always)]
-pub fn four_arguments(ctx: &ProbeContext, second: u8) -> [u64; 4] {
+pub fn four_arguments(ctx: &ProbeContext, second: ArgumentIndex) -> [u64; 4] {
     let regs = ctx.regs;
     // SAFETY: see `Registers::read`.
     let read = |register: *const u64| unsafe { register.read_volatile() };

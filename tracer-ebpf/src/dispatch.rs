@@ -4,7 +4,7 @@
 
 use crate::args::Registers;
 use crate::tiny;
-use tracer_common::config::{Cookie, dispatch};
+use tracer_common::cookie::{AllocCookie, dispatch};
 
 /// `maxSmallSize - mallocHeaderSize`.
 const MAX_SMALL: u64 = 32_760;
@@ -17,7 +17,7 @@ const MAX_SPECIALISED: u64 = 80;
 
 /// Whether the dispatcher at this probe allocates itself what it is asked for.
 #[inline(always)]
-pub fn is_own(regs: &Registers, cookie: Cookie) -> bool {
+pub fn is_own(regs: &Registers, cookie: AllocCookie) -> bool {
     cookie.dispatched() & (1 << destination(regs, cookie.specialised())) != 0
 }
 

@@ -6,8 +6,9 @@ use crate::settings;
 use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_ringbuf_output, macros::map, maps::RingBuf,
 };
+use tracer_common::family::Family;
 use tracer_common::limits::MAX_FRAMES;
-use tracer_common::record::{KIND_STACK, STACK_HEADER_BYTES, StackRecord};
+use tracer_common::record::{STACK_HEADER_BYTES, StackRecord};
 
 /// User space sets the size of each: see [`tracer_common::config::MAP_EVENTS`].
 const ANY_SIZE: u32 = 1 << 16;
@@ -84,7 +85,7 @@ pub fn copy<T: 'static>(key: u64, record: &T) -> bool {
 /// Sends a stack definition through the ring of `key`; false if that is full.
 #[inline(always)]
 pub fn stack(key: u64, stack: &mut StackRecord) -> bool {
-    stack.header.kind = KIND_STACK;
+    stack.header.kind = Family::Stack.kind();
     stack.header.row = 0;
     stack.header.time = 0;
     // SAFETY: a field of a live map value. Volatile: see `stack::walk`.

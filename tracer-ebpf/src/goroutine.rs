@@ -16,10 +16,9 @@ use core::ffi::c_void;
 use core::mem::size_of;
 use tracer_common::config::{LABELS_LIST, LABELS_MAP};
 use tracer_common::counter::Counter;
+use tracer_common::family::Family;
 use tracer_common::limits::{MAX_LABELS, SEEN_LABELS};
-use tracer_common::record::{
-    FLAG_TRUNCATED, FLAG_UNREADABLE, KIND_LABELS, Label, LabelsRecord, RecordHeader,
-};
+use tracer_common::record::{FLAG_TRUNCATED, FLAG_UNREADABLE, Label, LabelsRecord, RecordHeader};
 
 #[map]
 static SEEN_LABEL_SETS: Array<u64> = Array::with_max_entries(SEEN_LABELS, 0);
@@ -126,7 +125,7 @@ fn labels(address: u64, key: u64, slot: &mut Slot) -> u64 {
     let sum = get(&raw const slot.label_walk.sum);
     let id = stack::finish(stack::add(sum, count), flags as u16).max(1);
     slot.labels.header = RecordHeader {
-        kind: KIND_LABELS,
+        kind: Family::Labels.kind(),
         row: 0,
         flags: flags as u16,
         time: 0,

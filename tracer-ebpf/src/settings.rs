@@ -2,10 +2,8 @@
 
 use aya_ebpf::Global;
 use core::cell::UnsafeCell;
-use tracer_common::config::{
-    RECORDING_OFF, RowState, SWITCH_ASSISTS, SWITCH_FAULTS, SWITCH_LIVE, SWITCH_MAP_GROWTHS,
-    SWITCH_MAP_WRITES, SWITCH_RECORDING, SWITCH_ROWS, SWITCHES,
-};
+use tracer_common::config::{RECORDING_OFF, RowState, SWITCH_RECORDING, SWITCH_ROWS, SWITCHES};
+use tracer_common::family::Extra;
 use tracer_common::limits::MAX_FRAMES;
 
 #[unsafe(no_mangle)]
@@ -92,34 +90,10 @@ pub fn row(row: u8) -> RowState {
     RowState(switch(SWITCH_ROWS + row as usize))
 }
 
-/// Whether writes to maps are recorded.
+/// Whether something is recorded that can be given up.
 #[inline(always)]
-pub fn map_writes() -> bool {
-    switch(SWITCH_MAP_WRITES) != RECORDING_OFF
-}
-
-/// Whether growths of maps are recorded.
-#[inline(always)]
-pub fn map_growths() -> bool {
-    switch(SWITCH_MAP_GROWTHS) != RECORDING_OFF
-}
-
-/// Whether page faults are recorded.
-#[inline(always)]
-pub fn faults() -> bool {
-    switch(SWITCH_FAULTS) != RECORDING_OFF
-}
-
-/// Whether mark assists are recorded.
-#[inline(always)]
-pub fn assists() -> bool {
-    switch(SWITCH_ASSISTS) != RECORDING_OFF
-}
-
-/// Whether samples of the heap are recorded.
-#[inline(always)]
-pub fn live() -> bool {
-    switch(SWITCH_LIVE) != RECORDING_OFF
+pub fn records(extra: Extra) -> bool {
+    switch(extra.switch()) != RECORDING_OFF
 }
 
 #[inline(always)]

@@ -12,7 +12,7 @@ use crate::settings;
 use aya_ebpf::helpers::generated::{bpf_loop, bpf_probe_read_user};
 use core::ffi::c_void;
 use core::mem::size_of;
-use tracer_common::config::Cookie;
+use tracer_common::cookie::Cookie;
 use tracer_common::limits::{CHUNK_BYTES, MAX_FRAMES};
 use tracer_common::record::{FLAG_CANDIDATE, FLAG_LOGICAL, FLAG_TRUNCATED, FLAG_UNREADABLE};
 

@@ -7,7 +7,7 @@
 use crate::args::Registers;
 use crate::memory::read;
 use crate::settings;
-use tracer_common::config::Tiny;
+use tracer_common::cookie::Tiny;
 use tracer_common::record::{FLAG_TINY_NEW, FLAG_TINY_SHARED};
 
 /// `maxTinySize`.

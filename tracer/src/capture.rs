@@ -6,7 +6,7 @@
 //!
 //! It has no clock, no signal, no file and no thread that waits for time: a driver (see [`drive`](crate::drive)) says what
 //! time it is, and when it is over. Start with [`running`], which keeps the books; what is recorded comes from `recording`,
-//! what is read from outside from `readings` and `heap`. `timeline`, `overhead` and `settle` are arithmetic.
+//! what is read from outside from `readings` and `heap`. `timeline` and `overhead` are arithmetic.
 
 mod error;
 mod facts;
@@ -25,7 +25,6 @@ mod ready;
 mod recording;
 mod request;
 mod running;
-mod settle;
 mod steps;
 mod timeline;
 

@@ -14,6 +14,7 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+use tracer_common::family::PerFamily;
 
 /// How long the thread rests when the ring is empty. At two million events a second the default ring lasts 170 ms.
 const REST: Duration = Duration::from_millis(5);
@@ -47,30 +48,8 @@ enum Question {
 pub struct Tally {
     /// Sums over all allocations, those in windows whose weight is not known yet excepted.
     pub sums: Sums,
-    /// Records of allocations that arrived.
-    pub delivered: u64,
-    /// Records of goroutines going on that arrived.
-    pub resumes: u64,
-    /// Definitions of stacks that arrived.
-    pub definitions: u64,
-    /// Records of writes to maps, deletes and clears that arrived.
-    pub map_writes: u64,
-    /// Records of growths of maps that arrived.
-    pub map_growths: u64,
-    /// Records of crashes that arrived.
-    pub crashes: u64,
-    /// Records of page faults that arrived.
-    pub faults: u64,
-    /// Records of the garbage collector's events that arrived.
-    pub gc_events: u64,
-    /// Records of begins and ends of mark assists that arrived.
-    pub assists: u64,
-    /// Records of samples of the heap that arrived.
-    pub heap_samples: u64,
-    /// Records of sampled objects that were freed that arrived.
-    pub heap_frees: u64,
-    /// Definitions of labels that arrived.
-    pub label_sets: u64,
+    /// Records that arrived.
+    pub arrived: PerFamily<u64>,
     /// Whether page faults wait to be placed by the target's mappings.
     pub unplaced_faults: bool,
     /// Whether some allocations are recorded in windows only, or have been.
@@ -82,18 +61,7 @@ impl Tally {
     pub fn of(totals: &Totals) -> Self {
         Tally {
             sums: totals.sums,
-            delivered: totals.delivered,
-            resumes: totals.resumes,
-            definitions: totals.definitions,
-            map_writes: totals.maps.operations,
-            map_growths: totals.maps.growths,
-            crashes: totals.maps.crash_records,
-            faults: totals.faults.records,
-            gc_events: totals.gc.events,
-            assists: totals.gc.assist_records,
-            heap_samples: totals.heap.samples,
-            heap_frees: totals.heap.frees,
-            label_sets: totals.heap.label_records,
+            arrived: totals.arrived,
             unplaced_faults: totals.faults.has_waiting(),
             windows: totals.windows,
         }
@@ -280,6 +248,7 @@ mod tests {
     use super::*;
     use crate::decode::encoded;
     use crate::stream::Replay;
+    use tracer_common::family::Family;
 
     fn started(records: Vec<Vec<u8>>) -> Collector {
         Collector::start(Replay::new(records), Aggregator::for_tests(), None).unwrap()
@@ -298,7 +267,7 @@ mod tests {
     #[test]
     fn totals_can_be_asked_for_while_it_runs() {
         let collector = started(vec![encoded::stack(1, &[7]), encoded::alloc(0, 1, 8, 0)]);
-        while collector.tally().unwrap().delivered == 0 {}
+        while collector.tally().unwrap().arrived[Family::Alloc] == 0 {}
         let totals = collector.totals().unwrap();
         assert_eq!((totals.stacks.len(), totals.frames.len()), (1, 1));
         assert_eq!(collector.finish().unwrap().sums, totals.sums);

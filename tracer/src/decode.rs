@@ -11,13 +11,12 @@ pub use heap::{HeapFree, HeapSample, LabelSet, LabelsId};
 pub use maps::{Crash, Growth, MapHeader, MapOperation};
 
 use std::mem::{offset_of, size_of};
+use tracer_common::family::Family;
 use tracer_common::limits::MAX_FRAMES;
 use tracer_common::record::{
     AllocRecord, FLAG_CANDIDATE, FLAG_LOGICAL, FLAG_TIMED, FLAG_TINY_NEW, FLAG_TINY_SHARED,
-    FLAG_TRUNCATED, FLAG_UNREADABLE, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, KIND_ASSIST,
-    KIND_CRASH, KIND_FAULT, KIND_GC, KIND_GROWTH, KIND_HEAP_FREE, KIND_HEAP_SAMPLE, KIND_LABELS,
-    KIND_MAP, KIND_RESUME, KIND_STACK, MAX_DISTANCE_LOG2, MAX_WINDOW, RecordHeader, ResumeRecord,
-    STACK_HEADER_BYTES, StackRecord,
+    FLAG_TRUNCATED, FLAG_UNREADABLE, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, MAX_DISTANCE_LOG2,
+    MAX_WINDOW, RecordHeader, ResumeRecord, STACK_HEADER_BYTES, StackRecord,
 };
 
 /// Identity of a stack within one capture.
@@ -51,6 +50,27 @@ pub enum Record<'a> {
     HeapFree(HeapFree),
     /// The definition of a goroutine's labels.
     Labels(LabelSet<'a>),
+}
+
+impl Record<'_> {
+    /// Which family it is one of.
+    #[inline]
+    pub fn family(&self) -> Family {
+        match self {
+            Record::Alloc(_) => Family::Alloc,
+            Record::Stack(_) => Family::Stack,
+            Record::Resume(_) => Family::Resume,
+            Record::Map(_) => Family::MapWrite,
+            Record::Growth(_) => Family::MapGrowth,
+            Record::Crash(_) => Family::Crash,
+            Record::Fault(_) => Family::Fault,
+            Record::Gc(_) => Family::Gc,
+            Record::Assist(_) => Family::Assist,
+            Record::HeapSample(_) => Family::HeapSample,
+            Record::HeapFree(_) => Family::HeapFree,
+            Record::Labels(_) => Family::Labels,
+        }
+    }
 }
 
 /// A heap allocation.
@@ -159,20 +179,19 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
     let Some(&kind) = bytes.first() else {
         return Err(DecodeError::Length { kind: 0, bytes: 0 });
     };
-    let record = match kind {
-        KIND_ALLOC => alloc(bytes).map(Record::Alloc),
-        KIND_STACK => stack(bytes).map(Record::Stack),
-        KIND_RESUME => resume(bytes).map(Record::Resume),
-        KIND_MAP => MapOperation::of(bytes).map(Record::Map),
-        KIND_GROWTH => Growth::of(bytes).map(Record::Growth),
-        KIND_CRASH => Crash::of(bytes).map(Record::Crash),
-        KIND_FAULT => Fault::of(bytes).map(Record::Fault),
-        KIND_GC => Gc::of(bytes).map(Record::Gc),
-        KIND_ASSIST => Assist::of(bytes).map(Record::Assist),
-        KIND_HEAP_SAMPLE => HeapSample::of(bytes).map(Record::HeapSample),
-        KIND_HEAP_FREE => HeapFree::of(bytes).map(Record::HeapFree),
-        KIND_LABELS => LabelSet::of(bytes).map(Record::Labels),
-        _ => return Err(DecodeError::UnknownKind(kind)),
+    let record = match Family::of_kind(kind).ok_or(DecodeError::UnknownKind(kind))? {
+        Family::Alloc => alloc(bytes).map(Record::Alloc),
+        Family::Resume => resume(bytes).map(Record::Resume),
+        Family::Stack => stack(bytes).map(Record::Stack),
+        Family::MapWrite => MapOperation::of(bytes).map(Record::Map),
+        Family::MapGrowth => Growth::of(bytes).map(Record::Growth),
+        Family::Crash => Crash::of(bytes).map(Record::Crash),
+        Family::Fault => Fault::of(bytes).map(Record::Fault),
+        Family::Gc => Gc::of(bytes).map(Record::Gc),
+        Family::Assist => Assist::of(bytes).map(Record::Assist),
+        Family::HeapSample => HeapSample::of(bytes).map(Record::HeapSample),
+        Family::HeapFree => HeapFree::of(bytes).map(Record::HeapFree),
+        Family::Labels => LabelSet::of(bytes).map(Record::Labels),
     };
     record.ok_or(DecodeError::Length {
         kind,
@@ -271,9 +290,27 @@ pub(crate) mod encoded {
         HeapSampleRecord, Label, LabelsRecord, MapRecord,
     };
 
-    fn header(kind: u8, row: u8) -> RecordHeader {
+    /// A record of a family.
+    pub(crate) fn any(family: Family) -> Vec<u8> {
+        match family {
+            Family::Alloc => alloc(0, 1, 2, 3),
+            Family::Resume => resume(1, 2),
+            Family::Stack => stack(1, &[1, 2, 3]),
+            Family::MapWrite => map(0, 1, 2, 3, 4, 5),
+            Family::MapGrowth => growth(0, 1, 2, 3, 4, [0; MAP_WORDS]),
+            Family::Crash => crash(0, 1, "oh"),
+            Family::Fault => fault(1, 2, 0, 0),
+            Family::Gc => gc(0, 1, 2, [0; 4], None),
+            Family::Assist => assist(0, 1, 2, 3),
+            Family::HeapSample => heap_sample(0, 1, 2, (3, 4), 5),
+            Family::HeapFree => heap_free(1, 2),
+            Family::Labels => labels(1, &[("key", "value")]),
+        }
+    }
+
+    fn header(family: Family, row: u8) -> RecordHeader {
         RecordHeader {
-            kind,
+            kind: family.kind(),
             row,
             flags: 0,
             time: 0,
@@ -283,7 +320,7 @@ pub(crate) mod encoded {
     /// An allocation record.
     pub(crate) fn alloc(row: u8, stack: u64, size: u64, type_pointer: u64) -> Vec<u8> {
         let record = AllocRecord {
-            header: header(KIND_ALLOC, row),
+            header: header(Family::Alloc, row),
             stack,
             size,
             type_pointer,
@@ -295,7 +332,7 @@ pub(crate) mod encoded {
     /// A stack definition.
     pub(crate) fn stack(id: u64, frames: &[u64]) -> Vec<u8> {
         let mut record = StackRecord {
-            header: header(KIND_STACK, 0),
+            header: header(Family::Stack, 0),
             id,
             depth: frames.len() as u64,
             creator: 0,
@@ -326,7 +363,7 @@ pub(crate) mod encoded {
         time_ns: u64,
     ) -> Vec<u8> {
         let record = HeapSampleRecord {
-            header: header(KIND_HEAP_SAMPLE, row),
+            header: header(Family::HeapSample, row),
             stack,
             address,
             size,
@@ -340,7 +377,7 @@ pub(crate) mod encoded {
     /// A sampled object is freed.
     pub(crate) fn heap_free(address: u64, time_ns: u64) -> Vec<u8> {
         let record = HeapFreeRecord {
-            header: header(KIND_HEAP_FREE, 0),
+            header: header(Family::HeapFree, 0),
             address,
             time_ns,
         };
@@ -350,7 +387,7 @@ pub(crate) mod encoded {
     /// Labels of a goroutine.
     pub(crate) fn labels(id: u64, labels: &[(&str, &str)]) -> Vec<u8> {
         let mut record = LabelsRecord {
-            header: header(KIND_LABELS, 0),
+            header: header(Family::Labels, 0),
             id,
             count: labels.len() as u64,
             labels: [Label {
@@ -381,7 +418,7 @@ pub(crate) mod encoded {
         seed: u32,
     ) -> Vec<u8> {
         let record = MapRecord {
-            header: header(KIND_MAP, row),
+            header: header(Family::MapWrite, row),
             stack,
             map_type,
             map,
@@ -401,7 +438,7 @@ pub(crate) mod encoded {
         words: [u64; MAP_WORDS],
     ) -> Vec<u8> {
         let record = GrowthRecord {
-            header: header(KIND_GROWTH, row),
+            header: header(Family::MapGrowth, row),
             stack,
             map_type,
             map,
@@ -417,7 +454,7 @@ pub(crate) mod encoded {
         let mut message = [0; MESSAGE_BYTES];
         message[..text.len()].copy_from_slice(text.as_bytes());
         let record = CrashRecord {
-            header: header(KIND_CRASH, row),
+            header: header(Family::Crash, row),
             stack,
             goroutine: 0xc000_0000,
             goroutine_id: 7,
@@ -433,7 +470,7 @@ pub(crate) mod encoded {
         let record = FaultRecord {
             header: RecordHeader {
                 flags,
-                ..header(KIND_FAULT, memory)
+                ..header(Family::Fault, memory)
             },
             stack,
             address,
@@ -453,7 +490,7 @@ pub(crate) mod encoded {
         let record = GcRecord {
             header: RecordHeader {
                 flags,
-                ..header(KIND_GC, row)
+                ..header(Family::Gc, row)
             },
             stack,
             time_ns,
@@ -466,7 +503,7 @@ pub(crate) mod encoded {
     /// The begin or the end of a mark assist.
     pub(crate) fn assist(row: u8, stack: u64, worker: u64, time_ns: u64) -> Vec<u8> {
         let record = AssistRecord {
-            header: header(KIND_ASSIST, row),
+            header: header(Family::Assist, row),
             stack,
             worker,
             time_ns,
@@ -477,7 +514,7 @@ pub(crate) mod encoded {
     /// A goroutine that goes on.
     pub(crate) fn resume(goroutine: u64, shared: u64) -> Vec<u8> {
         let record = ResumeRecord {
-            header: header(KIND_RESUME, 0),
+            header: header(Family::Resume, 0),
             goroutine,
             shared,
         };
@@ -546,19 +583,16 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_one_of_the_family_whose_kind_it_has() {
+        for family in Family::ALL {
+            let bytes = encoded::any(family);
+            assert_eq!(decode(&bytes).map(|record| record.family()), Ok(family));
+        }
+    }
+
+    #[test]
     fn every_cut_is_an_error_and_no_panic() {
-        let records = [
-            encoded::alloc(0, 1, 2, 3),
-            encoded::stack(1, &[1, 2, 3]),
-            encoded::resume(1, 2),
-            encoded::map(0, 1, 2, 3, 4, 5),
-            encoded::growth(0, 1, 2, 3, 4, [0; 6]),
-            encoded::crash(0, 1, "oh"),
-            encoded::fault(1, 2, 0, 0),
-            encoded::gc(0, 1, 2, [0; 4], None),
-            encoded::assist(0, 1, 2, 3),
-        ];
-        for whole in records {
+        for whole in Family::ALL.map(encoded::any) {
             for len in 0..whole.len() {
                 assert!(
                     matches!(decode(&whole[..len]), Err(DecodeError::Length { .. })),

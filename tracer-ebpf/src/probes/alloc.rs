@@ -11,10 +11,11 @@ use crate::{dispatch, emit, intern, sampling, settings, tiny};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
+use tracer_common::cookie::AllocCookie;
 use tracer_common::counter::Counter;
+use tracer_common::family::Family;
 use tracer_common::record::{
-    AllocRecord, FLAG_TIMED, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, KIND_ALLOC, RecordHeader,
-    TIME_SHIFT,
+    AllocRecord, FLAG_TIMED, FLAG_WEIGHT_SHIFT, FLAG_WINDOW_SHIFT, RecordHeader, TIME_SHIFT,
 };
 
 #[uprobe]
@@ -29,7 +30,9 @@ pub fn alloc(ctx: ProbeContext) -> u32 {
 /// verifier learns from the choice would have it check the walk of [`alloc`] several times.
 #[uprobe]
 pub fn alloc_dispatched(ctx: ProbeContext) -> u32 {
-    if settings::recording() && dispatch::is_own(&Registers::read(&ctx), cookie(&ctx)) {
+    if settings::recording()
+        && dispatch::is_own(&Registers::read(&ctx), AllocCookie::of(cookie(&ctx)))
+    {
         record(&ctx);
     }
     0
@@ -57,14 +60,14 @@ fn record(ctx: &ProbeContext) {
     };
     let (time, timed) = timestamp();
     let flags = timed
-        | tiny::flag(&regs, cookie.tiny())
+        | tiny::flag(&regs, AllocCookie::of(cookie).tiny())
         | (weight as u16) << FLAG_WEIGHT_SHIFT
         | (state.window_number() as u16) << FLAG_WINDOW_SHIFT;
     let sent = emit::record(
         regs.goroutine,
         AllocRecord {
             header: RecordHeader {
-                kind: KIND_ALLOC,
+                kind: Family::Alloc.kind(),
                 row: cookie.row(),
                 flags,
                 time,

@@ -12,10 +12,11 @@ use crate::{emit, goroutine, intern, settings};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
-use tracer_common::config::MessageArgument;
+use tracer_common::cookie::{CrashCookie, MessageArgument};
 use tracer_common::counter::Counter;
+use tracer_common::family::Family;
 use tracer_common::limits::MESSAGE_BYTES;
-use tracer_common::record::{CrashRecord, FLAG_UNREADABLE, KIND_CRASH, RecordHeader};
+use tracer_common::record::{CrashRecord, FLAG_UNREADABLE, RecordHeader};
 
 /// Offset of `Kind_` in `abi.Type`, in every version.
 const TYPE_KIND: u64 = 23;
@@ -55,7 +56,7 @@ enum Value {
 fn record(ctx: &ProbeContext) {
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);
-    let argument = cookie.message_argument();
+    let argument = CrashCookie::of(cookie).message();
     if argument == MessageArgument::Interface && matches!(panic_value(&regs), Value::Other) {
         return;
     }
@@ -79,7 +80,7 @@ fn record(ctx: &ProbeContext) {
     };
     let record = CrashRecord {
         header: RecordHeader {
-            kind: KIND_CRASH,
+            kind: Family::Crash.kind(),
             row: cookie.row(),
             flags: 0,
             time: 0,

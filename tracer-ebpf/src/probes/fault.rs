@@ -17,9 +17,10 @@ use aya_ebpf::macros::perf_event;
 use aya_ebpf::programs::PerfEventContext;
 use core::mem::size_of;
 use tracer_common::counter::Counter;
+use tracer_common::family::{Extra, Family};
 use tracer_common::record::{
-    FLAG_IN_KERNEL, FLAG_MAJOR, FaultRecord, KIND_FAULT, MEMORY_ELSEWHERE, MEMORY_HEAP,
-    MEMORY_STACK, RecordHeader,
+    FLAG_IN_KERNEL, FLAG_MAJOR, FaultRecord, MEMORY_ELSEWHERE, MEMORY_HEAP, MEMORY_STACK,
+    RecordHeader,
 };
 
 /// What the arena index of an address counts from: `-arenaBaseOffset` of `src/runtime/malloc.go` for amd64.
@@ -70,7 +71,7 @@ fn is_target() -> bool {
 
 #[inline(always)]
 fn record(ctx: &PerfEventContext, flags: u16) {
-    if !settings::faults() {
+    if !settings::records(Extra::Faults) {
         return count(Counter::FaultsPaused);
     }
     count(Counter::Faults);
@@ -92,7 +93,7 @@ fn record(ctx: &PerfEventContext, flags: u16) {
         key,
         FaultRecord {
             header: RecordHeader {
-                kind: KIND_FAULT,
+                kind: Family::Fault.kind(),
                 row: memory(address),
                 flags,
                 time: 0,

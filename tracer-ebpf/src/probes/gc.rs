@@ -9,12 +9,11 @@ use crate::{emit, intern, settings};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
-use tracer_common::config::GcWords;
+use tracer_common::cookie::{GcCookie, GcWords};
 use tracer_common::counter::Counter;
+use tracer_common::family::{Extra, Family};
 use tracer_common::limits::CONTROLLER_WORDS;
-use tracer_common::record::{
-    AssistRecord, FLAG_UNREADABLE, GcRecord, KIND_ASSIST, KIND_GC, RecordHeader,
-};
+use tracer_common::record::{AssistRecord, FLAG_UNREADABLE, GcRecord, RecordHeader};
 
 /// Ring of the collector's events: their order tells which belong together.
 const KEY: u64 = 0;
@@ -32,7 +31,7 @@ fn record_event(ctx: &ProbeContext) {
     count(Counter::GcEvents);
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);
-    let stack = if cookie.has_stack() {
+    let stack = if GcCookie::of(cookie).has_stack() {
         let Some(stack) = intern::stack(ctx, &regs, AtProbe(cookie), KEY) else {
             return count(Counter::GcEventsScratchBusy);
         };
@@ -42,17 +41,17 @@ fn record_event(ctx: &ProbeContext) {
     };
     let record = GcRecord {
         header: RecordHeader {
-            kind: KIND_GC,
+            kind: Family::Gc.kind(),
             row: cookie.row(),
             flags: FLAG_UNREADABLE,
             time: 0,
         },
         stack,
         time_ns: now(),
-        arguments: args::four_arguments(ctx, cookie.second_argument()),
+        arguments: args::four_arguments(ctx, GcCookie::of(cookie).second()),
         words: [0; CONTROLLER_WORDS],
     };
-    let address = match cookie.words() {
+    let address = match GcCookie::of(cookie).words() {
         GcWords::None => 0,
         GcWords::Argument => regs.argument0,
     };
@@ -77,7 +76,7 @@ pub fn assist(ctx: ProbeContext) -> u32 {
 /// Begin and end go through one ring, that of the system stack on which both are.
 #[inline(always)]
 fn record_assist(ctx: &ProbeContext) {
-    if !settings::assists() {
+    if !settings::records(Extra::Assists) {
         return count(Counter::AssistsPaused);
     }
     count(Counter::Assists);
@@ -85,7 +84,7 @@ fn record_assist(ctx: &ProbeContext) {
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);
     let worker = regs.goroutine;
-    let stack = if cookie.has_stack() {
+    let stack = if GcCookie::of(cookie).has_stack() {
         let Some(stack) = intern::stack(ctx, &regs, AtProbe(cookie), worker) else {
             return count(Counter::AssistsScratchBusy);
         };
@@ -97,7 +96,7 @@ fn record_assist(ctx: &ProbeContext) {
         worker,
         AssistRecord {
             header: RecordHeader {
-                kind: KIND_ASSIST,
+                kind: Family::Assist.kind(),
                 row: cookie.row(),
                 flags: 0,
                 time: 0,

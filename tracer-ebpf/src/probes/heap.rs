@@ -15,9 +15,8 @@ use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
 use tracer_common::counter::Counter;
-use tracer_common::record::{
-    HeapFreeRecord, HeapSampleRecord, KIND_HEAP_FREE, KIND_HEAP_SAMPLE, RecordHeader,
-};
+use tracer_common::family::{Extra, Family};
+use tracer_common::record::{HeapFreeRecord, HeapSampleRecord, RecordHeader};
 
 /// Ring of all records of the heap.
 const KEY: u64 = 0;
@@ -48,7 +47,7 @@ pub fn heap_sample(ctx: ProbeContext) -> u32 {
 /// `setprofilebucket(p, b)`, on the system stack.
 #[inline(always)]
 fn record_sample(ctx: &ProbeContext) {
-    if !settings::live() {
+    if !settings::records(Extra::Live) {
         return count(Counter::LivePaused);
     }
     count(Counter::HeapSamples);
@@ -92,7 +91,7 @@ fn record_free(ctx: &ProbeContext) {
     if kind.is_some_and(|kind| kind != layout.profile as u8) {
         return;
     }
-    if !settings::live() {
+    if !settings::records(Extra::Live) {
         return count(Counter::LivePaused);
     }
     count(Counter::HeapFrees);
@@ -103,7 +102,7 @@ fn record_free(ctx: &ProbeContext) {
         KEY,
         HeapFreeRecord {
             header: RecordHeader {
-                kind: KIND_HEAP_FREE,
+                kind: Family::HeapFree.kind(),
                 row: cookie(ctx).row(),
                 flags: 0,
                 time: 0,
@@ -140,7 +139,7 @@ pub fn span_uncache(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn record_filled(ctx: &ProbeContext, regs: &Registers, span: Option<u64>) {
-    if !settings::live() {
+    if !settings::records(Extra::Live) {
         return count(Counter::LivePaused);
     }
     match span.and_then(allocated) {
@@ -182,7 +181,7 @@ pub fn span_large(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn record_large(ctx: &ProbeContext) {
-    if !settings::live() {
+    if !settings::records(Extra::Live) {
         return count(Counter::LivePaused);
     }
     let regs = Registers::read(ctx);
@@ -214,7 +213,7 @@ fn send(ctx: &ProbeContext, stack: u64, objects: Objects, goroutine: &Goroutine)
         KEY,
         HeapSampleRecord {
             header: RecordHeader {
-                kind: KIND_HEAP_SAMPLE,
+                kind: Family::HeapSample.kind(),
                 row: cookie(ctx).row(),
                 flags: 0,
                 time: 0,

@@ -16,12 +16,11 @@ use crate::{emit, intern, settings};
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
-use tracer_common::config::MapArguments;
+use tracer_common::cookie::{MapArguments, MapCookie};
 use tracer_common::counter::Counter;
+use tracer_common::family::{Extra, Family};
 use tracer_common::limits::MAP_WORDS;
-use tracer_common::record::{
-    FLAG_UNREADABLE, GrowthRecord, KIND_GROWTH, KIND_MAP, MapRecord, RecordHeader, storage_tag,
-};
+use tracer_common::record::{FLAG_UNREADABLE, GrowthRecord, MapRecord, RecordHeader, storage_tag};
 
 /// Functions that compiled code calls take the map's type, then the map.
 #[uprobe]
@@ -34,7 +33,7 @@ pub fn map_write(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn record_write(ctx: &ProbeContext) {
-    if !settings::map_writes() {
+    if !settings::records(Extra::MapWrites) {
         return count(Counter::MapWritesPaused);
     }
     count(Counter::MapWrites);
@@ -51,7 +50,7 @@ fn record_write(ctx: &ProbeContext) {
         map_type,
         MapRecord {
             header: RecordHeader {
-                kind: KIND_MAP,
+                kind: Family::MapWrite.kind(),
                 row: cookie.row(),
                 flags,
                 time: storage_tag(storage),
@@ -78,13 +77,13 @@ pub fn map_growth(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn record_growth(ctx: &ProbeContext) {
-    if !settings::map_growths() {
+    if !settings::records(Extra::MapGrowths) {
         return count(Counter::MapGrowthsPaused);
     }
     count(Counter::MapGrowths);
     let regs = Registers::read(ctx);
     let cookie = cookie(ctx);
-    let (map_type, map, table) = match cookie.map_arguments() {
+    let (map_type, map, table) = match MapCookie::of(cookie).arguments() {
         MapArguments::TypeMap => (regs.argument0, regs.argument1, 0),
         MapArguments::MapType => (regs.argument1, regs.argument0, 0),
         MapArguments::TableTypeMap => (regs.argument1, args::argument2(ctx), regs.argument0),
@@ -101,7 +100,7 @@ fn record_growth(ctx: &ProbeContext) {
         map_type,
         GrowthRecord {
             header: RecordHeader {
-                kind: KIND_GROWTH,
+                kind: Family::MapGrowth.kind(),
                 row: cookie.row(),
                 flags: of_map | of_table,
                 time: 0,

@@ -12,10 +12,10 @@ mod resume;
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::bpf_get_attach_cookie;
 use aya_ebpf::programs::ProbeContext;
-use tracer_common::config::Cookie;
+use tracer_common::cookie::Cookie;
 
 #[inline(always)]
 fn cookie(ctx: &ProbeContext) -> Cookie {
     // SAFETY: the context is that of a uprobe program, for which the helper is allowed.
-    Cookie(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) })
+    Cookie::from_word(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) })
 }

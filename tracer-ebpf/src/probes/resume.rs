@@ -8,7 +8,8 @@ use crate::{emit, settings, tiny};
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
 use tracer_common::counter::Counter;
-use tracer_common::record::{FLAG_UNREADABLE, KIND_RESUME, RecordHeader, ResumeRecord};
+use tracer_common::family::Family;
+use tracer_common::record::{FLAG_UNREADABLE, RecordHeader, ResumeRecord};
 
 #[uprobe]
 pub fn resume(ctx: ProbeContext) -> u32 {
@@ -27,7 +28,7 @@ fn record(ctx: &ProbeContext) {
         regs.goroutine,
         ResumeRecord {
             header: RecordHeader {
-                kind: KIND_RESUME,
+                kind: Family::Resume.kind(),
                 row: 0,
                 flags: if shared.is_none() { FLAG_UNREADABLE } else { 0 },
                 time: 0,

@@ -1,10 +1,9 @@
 //! Records one behind the other in one buffer, as they lie in the ring: a source that costs the consumer no allocation.
 
 use tracer::stream::Source;
+use tracer_common::family::Family;
 use tracer_common::limits::MAX_FRAMES;
-use tracer_common::record::{
-    AllocRecord, FLAG_TINY_NEW, KIND_ALLOC, KIND_STACK, RecordHeader, StackRecord,
-};
+use tracer_common::record::{AllocRecord, FLAG_TINY_NEW, RecordHeader, StackRecord};
 
 /// Goroutines that allocate by turns.
 const GOROUTINES: u64 = 64;
@@ -50,7 +49,7 @@ impl Batch {
         self.allocations += 1;
         let flags = if tiny { FLAG_TINY_NEW } else { 0 };
         let record = AllocRecord {
-            header: header(KIND_ALLOC, row, flags),
+            header: header(Family::Alloc, row, flags),
             stack,
             size,
             type_pointer,
@@ -62,7 +61,7 @@ impl Batch {
     /// Adds the definition of a stack.
     pub(crate) fn define(&mut self, id: u64, pcs: &[u64]) {
         let mut record = StackRecord {
-            header: header(KIND_STACK, 0, 0),
+            header: header(Family::Stack, 0, 0),
             id,
             depth: pcs.len() as u64,
             creator: 0,
@@ -115,9 +114,9 @@ impl Source for Batch {
     }
 }
 
-fn header(kind: u8, row: u8, flags: u16) -> RecordHeader {
+fn header(family: Family, row: u8, flags: u16) -> RecordHeader {
     RecordHeader {
-        kind,
+        kind: family.kind(),
         row,
         flags,
         time: 0,

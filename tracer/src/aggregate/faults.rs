@@ -87,8 +87,6 @@ impl FaultSums {
 /// All page faults of a capture.
 #[derive(Clone, Debug, Default)]
 pub struct FaultTotals {
-    /// Records that arrived.
-    pub records: u64,
     /// Sums over all of them.
     pub sums: FaultSums,
     /// Sums per stack.
@@ -104,7 +102,6 @@ pub struct FaultTotals {
 impl FaultTotals {
     /// Takes a fault of the stack `stack`.
     pub(super) fn add(&mut self, stack: StackId, fault: &Fault) {
-        self.records += 1;
         self.sums.add(fault);
         if self.stacks.len() >= MAX_FAULT_STACKS && !self.stacks.contains_key(&stack) {
             self.overflowed += 1;
@@ -196,7 +193,6 @@ mod tests {
         totals.add(StackId(2), &fault(250, None));
         assert_eq!(totals.sums.by_use, [1, 1, 2, 2, 2]);
         assert_eq!(totals.sums.all(), 8);
-        assert_eq!(totals.records, 8);
     }
 
     #[test]

@@ -32,10 +32,6 @@ pub struct GcRules {
 /// Everything seen of the collector.
 #[derive(Clone, Debug, Default)]
 pub struct GcTotals {
-    /// Records of events that arrived, assists excepted.
-    pub events: u64,
-    /// Records of begins and ends of assists that arrived.
-    pub assist_records: u64,
     /// The first cycles, oldest first. One that was not over is not among them.
     pub cycles: Vec<Cycle>,
     /// All cycles that ended: as `MemStats.NumGC` counts.
@@ -149,7 +145,6 @@ const GC_REASONS: [u64; 2] = [MARK_TERMINATION, SWEEP_TERMINATION];
 impl GcTotals {
     /// Takes an event of the stack `stack`.
     pub(super) fn event(&mut self, rules: &GcRules, stack: StackId, event: &Gc<'_>) {
-        self.events += 1;
         let state = || {
             rules
                 .controller
@@ -183,7 +178,6 @@ impl GcTotals {
 
     /// Takes the begin of an assist by the stack `stack`, or the end of one.
     pub(super) fn assist(&mut self, rules: &GcRules, stack: StackId, assist: &Assist) {
-        self.assist_records += 1;
         match rules.events.get(usize::from(assist.row)) {
             // One whose end was not passed had nothing to do.
             Some(GcEvent::AssistStart)

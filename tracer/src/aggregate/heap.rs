@@ -117,10 +117,6 @@ pub struct HeapTotals {
     pub live: HashMap<u64, LiveObject>,
     /// Labels that goroutines have.
     pub labels: HashMap<LabelsId, Labels>,
-    /// Records of samples that arrived.
-    pub samples: u64,
-    /// Records of frees that arrived.
-    pub frees: u64,
     /// Frees of objects that were sampled before the capture began, or are beyond the bound.
     pub unknown_frees: u64,
     /// Objects beyond the bounds: not followed.
@@ -129,8 +125,6 @@ pub struct HeapTotals {
     pub merged_sizes: u64,
     /// Records beyond the bound on stacks: at no stack.
     pub overflowed_samples: u64,
-    /// Records of labels that arrived, repeated ones included.
-    pub label_records: u64,
     /// Definitions of labels beyond the bound, repeated ones included: their goroutines have none in the report.
     pub refused_labels: u64,
     /// Sets of labels of which some are missing.
@@ -142,7 +136,6 @@ pub struct HeapTotals {
 impl HeapTotals {
     /// Takes a sample.
     pub fn sample(&mut self, stack: StackId, sample: &HeapSample) {
-        self.samples += 1;
         let counted_size = self.count(stack, sample);
         if sample.address == 0 {
             return;
@@ -174,7 +167,6 @@ impl HeapTotals {
 
     /// Takes a free.
     pub fn free(&mut self, free: &HeapFree) {
-        self.frees += 1;
         match self.live.remove(&free.address) {
             Some(object) => self.freed(&object, free.time_ns),
             None => self.unknown_frees += 1,
@@ -183,7 +175,6 @@ impl HeapTotals {
 
     /// Takes the labels of a goroutine.
     pub fn define(&mut self, set: &LabelSet<'_>) {
-        self.label_records += 1;
         if self.labels.contains_key(&set.id) {
             return;
         }
@@ -288,10 +279,7 @@ mod tests {
         };
         assert_eq!(stack.sizes[&48], expected);
         assert_eq!(stack.lifetimes.iter().collect::<Vec<_>>(), [(1024, 1)]);
-        assert_eq!(
-            (totals.live.len(), totals.frees, totals.unknown_frees),
-            (1, 2, 1)
-        );
+        assert_eq!((totals.live.len(), totals.unknown_frees), (1, 1));
         assert_eq!(totals.live_of()[&StackId(1)][0].since_ns, 200);
     }
 

@@ -37,12 +37,6 @@ pub struct MapTotals {
     pub instances: Instances,
     /// Fatal errors and panics.
     pub crashes: Vec<CrashTotals>,
-    /// Records of writes, deletes and clears that arrived.
-    pub operations: u64,
-    /// Records of growths that arrived.
-    pub growths: u64,
-    /// Records of crashes that arrived.
-    pub crash_records: u64,
     /// Operations and growths beyond the bound on rows: in no row.
     pub overflowed: u64,
 }
@@ -162,7 +156,6 @@ pub struct Look {
 impl MapTotals {
     /// Takes a write, a delete or a clear by the stack `stack`.
     pub(super) fn operation(&mut self, rules: &MapRules, stack: StackId, operation: &MapOperation) {
-        self.operations += 1;
         let Some(row) = self.row(stack, operation.map_type) else {
             return;
         };
@@ -190,7 +183,6 @@ impl MapTotals {
 
     /// Takes a growth by the stack `stack`.
     pub(super) fn growth(&mut self, rules: &MapRules, stack: StackId, growth: &Growth<'_>) {
-        self.growths += 1;
         let Some(row) = self.row(stack, growth.map_type) else {
             return;
         };
@@ -211,7 +203,6 @@ impl MapTotals {
 
     /// Takes a crash on the stack `stack`.
     pub(super) fn crash(&mut self, stack: StackId, crash: &Crash<'_>) {
-        self.crash_records += 1;
         let alike = |known: &&mut CrashTotals| {
             known.row == crash.row
                 && known.stack == stack

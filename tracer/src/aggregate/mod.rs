@@ -3,6 +3,7 @@
 //! Holds no names: a stack is a [`StackId`], a type an address. Sites come later, when `report` joins the sums with
 //! symbols. Every bound is a constant here; what exceeds one is counted, never dropped silently.
 
+mod counters;
 mod estimate;
 mod faults;
 mod fold;
@@ -17,6 +18,7 @@ mod sums;
 mod types;
 mod windows;
 
+pub use counters::Counters;
 pub(crate) use estimate::whole;
 pub use estimate::{GROUPS, Progress, StandardError, Uncertainty};
 pub use faults::{FaultSums, FaultTotals, MemoryUse};
@@ -42,6 +44,7 @@ use crate::program::Mapped;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::{hint, mem};
+use tracer_common::family::PerFamily;
 use windows::{Observed, Windows};
 
 /// Most distinct stacks that are kept whole: a service has hundreds to thousands. A program that recurses over its data,
@@ -129,14 +132,10 @@ pub struct Totals {
     pub stacks: StackMap<StackTotals>,
     /// Frames per stack; may lack some that the kernel could not send, and have some without totals.
     pub frames: StackMap<Frames>,
-    /// Records of allocations that arrived.
-    pub delivered: u64,
+    /// Records that arrived, repeated definitions included.
+    pub arrived: PerFamily<u64>,
     /// Whether some allocations are recorded in windows only, or have been.
     pub windows: bool,
-    /// Records of goroutines going on that arrived.
-    pub resumes: u64,
-    /// Definitions of stacks that arrived, repeated ones included.
-    pub definitions: u64,
     /// What the windows of each row stand for.
     pub progress: Progress,
     /// Allocations beyond all bounds on stacks: in `sums`, at no stack.
@@ -223,48 +222,52 @@ impl Aggregator {
 
     /// Takes one record, or what is left of one.
     pub fn apply<E>(&mut self, record: Result<Record<'_>, E>) {
+        let Ok(record) = record else {
+            self.totals.undecodable += 1;
+            return;
+        };
+        self.totals.arrived[record.family()] += 1;
         match record {
-            Ok(Record::Alloc(alloc)) => {
+            Record::Alloc(alloc) => {
                 self.waiting.push(alloc);
                 if self.waiting.len() >= TOGETHER {
                     self.count_waiting();
                 }
             }
-            Ok(Record::Stack(definition)) => self.define(&definition),
-            Ok(Record::Resume(resume)) => self.resume(&resume),
-            Ok(Record::Map(operation)) => {
+            Record::Stack(definition) => self.define(&definition),
+            Record::Resume(resume) => self.resume(&resume),
+            Record::Map(operation) => {
                 let stack = self.folded.resolve(operation.stack);
                 self.totals
                     .maps
                     .operation(&self.map_rules, stack, &operation);
             }
-            Ok(Record::Growth(growth)) => {
+            Record::Growth(growth) => {
                 let stack = self.folded.resolve(growth.stack);
                 self.totals.maps.growth(&self.map_rules, stack, &growth);
             }
-            Ok(Record::Crash(crash)) => {
+            Record::Crash(crash) => {
                 let stack = self.folded.resolve(crash.stack);
                 self.totals.maps.crash(stack, &crash);
             }
-            Ok(Record::Fault(fault)) => {
+            Record::Fault(fault) => {
                 let stack = self.folded.resolve(fault.stack);
                 self.totals.faults.add(stack, &fault);
             }
-            Ok(Record::Gc(event)) => {
+            Record::Gc(event) => {
                 let stack = self.folded.resolve(event.stack);
                 self.totals.gc.event(&self.gc_rules, stack, &event);
             }
-            Ok(Record::Assist(assist)) => {
+            Record::Assist(assist) => {
                 let stack = self.folded.resolve(assist.stack);
                 self.totals.gc.assist(&self.gc_rules, stack, &assist);
             }
-            Ok(Record::HeapSample(sample)) => {
+            Record::HeapSample(sample) => {
                 let stack = self.folded.resolve(sample.stack);
                 self.totals.heap.sample(stack, &sample);
             }
-            Ok(Record::HeapFree(free)) => self.totals.heap.free(&free),
-            Ok(Record::Labels(set)) => self.totals.heap.define(&set),
-            Err(_) => self.totals.undecodable += 1,
+            Record::HeapFree(free) => self.totals.heap.free(&free),
+            Record::Labels(set) => self.totals.heap.define(&set),
         }
     }
 
@@ -346,7 +349,6 @@ impl Aggregator {
     fn alloc(&mut self, alloc: &Alloc) {
         let rounded = self.rounding.rounded(alloc);
         let stack = self.folded.resolve(alloc.stack);
-        self.totals.delivered += 1;
         let observed = Observed {
             stack,
             size: alloc.size,
@@ -388,7 +390,6 @@ impl Aggregator {
     }
 
     fn resume(&mut self, resume: &Resume) {
-        self.totals.resumes += 1;
         // With allocations left out, it may be that of one which was not recorded.
         if self.exact {
             // It may be about an allocation that waits.
@@ -411,7 +412,6 @@ impl Aggregator {
     }
 
     fn define(&mut self, definition: &StackDefinition<'_>) {
-        self.totals.definitions += 1;
         let frames = &mut self.totals.frames;
         if frames.contains_key(&definition.id) {
             return;

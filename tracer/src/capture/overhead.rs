@@ -1,8 +1,10 @@
 //! What a capture has cost its target, from counters and clocks. Pure.
 
-use crate::kernel::{Counters, HitCost};
+use crate::aggregate::Counters;
+use crate::kernel::HitCost;
 use crate::report::Overhead;
 use std::time::Duration;
+use tracer_common::family::Family;
 
 /// What was measured.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Spent<'_> {
     /// CPU time of the target in probes, as far as a hit's cost is known.
     fn in_probes(&self) -> Option<Duration> {
         let (cost, counters) = (self.hit_cost?, self.counters);
-        let recorded = counters.expected() as f64 * cost.recorded_ns;
+        let recorded = counters.due(Family::Alloc) as f64 * cost.recorded_ns;
         let others = cost.of_others(counters.other_hits(), &counters.extra_hits());
         let silent = counters.silent() as f64 * cost.silent_ns;
         Some(Duration::from_secs_f64((recorded + others + silent) / 1e9) + self.uncounted)

@@ -8,12 +8,10 @@ use super::facts;
 use super::prepared::Prepared;
 use super::readings::mapped;
 use super::request::{Mode, Request};
-use super::settle::has_everything;
-use crate::aggregate::{Look, Totals, Watched};
+use crate::aggregate::{Counters, Look, Totals, Watched};
 use crate::collect::{Collector, Spout, Tally, tap};
 use crate::governor::{End, Governor, Terms};
-use crate::kernel::{self, Anchors, Attached, Counters, Extra, HitCost, Settings};
-use crate::plan::MapProbes;
+use crate::kernel::{self, Anchors, Attached, HitCost, Settings};
 use crate::program::{HeapCounter, Mapped};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -122,7 +120,7 @@ impl Recording {
             hit_cost,
             heap,
             probed: rows.map(|row| bias.to_runtime(row.site.address)).collect(),
-            extras: extras(prepared),
+            extras: prepared.plan.extras().collect(),
         };
         let attached = Arc::clone(&self.attached);
         Governor::start(process, attached, self.collector.remote(), terms)
@@ -191,7 +189,7 @@ impl Recording {
     /// Whether every hit has arrived or is counted as lost: a program may have been in the middle of one, on another CPU,
     /// when recording was switched off.
     pub(super) fn is_settled(&self) -> Result<bool, CaptureError> {
-        Ok(has_everything(&self.tally()?, &self.counters()?))
+        Ok(self.counters()?.are_settled(&self.tally()?.arrived))
     }
 
     /// Takes in the rest.
@@ -230,19 +228,4 @@ impl Recording {
 /// A panic of another thread leaves the probes as they are.
 fn lock(attached: &Mutex<Attached>) -> MutexGuard<'_, Attached> {
     attached.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What is recorded besides allocations and may be given up.
-fn extras(prepared: &Prepared) -> Vec<Extra> {
-    let plan = &prepared.plan;
-    let maps = match plan.maps.probes {
-        MapProbes::Off => &[][..],
-        MapProbes::Growth => &[Extra::MapGrowths],
-        MapProbes::Writes => &[Extra::MapWrites, Extra::MapGrowths],
-    };
-    let faults = plan.faults.then_some(Extra::Faults);
-    let assists = plan.gc.as_ref().map(|_| Extra::Assists);
-    let live = (!plan.heap.rows.is_empty()).then_some(Extra::Live);
-    let maps = maps.iter().copied();
-    maps.chain(faults).chain(assists).chain(live).collect()
 }

@@ -17,14 +17,15 @@ use super::recording::{Recorded, Recording};
 use super::request::Mode;
 use super::steps::mode_step;
 use super::timeline::{Mark, Timeline};
-use crate::aggregate::Totals;
+use crate::aggregate::{Counters, Totals};
 use crate::collect::Tally;
 use crate::governor::End;
-use crate::kernel::{Attached, Counters, Extra, HitCost};
+use crate::kernel::{Attached, HitCost};
 use crate::plan::{Coverage, HeapProbes};
 use crate::report::{self, EndedBy, HeapFacts, Report, Target, Window};
 use crate::symbolize::Symbolizer;
 use std::time::Duration;
+use tracer_common::family::{Extra, Family};
 
 /// Maps whose length is read from outside at every tick; at the end it is read of all.
 const WATCHED_MAPS: usize = 64;
@@ -123,7 +124,7 @@ impl Capture {
         let counters = self.recording.as_ref().map(Recording::counters);
         let counters = counters.and_then(Result::ok);
         Pace {
-            lost: counters.map(|counters| counters.lost()),
+            lost: counters.map(|counters| counters.lost(Family::Alloc)),
             ..Pace::of(self.timeline.points())
         }
     }
@@ -258,7 +259,9 @@ impl Capture {
             ..
         } = &self.prepared;
         let history = self.heap_watch.history();
-        let mut heap = self.heap_watch.hindsight(outlook, totals.heap.samples);
+        let mut heap = self
+            .heap_watch
+            .hindsight(outlook, totals.arrived[Family::HeapSample]);
         if self.governed.has_given_up(Extra::Live) {
             heap = heap.given_up();
         }

@@ -2,9 +2,9 @@
 
 use super::now::nanos;
 use crate::governor::{self, Step};
-use crate::kernel::Extra;
 use crate::plan::ProbePlan;
 use crate::report::ModeStep;
+use tracer_common::family::Extra;
 
 pub(super) fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
     let what = match step.mode {

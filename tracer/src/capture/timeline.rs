@@ -8,6 +8,7 @@ use crate::collect::Tally;
 use crate::report::{TimelinePoint, thinned};
 use std::mem;
 use std::time::Duration;
+use tracer_common::family::Family;
 
 /// Points that are kept: a capture may go on for months.
 const MOST_POINTS: usize = 10_000;
@@ -75,7 +76,8 @@ impl Timeline {
             alloc_bytes: tally.sums.alloc_bytes.max(self.shown.alloc_bytes),
             ..tally.sums
         };
-        let faults_before = mem::replace(&mut self.faults, tally.faults);
+        let faults = tally.arrived[Family::Fault];
+        let faults_before = mem::replace(&mut self.faults, faults);
         // Nothing tells what an interval has allocated but the runtime's own count.
         let uncertain = tally.windows || !self.allocations;
         if self.points.len() >= MOST_POINTS {
@@ -89,7 +91,7 @@ impl Timeline {
             } else {
                 interval.known_alloc_bytes()
             },
-            faults: has_faults.then_some(tally.faults.saturating_sub(faults_before)),
+            faults: has_faults.then_some(faults.saturating_sub(faults_before)),
             ..gauges
         });
     }

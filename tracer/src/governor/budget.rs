@@ -1,8 +1,9 @@
 //! How much CPU time of the target the probes may take: an account that fills with the target's own work and is drawn on
 //! by hits.
 
-use crate::kernel::{ExtraHits, HitCost};
+use crate::kernel::HitCost;
 use std::time::Duration;
+use tracer_common::family::PerExtra;
 
 /// A target that hardly works is treated as if it used this share of one CPU: tracing it costs next to nothing, however
 /// that compares to what it does.
@@ -28,7 +29,7 @@ pub(super) struct Observation {
     /// Hits of the probes on anything but allocations that were recorded.
     pub(super) others: u64,
     /// Those among them that can be given up, by their kind.
-    pub(super) extras: ExtraHits,
+    pub(super) extras: PerExtra<u64>,
 }
 
 impl Observation {
@@ -50,11 +51,8 @@ impl Observation {
             recorded: self.recorded.saturating_sub(earlier.recorded),
             silent: self.silent.saturating_sub(earlier.silent),
             others: self.others.saturating_sub(earlier.others),
-            extras: std::array::from_fn(|kind| {
-                let of = |observation: &Observation| observation.extras.get(kind).copied();
-                of(self)
-                    .zip(of(earlier))
-                    .map_or(0, |(now, then)| now.saturating_sub(then))
+            extras: PerExtra::from_fn(|extra| {
+                self.extras[extra].saturating_sub(earlier.extras[extra])
             }),
         }
     }

@@ -4,9 +4,9 @@ use super::Mode;
 use super::budget::{Budget, Observation};
 use super::policy::{Action, Decision, Policy, Reason};
 use crate::aggregate::Weight;
-use crate::kernel::Extra;
 use std::time::Duration;
 use tracer_common::config::RowState;
+use tracer_common::family::Extra;
 
 /// Time after which every record of a window has arrived: the collecting thread looks every few milliseconds.
 const ARRIVAL: Duration = Duration::from_millis(100);

@@ -16,7 +16,7 @@ mod window;
 pub use engine::{End, Step};
 
 use crate::collect::Remote;
-use crate::kernel::{Attached, Extra, HitCost, KernelError};
+use crate::kernel::{Attached, HitCost, KernelError};
 use crate::program::{CpuClock, HeapCounter, Process, RuntimePc};
 use budget::Budget;
 use engine::{Engine, Host as _};
@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use target::Target;
+use tracer_common::family::Extra;
 
 /// How often the governor looks: at rest, when some rows are in windows, and while a window is open.
 const AT_REST: Duration = Duration::from_millis(10);

@@ -8,9 +8,9 @@
 use super::budget::{Budget, Observation, nanos};
 use super::window::Schedule;
 use crate::aggregate::whole;
-use crate::kernel::Extra;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+use tracer_common::family::Extra;
 use tracer_common::record::MAX_DISTANCE_LOG2;
 
 /// Rates are those of this time, and of no less than the second after a change.
@@ -208,7 +208,7 @@ impl Policy {
     /// sample of it would not tell what each did.
     fn give_up(&mut self, rates: &Observation) -> Option<Decision> {
         let cost = self.budget.cost();
-        let of = |extra: &Extra| rates.extras.get(*extra as usize).copied().unwrap_or(0);
+        let of = |extra: &Extra| rates.extras[*extra];
         // What was given up may still have a hit or two.
         let ns = |extra: &Extra| of(extra) as f64 * cost.of_extra(*extra);
         let is_much = |extras: &[&Extra], share: f64| {

@@ -7,11 +7,12 @@ use super::Mode;
 use super::budget::{Budget, Observation};
 use super::engine::{Engine, Host};
 use crate::aggregate::{Progress, StandardError, Uncertainty, Weight, WindowId, whole};
-use crate::kernel::{Extra, HitCost};
+use crate::kernel::HitCost;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 use tracer_common::config::RowState;
+use tracer_common::family::{Extra, PerExtra};
 
 const COST: HitCost = HitCost {
     recorded_ns: 1000.0,
@@ -218,7 +219,10 @@ impl Host for Model {
             recorded: whole(self.recorded),
             silent: whole(self.silent),
             others: whole(self.map_hits.iter().sum()),
-            extras: [whole(self.map_hits[0]), whole(self.map_hits[1]), 0, 0, 0],
+            extras: PerExtra::from_fn(|extra| {
+                let kind = MAPS.iter().position(|map| *map == extra);
+                kind.map_or(0, |kind| whole(self.map_hits[kind]))
+            }),
         })
     }
 

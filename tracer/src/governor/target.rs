@@ -4,13 +4,14 @@ use super::budget::Observation;
 use super::engine::Host;
 use crate::aggregate::Weight;
 use crate::collect::Remote;
-use crate::kernel::{Attached, Detaching, Extra, KernelError};
+use crate::kernel::{Attached, Detaching, KernelError};
 use crate::program::{CpuClock, HeapCounter, Memory, RuntimePc};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracer_common::config::RowState;
+use tracer_common::family::{Extra, Family};
 
 /// The instruction that the kernel puts in the place of a probed one (`UPROBE_SWBP_INSN`).
 const BREAKPOINT: u64 = 0xcc;
@@ -95,7 +96,7 @@ impl Host for Target {
             cpu: cpu.map_or(self.last.cpu, |cpu| cpu.saturating_sub(self.cpu_at_start)),
             progress: self.heap.growth().unwrap_or(self.last.progress),
             row_hits: counters.passes().to_vec(),
-            recorded: counters.expected(),
+            recorded: counters.due(Family::Alloc),
             silent: counters.silent(),
             others: counters.other_hits(),
             extras: counters.extra_hits(),

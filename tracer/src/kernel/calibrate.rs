@@ -2,9 +2,10 @@
 //!
 //! Hides the function, which is called with registers and a stack as a Go allocation has them.
 
-use super::attach::{Place, Switches};
+use super::cost::HitCost;
+use super::place::Place;
 use super::probe::Probe;
-use super::{Extra, ExtraHits};
+use super::switches::Switches;
 use crate::program::FileOffset;
 use crate::stream::{RingSource, Source as _};
 use aya::Ebpf;
@@ -14,46 +15,9 @@ use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::num::NonZeroU32;
 use std::time::Duration;
-use tracer_common::config::{self, Cookie, RowState, Tiny};
-
-/// Nanoseconds of the target's CPU time that one hit takes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HitCost {
-    /// That is recorded, with a stack of eight frames.
-    pub recorded_ns: f64,
-    /// That is only counted.
-    pub silent_ns: f64,
-}
-
-/// What recording a page fault takes beyond what recording a hit takes beyond the trap, nanoseconds: the event, the look at
-/// whose it is, and four reads to find the span. Measured on `tests/programs/pages` with Go 1.27, scene touch: 1.4 us of
-/// CPU time for each fault, where recording a hit has 0.3 beyond the trap.
-const FAULT_NS: f64 = 1100.0;
-
-/// What recording a sample of the heap, or that it is freed, takes beyond what recording a hit takes, nanoseconds: the way
-/// to the goroutine, and its labels. Measured with `MemProfileRate` 1, where a hit takes 1150 ns, Go 1.19 and 1.27: a
-/// sample and its free take 2.7 to 3.1 us together, with two labels 3.6 to 4.0.
-const SAMPLE_NS: f64 = 500.0;
-
-impl HitCost {
-    /// What a record of something besides allocations takes, nanoseconds. A page fault has no trap of its own.
-    pub fn of_extra(&self, extra: Extra) -> f64 {
-        match extra {
-            Extra::Faults => self.recorded_ns - self.silent_ns + FAULT_NS,
-            Extra::MapWrites | Extra::MapGrowths | Extra::Assists => self.recorded_ns,
-            Extra::Live => self.recorded_ns + SAMPLE_NS,
-        }
-    }
-
-    /// What so many records besides allocations take, `extras` of them of a kind that can be given up, nanoseconds.
-    pub fn of_others(&self, others: u64, extras: &ExtraHits) -> f64 {
-        let given: u64 = extras.iter().sum();
-        let rest = others.saturating_sub(given) as f64 * self.recorded_ns;
-        let of_kinds = Extra::ALL.iter().zip(extras);
-        let of_kinds = of_kinds.map(|(extra, hits)| *hits as f64 * self.of_extra(*extra));
-        rest + of_kinds.sum::<f64>()
-    }
-}
+use tracer_common::config::{self, RowState};
+use tracer_common::cookie::{AllocCookie, Cookie, Tiny};
+use tracer_common::family::Family;
 
 /// Row that no plan uses, for the records of the measurement.
 const ROW: u8 = u8::MAX;
@@ -78,8 +42,9 @@ pub(super) fn measure(
     let place = own_place()?;
     let offset = own_offset(function::address())?;
     let probe = Probe {
+        family: Family::Alloc,
         program: config::PROGRAM_ALLOC,
-        cookie: Cookie::new(ROW, false, Tiny::Never),
+        cookie: AllocCookie::new(Cookie::new(ROW, false), Tiny::Never).cookie(),
         offset,
         function: "calibration".to_owned(),
     };

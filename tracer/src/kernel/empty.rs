@@ -1,12 +1,13 @@
 //! Probes that do nothing, at the places of a plan: what a capture's own work costs is measured against them.
 
-use super::attach::{Place, explain};
+use super::place::{Place, explain};
 use super::probe::{self, Probe};
 use super::{KernelError, object};
 use crate::plan::ProbePlan;
 use crate::program::Process;
 use aya::{Ebpf, EbpfLoader};
 use tracer_common::config::PROGRAM_EMPTY;
+use tracer_common::family::Family;
 
 /// Probes that do nothing. Dropping it detaches them, which takes about 0.1 s each.
 #[derive(Debug)]
@@ -26,12 +27,9 @@ pub fn attach_empty(process: &Process, plan: &ProbePlan) -> Result<EmptyProbes, 
         .load(object::bytes()?)
         .map_err(|error| KernelError::Load(Box::new(error)))?;
     let place = Place::of(process)?;
-    let probes = probe::of_rows(plan)
+    let probes = Family::ALL
         .into_iter()
-        .chain(probe::of_yield_points(plan, false))
-        .chain(probe::of_maps(plan))
-        .chain(probe::of_crashes(plan))
-        .chain(probe::of_gc(plan));
+        .flat_map(|family| probe::of_family(family, plan));
     let mut count = 0;
     for probe in probes {
         let empty = Probe {

@@ -112,3 +112,13 @@ pub enum KernelError {
     #[error("cannot read the log of the eBPF programs")]
     Log(#[source] Box<aya_log::Error>),
 }
+
+impl KernelError {
+    /// A map of the programs could not be used.
+    pub(super) fn map(map: &'static str, source: aya::maps::MapError) -> Self {
+        KernelError::Map {
+            map,
+            source: Box::new(source),
+        }
+    }
+}

@@ -4,24 +4,27 @@
 
 mod attach;
 mod calibrate;
+mod cost;
 mod counters;
 mod detach;
 mod empty;
 mod error;
-mod extra;
+mod faults;
+mod link;
 mod load;
 mod log;
 mod object;
+mod place;
 mod preflight;
 mod probe;
 mod rings;
+mod switches;
 
-pub use attach::{Attached, Detaching, attach};
-pub use calibrate::HitCost;
-pub use counters::{Counters, ExtraHits};
+pub use attach::{Attached, attach};
+pub use cost::HitCost;
 pub use detach::detach_in_background;
 pub use empty::{EmptyProbes, attach_empty};
 pub use error::{Feature, KernelError};
-pub use extra::Extra;
+pub use link::Detaching;
 pub use load::{Anchors, Settings};
 pub use preflight::{Check, Verdict, doctor, require};

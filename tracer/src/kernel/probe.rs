@@ -1,15 +1,18 @@
 //! What is attached where: from the rows of a plan to programs, cookies and file offsets.
 
-use super::Extra;
 use crate::plan::{
     CrashRow, Dispatch, GcRow, HeapEvent, HeapRow, MapRow, Operation, PlanRow, Pointers, ProbePlan,
+    YieldPoint,
 };
 use crate::program::FileOffset;
-use tracer_common::config::{self, Cookie, Tiny};
+use tracer_common::config;
+use tracer_common::cookie::{AllocCookie, Cookie, CrashCookie, GcCookie, MapCookie, Tiny};
+use tracer_common::family::Family;
 
 /// A probe to attach.
 #[derive(Clone, Debug)]
 pub(super) struct Probe {
+    pub(super) family: Family,
     pub(super) program: &'static str,
     pub(super) cookie: Cookie,
     pub(super) offset: FileOffset,
@@ -26,7 +29,7 @@ impl Probe {
                 Tiny::Never
             }
         };
-        let cookie = Cookie::new(number, row.site.frame_set_up, tiny);
+        let cookie = AllocCookie::new(Cookie::new(number, row.site.frame_set_up), tiny);
         let (program, cookie) = match row.dispatch {
             None => (config::PROGRAM_ALLOC, cookie),
             Some(Dispatch { mask, specialised }) => (
@@ -35,8 +38,9 @@ impl Probe {
             ),
         };
         Probe {
+            family: Family::Alloc,
             program,
-            cookie,
+            cookie: cookie.cookie(),
             offset: row.offset,
             function: row.function.clone(),
         }
@@ -44,14 +48,17 @@ impl Probe {
 
     /// The probe of row `number` of a plan's part about maps.
     fn of_map(number: u8, row: &MapRow) -> Self {
+        let (family, program) = match row.operation {
+            Operation::Grow(_) => (Family::MapGrowth, config::PROGRAM_MAP_GROWTH),
+            Operation::Assign | Operation::Delete | Operation::Clear => {
+                (Family::MapWrite, config::PROGRAM_MAP_WRITE)
+            }
+        };
+        let cookie = Cookie::new(number, row.site.frame_set_up);
         Probe {
-            program: match row.operation {
-                Operation::Grow(_) => config::PROGRAM_MAP_GROWTH,
-                Operation::Assign | Operation::Delete | Operation::Clear => {
-                    config::PROGRAM_MAP_WRITE
-                }
-            },
-            cookie: Cookie::of_map(number, row.site.frame_set_up, row.arguments),
+            family,
+            program,
+            cookie: MapCookie::new(cookie, row.arguments).cookie(),
             offset: row.offset,
             function: row.function.clone(),
         }
@@ -60,19 +67,17 @@ impl Probe {
     /// The probe of row `number` of a plan's part about the collector.
     fn of_gc(number: u8, row: &GcRow) -> Self {
         let event = row.event;
+        let (family, program) = if event.is_assist() {
+            (Family::Assist, config::PROGRAM_ASSIST)
+        } else {
+            (Family::Gc, config::PROGRAM_GC)
+        };
+        let cookie = Cookie::new(number, row.site.frame_set_up);
+        let (words, stack) = (event.words(), event.has_stack());
         Probe {
-            program: if event.is_assist() {
-                config::PROGRAM_ASSIST
-            } else {
-                config::PROGRAM_GC
-            },
-            cookie: Cookie::of_gc(
-                number,
-                row.site.frame_set_up,
-                event.has_stack(),
-                event.words(),
-            )
-            .with_second_argument(row.second_register()),
+            family,
+            program,
+            cookie: GcCookie::new(cookie, words, stack, row.second).cookie(),
             offset: row.offset,
             function: row.function.clone(),
         }
@@ -80,98 +85,76 @@ impl Probe {
 
     /// The probe of row `number` of a plan's part about the heap.
     fn of_heap(number: u8, row: &HeapRow) -> Self {
+        let (family, program) = match row.event {
+            HeapEvent::Sample => (Family::HeapSample, config::PROGRAM_HEAP_SAMPLE),
+            HeapEvent::Free => (Family::HeapFree, config::PROGRAM_HEAP_FREE),
+            HeapEvent::Refill => (Family::HeapSample, config::PROGRAM_SPAN_REFILL),
+            HeapEvent::Uncache => (Family::HeapSample, config::PROGRAM_SPAN_UNCACHE),
+            HeapEvent::Large => (Family::HeapSample, config::PROGRAM_SPAN_LARGE),
+        };
         Probe {
-            program: match row.event {
-                HeapEvent::Sample => config::PROGRAM_HEAP_SAMPLE,
-                HeapEvent::Free => config::PROGRAM_HEAP_FREE,
-                HeapEvent::Refill => config::PROGRAM_SPAN_REFILL,
-                HeapEvent::Uncache => config::PROGRAM_SPAN_UNCACHE,
-                HeapEvent::Large => config::PROGRAM_SPAN_LARGE,
-            },
-            cookie: Cookie::new(number, row.site.frame_set_up, Tiny::Never),
+            family,
+            program,
+            cookie: Cookie::new(number, row.site.frame_set_up),
             offset: row.offset,
             function: row.function.clone(),
-        }
-    }
-
-    /// What it records that can be given up; `None` for what cannot.
-    pub(super) fn extra(&self) -> Option<Extra> {
-        match self.program {
-            config::PROGRAM_MAP_WRITE => Some(Extra::MapWrites),
-            config::PROGRAM_MAP_GROWTH => Some(Extra::MapGrowths),
-            config::PROGRAM_ASSIST => Some(Extra::Assists),
-            config::PROGRAM_HEAP_SAMPLE
-            | config::PROGRAM_HEAP_FREE
-            | config::PROGRAM_SPAN_REFILL
-            | config::PROGRAM_SPAN_UNCACHE
-            | config::PROGRAM_SPAN_LARGE => Some(Extra::Live),
-            _ => None,
         }
     }
 
     /// The probe of row `number` of a plan's part about crashes.
     fn of_crash(number: u8, row: &CrashRow) -> Self {
+        let cookie = Cookie::new(number, row.site.frame_set_up);
         Probe {
+            family: Family::Crash,
             program: config::PROGRAM_CRASH,
-            cookie: Cookie::of_crash(number, row.site.frame_set_up, row.message),
+            cookie: CrashCookie::new(cookie, row.message).cookie(),
             offset: row.offset,
             function: row.function.clone(),
         }
     }
-}
 
-/// The probes of a plan's rows, in their order.
-pub(super) fn of_rows(plan: &ProbePlan) -> Vec<Probe> {
-    (0..=u8::MAX)
-        .zip(&plan.rows)
-        .map(|(number, row)| Probe::of_row(number, row))
-        .collect()
-}
-
-/// The probes of the places where goroutines go on; none if some tiny objects are left out and have no record to
-/// correct.
-pub(super) fn of_yield_points(plan: &ProbePlan, leaves_out_tiny: bool) -> Vec<Probe> {
-    if leaves_out_tiny {
-        return Vec::new();
+    /// The probe of a place where goroutines go on.
+    fn of_yield_point(point: &YieldPoint) -> Self {
+        Probe {
+            family: Family::Resume,
+            program: config::PROGRAM_RESUME,
+            cookie: Cookie::NONE,
+            offset: point.offset,
+            function: point.function.clone(),
+        }
     }
-    let points = plan.yield_points.iter().map(|point| Probe {
-        program: config::PROGRAM_RESUME,
-        cookie: Cookie(0),
-        offset: point.offset,
-        function: point.function.clone(),
-    });
-    points.collect()
 }
 
-/// The probes on maps, in the order of their rows.
-pub(super) fn of_maps(plan: &ProbePlan) -> Vec<Probe> {
-    (0..=u8::MAX)
-        .zip(&plan.maps.rows)
-        .map(|(number, row)| Probe::of_map(number, row))
-        .collect()
+/// The probes of a family, in the order of its rows.
+pub(super) fn of_family(family: Family, plan: &ProbePlan) -> Vec<Probe> {
+    let mut probes = match family {
+        Family::Alloc => numbered(&plan.rows, Probe::of_row),
+        Family::Resume => plan
+            .yield_points
+            .iter()
+            .map(Probe::of_yield_point)
+            .collect(),
+        Family::MapWrite | Family::MapGrowth => numbered(&plan.maps.rows, Probe::of_map),
+        Family::Crash => numbered(&plan.maps.crashes, Probe::of_crash),
+        Family::Gc | Family::Assist => {
+            let rows = plan.gc.iter().flat_map(|plan| &plan.rows);
+            numbered(rows, Probe::of_gc)
+        }
+        Family::HeapSample | Family::HeapFree => numbered(&plan.heap.rows, Probe::of_heap),
+        // Events of perf, see `faults`.
+        Family::Fault => Vec::new(),
+        // Sent by whatever program needs them.
+        Family::Stack | Family::Labels => Vec::new(),
+    };
+    // Families that share a part of the plan share its numbers.
+    probes.retain(|probe| probe.family == family);
+    probes
 }
 
-/// The probes on the collector, in the order of their rows.
-pub(super) fn of_gc(plan: &ProbePlan) -> Vec<Probe> {
-    let rows = plan.gc.iter().flat_map(|plan| &plan.rows);
-    (0..=u8::MAX)
-        .zip(rows)
-        .map(|(number, row)| Probe::of_gc(number, row))
-        .collect()
-}
-
-/// The probes of crashes, in the order of their rows.
-pub(super) fn of_crashes(plan: &ProbePlan) -> Vec<Probe> {
-    (0..=u8::MAX)
-        .zip(&plan.maps.crashes)
-        .map(|(number, row)| Probe::of_crash(number, row))
-        .collect()
-}
-
-/// The probes that sample the heap, in the order of their rows.
-pub(super) fn of_heap(plan: &ProbePlan) -> Vec<Probe> {
-    (0..=u8::MAX)
-        .zip(&plan.heap.rows)
-        .map(|(number, row)| Probe::of_heap(number, row))
-        .collect()
+fn numbered<'a, R: 'a>(
+    rows: impl IntoIterator<Item = &'a R>,
+    probe: impl Fn(u8, &R) -> Probe,
+) -> Vec<Probe> {
+    let numbered = (0..=u8::MAX).zip(rows);
+    numbered.map(|(number, row)| probe(number, row)).collect()
 }

@@ -2,9 +2,9 @@
 
 use super::{Format, Options, render};
 use crate::aggregate::Aggregator;
+use crate::aggregate::Counters;
 use crate::collect::Collector;
 use crate::decode::encoded;
-use crate::kernel::Counters;
 use crate::plan::MapPlan;
 use crate::report::{self, Capture, Family, HeapFacts, Report, fixture};
 use crate::stream::Replay;

@@ -10,7 +10,7 @@ use super::code::{instructions, site_at};
 use super::{Place, Site, place};
 use crate::program::{FileOffset, Function, GoBinary, VirtualAddress};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
-use tracer_common::config::GcWords;
+use tracer_common::cookie::{ArgumentIndex, GcWords};
 
 /// Most probes; a runtime has a dozen.
 const MAX_ROWS: usize = 64;
@@ -48,7 +48,7 @@ pub struct GcRow {
     /// What happens there.
     pub event: GcEvent,
     /// Where the event finds its second argument.
-    pub second: Register,
+    pub second: ArgumentIndex,
 }
 
 /// What happens at a probe on the collector.
@@ -74,13 +74,6 @@ pub enum GcEvent {
     /// It has done so: the branch on whether enough time has come together to be added up, which every assist passes
     /// that did something.
     AssistEnd,
-}
-
-impl GcRow {
-    /// Number in machine code of the register with the second argument.
-    pub fn second_register(&self) -> u8 {
-        u8::try_from(self.second.number()).unwrap_or(0)
-    }
 }
 
 impl GcEvent {
@@ -153,7 +146,7 @@ impl<'a> Search<'a> {
                 offset,
                 site,
                 event,
-                second: Register::RBX,
+                second: ArgumentIndex::SECOND,
             }),
             Err(error) => {
                 log::debug!("{name}: {error}");
@@ -176,7 +169,9 @@ impl<'a> Search<'a> {
             Some((caller, code.find(|code| self.calls(code, RESET_LIVE))?))
         });
         match call {
-            Some((caller, call)) => self.inside(&caller, &call, GcEvent::Marked, Register::RBX),
+            Some((caller, call)) => {
+                self.inside(&caller, &call, GcEvent::Marked, ArgumentIndex::SECOND)
+            }
             None => self.behind_check(RESET_LIVE, GcEvent::Marked),
         }
     }
@@ -196,7 +191,12 @@ impl<'a> Search<'a> {
             compared = compares_with_slack(&instruction);
         }
         match branch {
-            Some(branch) => self.inside(&function, &branch, GcEvent::AssistEnd, Register::RBX),
+            Some(branch) => self.inside(
+                &function,
+                &branch,
+                GcEvent::AssistEnd,
+                ArgumentIndex::SECOND,
+            ),
             None => self.skip("how long mark assists take: their end was not found"),
         }
     }
@@ -207,7 +207,7 @@ impl<'a> Search<'a> {
         function: &Function<'_>,
         instruction: &Instruction,
         event: GcEvent,
-        second: Register,
+        second: ArgumentIndex,
     ) {
         if self.plan.rows.len() >= MAX_ROWS {
             return self.skip("some places: there are too many");

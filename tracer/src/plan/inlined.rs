@@ -58,7 +58,7 @@ fn sort_out(copies: &Copies, set: &LeafSet, dispatcher: &str) -> Inlined {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tracer_common::config::dispatch;
+    use tracer_common::cookie::dispatch;
 
     fn sorted_out(copies: &[(&str, &str)]) -> Inlined {
         let copies = copies

@@ -4,7 +4,7 @@
 //! other. Source: `src/runtime/malloc.go` and, from 1.26, `src/runtime/malloc_generated.go` of each version.
 
 use std::ops::RangeInclusive;
-use tracer_common::config::dispatch;
+use tracer_common::cookie::dispatch;
 
 /// What all names in the table start with.
 pub(super) const ALLOCATOR_PREFIX: &str = "runtime.mallocgc";

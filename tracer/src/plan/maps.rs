@@ -13,7 +13,7 @@ use functions::{
     BUCKET_GROWTHS, CHANGES, CHANGING, CRASHES, MapFunction, PREFIXES, SWISS_GROWTHS, WRAPPERS,
 };
 use iced_x86::Register;
-use tracer_common::config::{MapArguments, MessageArgument};
+use tracer_common::cookie::{MapArguments, MessageArgument};
 
 /// What is recorded of maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

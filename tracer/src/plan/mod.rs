@@ -27,6 +27,7 @@ pub use yields::{YieldPoint, Yields};
 use crate::program::{ArenaLayout, FileOffset, Function, GoBinary, GoVersion, VirtualAddress};
 use leaves::LeafSet;
 use std::fmt;
+use tracer_common::family::Extra;
 use tracer_common::limits::MAX_ROWS;
 
 /// Bytes of a function that the search for a probe site may look at.
@@ -65,6 +66,19 @@ pub struct ProbePlan {
     pub arenas: Option<ArenaLayout>,
 }
 
+impl ProbePlan {
+    /// What is recorded besides allocations and may be given up.
+    pub fn extras(&self) -> impl Iterator<Item = Extra> {
+        Extra::ALL.into_iter().filter(|extra| match extra {
+            Extra::MapWrites => self.maps.probes == MapProbes::Writes,
+            Extra::MapGrowths => self.maps.probes != MapProbes::Off,
+            Extra::Faults => self.faults,
+            Extra::Assists => self.gc.is_some(),
+            Extra::Live => !self.heap.rows.is_empty(),
+        })
+    }
+}
+
 /// What is recorded besides allocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extras {
@@ -98,7 +112,7 @@ pub struct PlanRow {
 /// Which allocations of a dispatcher are its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dispatch {
-    /// Bits of [`tracer_common::config::dispatch`].
+    /// Bits of [`tracer_common::cookie::dispatch`].
     pub mask: u32,
     /// Whether sizes up to 80 bytes are passed on to functions of their size class.
     pub specialised: bool,

@@ -11,6 +11,7 @@ use iced_x86::{
     IntelFormatter, Mnemonic, OpAccess, OpKind, Register,
 };
 use std::fmt;
+use tracer_common::cookie::ArgumentIndex;
 
 /// Instructions looked at before giving up.
 const MAX_INSTRUCTIONS: usize = 24;
@@ -70,6 +71,32 @@ pub enum SiteError {
 pub(super) const TWO_ARGUMENTS: &[Register] = &[Register::RAX, Register::RBX];
 /// Registers of the first three arguments.
 pub(super) const THREE_ARGUMENTS: &[Register] = &[Register::RAX, Register::RBX, Register::RCX];
+
+/// The general registers in the order of [`ArgumentIndex`]: those of Go's integer arguments
+/// (`src/cmd/compile/abi-internal.md`), then the others as machine code numbers them, without the stack pointer.
+const GENERAL: [Register; 15] = [
+    Register::RAX,
+    Register::RBX,
+    Register::RCX,
+    Register::RDI,
+    Register::RSI,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+    Register::RDX,
+    Register::RBP,
+    Register::R12,
+    Register::R13,
+    Register::R14,
+    Register::R15,
+];
+
+/// How a program finds the register; `None` if it is not a whole general one.
+pub(super) fn argument_index(register: Register) -> Option<ArgumentIndex> {
+    let index = GENERAL.iter().position(|general| *general == register)?;
+    ArgumentIndex::new(index)
+}
 
 /// Chooses the site in a function that starts at `address` with the bytes `code`, where the registers `arguments` still
 /// hold what it was called with.
@@ -212,6 +239,20 @@ fn text(instruction: &Instruction) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn general_registers_have_an_index_each_and_arguments_the_first() {
+        let index = |register| argument_index(register).map(|index| usize::from(index.get()));
+        for (number, register) in GENERAL.into_iter().enumerate() {
+            assert_eq!(index(register), Some(number), "{register:?}");
+        }
+        assert_eq!(argument_index(Register::RBX), Some(ArgumentIndex::SECOND));
+        let others = &GENERAL[9..];
+        assert!(others.is_sorted_by_key(|register| register.number()));
+        for none in [Register::RSP, Register::EAX, Register::XMM0] {
+            assert_eq!(index(none), None, "{none:?}");
+        }
+    }
 
     fn chosen(code: &[u8]) -> Result<Site, SiteError> {
         choose(code, VirtualAddress(0x40_1000), TWO_ARGUMENTS)

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::program::GoBinary;
 use crate::program::fixture::{ALLOCATOR, BASE, Fixture, MALLOC, MemoryFile};
-use tracer_common::config::MapArguments;
+use tracer_common::cookie::MapArguments;
 
 /// What every program has from Go 1.24 on, and one of the functions for a single size of 1.27.
 const FROM_1_24: &[&str] = &[

@@ -14,6 +14,7 @@ use crate::aggregate::{
 use crate::decode::StackId;
 use crate::plan::HeapProbes;
 use crate::symbolize::Symbols;
+use tracer_common::family::{Family, PerFamily};
 
 /// What the figures are made of.
 #[derive(Clone, Copy, Debug)]
@@ -104,13 +105,12 @@ impl<'a> HeapView<'a> {
     /// What was seen of the heap in all.
     pub(super) fn heap(
         &self,
+        arrived: &PerFamily<u64>,
         probes: HeapProbes,
         profiler: Profiler,
         reason: Option<String>,
     ) -> Heap {
         let HeapTotals {
-            samples,
-            frees,
             unknown_frees,
             unfollowed,
             refused_labels,
@@ -122,8 +122,8 @@ impl<'a> HeapView<'a> {
             profiler,
             reason,
             probed: (probes != HeapProbes::Off).then_some(Probed {
-                samples,
-                frees,
+                samples: arrived[Family::HeapSample],
+                frees: arrived[Family::HeapFree],
                 // Those beyond the bound are not known by name either.
                 frees_before: unknown_frees,
                 unfollowed,

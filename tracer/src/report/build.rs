@@ -5,19 +5,16 @@ use super::heap::Scaling;
 use super::sites::Recorded;
 use super::stacks::stacks;
 use super::{
-    Completeness, Estimate, Family, FaultFigures, Figures, Gc, Memory, Overhead, Profiler, Report,
-    Site, Target, TimelinePoint, Window,
+    Completeness, Estimate, FaultFigures, Figures, Gc, Memory, Overhead, Profiler, Report, Site,
+    Target, TimelinePoint, Window,
 };
 use super::{maps, sites};
-use crate::aggregate::{Cut, HeapHistory, StackTotals, Sums, TINY_BLOCK, Totals, whole};
-use crate::kernel::Counters;
+use crate::aggregate::{Counters, Cut, HeapHistory, StackTotals, Sums, TINY_BLOCK, Totals, whole};
 use crate::plan::{GcPlan, HeapProbes, MapPlan, MapProbes};
 use crate::symbolize::Symbols;
 use std::collections::BTreeMap;
-use tracer_common::counter::{
-    ASSIST_LOSSES, CRASH_LOSSES, Counter, FAULT_LOSSES, GC_LOSSES, HEAP_FREE_LOSSES,
-    HEAP_SAMPLE_LOSSES, MAP_GROWTH_LOSSES, MAP_WRITE_LOSSES,
-};
+use tracer_common::counter::Counter;
+use tracer_common::family::{Extra, Family};
 
 /// Everything known at the end of a capture.
 #[derive(Debug)]
@@ -142,9 +139,9 @@ pub fn build(capture: Capture<'_>) -> Report {
     let (frames, stacks) = stacks(totals, heap.history, symbols);
     let seconds = window.duration_ns as f64 / 1e9;
     let hits = if heap.allocations {
-        counters.get(Counter::Hits)
+        counters.seen(Family::Alloc)
     } else {
-        counters.get(Counter::HeapSamples) + counters.get(Counter::HeapFrees)
+        counters.extra_hits()[Extra::Live]
     };
     let hits_per_s = if seconds > 0.0 {
         hits as f64 / seconds
@@ -181,7 +178,7 @@ pub fn build(capture: Capture<'_>) -> Report {
         crashes: maps::crashes(totals, symbols, map_plan, start_monotonic_ns),
         faults,
         gc: gc_plan.map(|plan| Gc::of(&totals.gc, &plan.skipped, start_monotonic_ns)),
-        heap: Some(view.heap(heap.probes, heap.profiler, heap.reason)),
+        heap: Some(view.heap(&totals.arrived, heap.probes, heap.profiler, heap.reason)),
         memory,
         timeline,
     }
@@ -263,12 +260,9 @@ fn completeness(
     sampled: bool,
     symbols: &Symbols,
 ) -> Completeness {
-    let hits = counters.get(Counter::Hits);
-    let delivered = totals.delivered;
-    let mut lost: Vec<(String, u64)> = counters
-        .losses()
-        .map(|(counter, count)| (counter.name().to_owned(), count))
-        .collect();
+    let hits = counters.seen(Family::Alloc);
+    let delivered = totals.arrived[Family::Alloc];
+    let mut lost = named(counters.losses(Family::Alloc));
     lost.push(("undecodable".to_owned(), totals.undecodable));
     let mut undefined_stacks = 0;
     let mut cut: BTreeMap<Cut, u64> = BTreeMap::new();
@@ -298,7 +292,7 @@ fn completeness(
     let at_a_site = allocs
         .saturating_sub(undefined_stacks)
         .saturating_sub(totals.overflowed);
-    let sampled_out = counters.get(Counter::SampledOut);
+    let sampled_out = counters.sampled_out(Family::Alloc);
     let arrived = (delivered + sampled_out) as f64 / hits as f64;
     let coverage = if sampled {
         probed_share
@@ -330,7 +324,7 @@ fn completeness(
             .map(|counter| (counter.name().to_owned(), counters.get(counter)))
             .into(),
         families: families(totals, counters),
-        unsure_bytes: Some(TINY_BLOCK * counters.get(Counter::ResumeRingFull)),
+        unsure_bytes: Some(TINY_BLOCK * counters.lost(Family::Resume)),
         coverage,
     }
 }
@@ -344,82 +338,22 @@ fn cut_name(cut: Cut) -> &'static str {
 }
 
 /// Everything in the ring that is no allocation.
-fn families(totals: &Totals, counters: &Counters) -> Vec<Family> {
-    let family = |name: &str, seen, delivered, losses: &[Counter]| Family {
-        name: name.to_owned(),
-        hits: Some(counters.get(seen)),
-        delivered,
-        lost: losses
-            .iter()
-            .map(|loss| (loss.name().to_owned(), counters.get(*loss)))
-            .collect(),
-    };
-    let maps = &totals.maps;
-    vec![
-        family(
-            "resumes",
-            Counter::Resumes,
-            totals.resumes,
-            &[Counter::ResumeRingFull],
-        ),
-        // A definition that was lost is sent again with the next event of its stack.
-        family(
-            "stack_definitions",
-            Counter::StackDefinitions,
-            totals.definitions,
-            &[Counter::StackRingFull],
-        ),
-        family(
-            "map_writes",
-            Counter::MapWrites,
-            maps.operations,
-            &MAP_WRITE_LOSSES,
-        ),
-        family(
-            "map_growths",
-            Counter::MapGrowths,
-            maps.growths,
-            &MAP_GROWTH_LOSSES,
-        ),
-        family(
-            "crashes",
-            Counter::Crashes,
-            maps.crash_records,
-            &CRASH_LOSSES,
-        ),
-        family(
-            "faults",
-            Counter::Faults,
-            totals.faults.records,
-            &FAULT_LOSSES,
-        ),
-        family("gc_events", Counter::GcEvents, totals.gc.events, &GC_LOSSES),
-        family(
-            "assists",
-            Counter::Assists,
-            totals.gc.assist_records,
-            &ASSIST_LOSSES,
-        ),
-        family(
-            "heap_samples",
-            Counter::HeapSamples,
-            totals.heap.samples,
-            &HEAP_SAMPLE_LOSSES,
-        ),
-        family(
-            "heap_frees",
-            Counter::HeapFrees,
-            totals.heap.frees,
-            &HEAP_FREE_LOSSES,
-        ),
-        // As for a definition of a stack.
-        family(
-            "label_sets",
-            Counter::LabelSets,
-            totals.heap.label_records,
-            &[Counter::LabelSetsRingFull],
-        ),
-    ]
+fn families(totals: &Totals, counters: &Counters) -> Vec<super::Family> {
+    let others = Family::ALL
+        .into_iter()
+        .filter(|family| *family != Family::Alloc);
+    let counts = others.map(|family| super::Family {
+        name: family.name().to_owned(),
+        hits: Some(counters.seen(family)),
+        delivered: totals.arrived[family],
+        lost: named(counters.losses(family)),
+    });
+    counts.collect()
+}
+
+fn named(counts: impl Iterator<Item = (Counter, u64)>) -> Vec<(String, u64)> {
+    let named = counts.map(|(counter, count)| (counter.name().to_owned(), count));
+    named.collect()
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn cycle() -> Vec<Vec<u8>> {
 #[test]
 fn a_cycle_is_made_up_of_its_events() {
     let totals = totals(true, &cycle());
-    assert_eq!((totals.events, totals.cycle_count), (6, 1));
+    assert_eq!(totals.cycle_count, 1);
     let cycle = &totals.cycles[0];
     assert_eq!((cycle.start_ns, cycle.end_ns), (Some(1000), 3071));
     assert_eq!(
@@ -127,7 +127,6 @@ fn assists_are_paired_by_the_system_stack_they_run_on() {
             encoded::assist(ASSIST_END, 0, 0x100, 81),
         ],
     );
-    assert_eq!(totals.assist_records, 8);
     let of = |stack| totals.assists[&StackId(stack)];
     assert_eq!((of(7).count, of(7).ns), (2, 51));
     assert_eq!((of(8).count, of(8).ns), (1, 30));

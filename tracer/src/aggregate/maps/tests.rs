@@ -78,7 +78,6 @@ fn operations_are_counted_per_stack_and_type() {
             operation(ASSIGN, 1, 0, 0, 0),
         ],
     );
-    assert_eq!(totals.operations, 5);
     let counts: Vec<(u64, u64, u64, u64, u64)> = totals
         .rows
         .iter()
@@ -402,7 +401,6 @@ fn crashes_alike_are_one() {
         &mut aggregator(),
         &[crash.clone(), crash, encoded::crash(0, 2, "other")],
     );
-    assert_eq!(totals.crash_records, 3);
     let counts: Vec<u64> = totals.crashes.iter().map(|crash| crash.count).collect();
     assert_eq!(counts, [2, 1]);
 }

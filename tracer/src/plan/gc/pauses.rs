@@ -6,8 +6,10 @@
 
 use super::{GcEvent, Search};
 use crate::plan::code::instructions;
+use crate::plan::site::argument_index;
 use crate::program::{Function, VirtualAddress};
-use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind};
+use tracer_common::cookie::ArgumentIndex;
 
 /// The first Go 1.N whose `startTheWorldWithSema` notes how long the world stood.
 const NOTES_ALL: u16 = 22;
@@ -45,7 +47,7 @@ impl<'a> Search<'a> {
                 if let [call, behind] = pair
                     && self.calls(call, START)
                 {
-                    self.inside(&host, behind, GcEvent::Restart, Register::RBX);
+                    self.inside(&host, behind, GcEvent::Restart, ArgumentIndex::SECOND);
                     found = true;
                 }
             }
@@ -61,7 +63,7 @@ impl<'a> Search<'a> {
         for host in hosts {
             let code: Vec<Instruction> = instructions(self.binary, &host).collect();
             let calls = code.iter().filter(|code| self.calls(code, NOTE));
-            let calls = calls.map(|call| (*call, Register::RBX));
+            let calls = calls.map(|call| (*call, ArgumentIndex::SECOND));
             let mut places: Vec<_> = calls.collect();
             if places.is_empty() {
                 places = inlined(&code);
@@ -88,7 +90,7 @@ impl<'a> Search<'a> {
 
 /// The inlined copies of `record` in `code`, and where each has the length: branches on whether it is negative, and then,
 /// if it is not, on whether it is less than [`SUB_BUCKETS`].
-fn inlined(code: &[Instruction]) -> Vec<(Instruction, Register)> {
+fn inlined(code: &[Instruction]) -> Vec<(Instruction, ArgumentIndex)> {
     let places = code.windows(3).filter_map(|three| {
         let [test, branch, next] = three else {
             return None;
@@ -110,6 +112,7 @@ fn inlined(code: &[Instruction]) -> Vec<(Instruction, Register)> {
             && compare.op0_register() == length
             && compare.op1_kind() == OpKind::Immediate8to64
             && compare.immediate(1) == SUB_BUCKETS;
+        let length = argument_index(length)?;
         (tests && compares).then_some((*branch, length))
     });
     places.collect()
@@ -118,9 +121,9 @@ fn inlined(code: &[Instruction]) -> Vec<(Instruction, Register)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use iced_x86::{Decoder, DecoderOptions};
+    use iced_x86::{Decoder, DecoderOptions, Register};
 
-    fn found(code: &[u8]) -> Vec<(u64, Register)> {
+    fn found(code: &[u8]) -> Vec<(u64, ArgumentIndex)> {
         let decoder = Decoder::with_ip(64, code, 0x1000, DecoderOptions::NONE);
         let code: Vec<Instruction> = decoder.into_iter().collect();
         let found = inlined(&code).into_iter();
@@ -133,10 +136,11 @@ mod tests {
         let code = [
             0x48, 0x85, 0xd2, 0x7d, 2, 0x31, 0xc0, 0x48, 0x83, 0xfa, 0x10,
         ];
-        assert_eq!(found(&code), [(0x1003, Register::RDX)]);
+        let at = |register| [(0x1003, argument_index(register).unwrap())];
+        assert_eq!(found(&code), at(Register::RDX));
         // test %rsi,%rsi; jl +5; nop; cmp $0x10,%rsi
         let code = [0x48, 0x85, 0xf6, 0x7c, 5, 0x90, 0x48, 0x83, 0xfe, 0x10];
-        assert_eq!(found(&code), [(0x1003, Register::RSI)]);
+        assert_eq!(found(&code), at(Register::RSI));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! whose functions for compiled code keep their names in `runtime`.
 
 use super::{Growing, Operation};
-use tracer_common::config::{MapArguments, MessageArgument};
+use tracer_common::cookie::{MapArguments, MessageArgument};
 
 /// What the names of functions that change a map start with: those that are not in the table are news.
 pub(super) const CHANGING: [&str; 3] =

@@ -12,6 +12,7 @@ use crate::symbolize::Symbols;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use tracer_common::family::Family;
 
 /// Maps that a report shows one by one.
 const MAX_SHOWN: usize = 100;
@@ -66,8 +67,8 @@ pub(in crate::report) fn build(
             .unwrap_or(0)
     };
     Maps {
-        writes: writes.then_some(totals.maps.operations),
-        growths: totals.maps.growths,
+        writes: writes.then_some(totals.arrived[Family::MapWrite]),
+        growths: totals.arrived[Family::MapGrowth],
         sites: sites.into_iter().map(|(_, site)| site).collect(),
         instances: instances(totals, symbols, writes, start_ns, site_of_row),
         overflowed: totals.maps.overflowed,

@@ -1,7 +1,7 @@
-//! What is recorded besides allocations, and can be given up when it costs too much.
+//! The events of the host's page faults.
 
 use super::KernelError;
-use super::attach::Detaching;
+use super::link::Detaching;
 use super::load::perf_event;
 use aya::Ebpf;
 use aya::programs::perf_event::{
@@ -9,55 +9,6 @@ use aya::programs::perf_event::{
 };
 use aya::util::online_cpus;
 use tracer_common::config;
-use tracer_common::counter::Counter;
-
-/// A kind of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Extra {
-    /// Writes, deletes and clears of maps.
-    MapWrites,
-    /// Growths of maps.
-    MapGrowths,
-    /// Page faults.
-    Faults,
-    /// Mark assists.
-    Assists,
-    /// Samples of the heap, and the end of sampled objects.
-    Live,
-}
-
-impl Extra {
-    /// All kinds, in the order of their numbers.
-    pub const ALL: [Extra; 5] = [
-        Extra::MapWrites,
-        Extra::MapGrowths,
-        Extra::Faults,
-        Extra::Assists,
-        Extra::Live,
-    ];
-
-    /// What counts its records, those that were lost included.
-    pub(super) fn counters(self) -> &'static [Counter] {
-        match self {
-            Extra::MapWrites => &[Counter::MapWrites],
-            Extra::MapGrowths => &[Counter::MapGrowths],
-            Extra::Faults => &[Counter::Faults],
-            Extra::Assists => &[Counter::Assists],
-            Extra::Live => &[Counter::HeapSamples, Counter::HeapFrees],
-        }
-    }
-
-    /// The switch of its programs.
-    pub(super) fn switch(self) -> usize {
-        match self {
-            Extra::MapWrites => config::SWITCH_MAP_WRITES,
-            Extra::MapGrowths => config::SWITCH_MAP_GROWTHS,
-            Extra::Faults => config::SWITCH_FAULTS,
-            Extra::Assists => config::SWITCH_ASSISTS,
-            Extra::Live => config::SWITCH_LIVE,
-        }
-    }
-}
 
 /// The events that page faults raise: one for each kind and CPU.
 #[derive(Debug, Default)]
