@@ -7,9 +7,8 @@
 use crate::atomic::forget;
 use crate::counters::count;
 use crate::memory::{read, read_text};
-use crate::scratch::Slot;
-use crate::stack::{self, get, set};
-use crate::{emit, settings};
+use crate::scratch::{LabelWalk, Slot, get, set};
+use crate::{emit, hash, settings};
 use aya_ebpf::helpers::generated::bpf_loop;
 use aya_ebpf::{macros::map, maps::Array};
 use core::ffi::c_void;
@@ -31,36 +30,6 @@ pub struct Goroutine {
     pub creator: u64,
     /// Identity of its labels.
     pub labels: u64,
-}
-
-/// What the walk over labels decides on, in map memory: see `stack::other_frames`.
-#[repr(C)]
-pub struct LabelWalk {
-    /// Address of the first key, and bytes to the next.
-    keys: u64,
-    stride: u64,
-    /// Address of the first value.
-    values: u64,
-    /// Bit n: there is a label n.
-    used: u64,
-    /// Sum of the labels' hashes: the same set in another order is the same set, a map has no order.
-    sum: u64,
-    flags: u64,
-}
-
-impl LabelWalk {
-    /// Over no labels, because of `flags`.
-    #[inline(always)]
-    fn over(flags: u16) -> Self {
-        LabelWalk {
-            keys: 0,
-            stride: 0,
-            values: 0,
-            used: 0,
-            sum: settings::hash_seed(),
-            flags: flags as u64,
-        }
-    }
 }
 
 /// The goroutine for which the code with this `g` in its register runs, which is that of the system stack or its own. New
@@ -113,7 +82,7 @@ fn labels(address: u64, key: u64, slot: &mut Slot) -> u64 {
         Some(labels) => of_list(labels),
         None => None,
     };
-    let walk = found.unwrap_or(LabelWalk::over(FLAG_UNREADABLE));
+    let walk = found.unwrap_or(over(FLAG_UNREADABLE));
     if walk.used == 0 && walk.flags == 0 {
         return 0;
     }
@@ -123,7 +92,7 @@ fn labels(address: u64, key: u64, slot: &mut Slot) -> u64 {
     let flags = get(&raw const slot.label_walk.flags);
     let count = get(&raw const slot.labels.count);
     let sum = get(&raw const slot.label_walk.sum);
-    let id = stack::finish(stack::add(sum, count), flags as u16).max(1);
+    let id = hash::finish(hash::add(sum, count), flags as u16).max(1);
     slot.labels.header = RecordHeader {
         kind: Family::Labels.kind(),
         row: 0,
@@ -152,15 +121,28 @@ mod hmap {
     pub const MIN_TOP_HASH: u8 = 5;
 }
 
+/// A walk over no labels, because of `flags`.
+#[inline(always)]
+fn over(flags: u16) -> LabelWalk {
+    LabelWalk {
+        keys: 0,
+        stride: 0,
+        values: 0,
+        used: 0,
+        sum: settings::hash_seed(),
+        flags: flags as u64,
+    }
+}
+
 /// Labels in a `map[string]string`: one of more than eight has more than one bucket and is not read.
 #[inline(always)]
 fn of_map(variable: u64) -> Option<LabelWalk> {
     let map: u64 = read(variable)?;
     if map == 0 || read::<u64>(map)? == 0 {
-        return Some(LabelWalk::over(0));
+        return Some(over(0));
     }
     if read::<u8>(map + hmap::B)? != 0 || read::<u64>(map + hmap::OLD_BUCKETS)? != 0 {
-        return Some(LabelWalk::over(FLAG_TRUNCATED));
+        return Some(over(FLAG_TRUNCATED));
     }
     let bucket: u64 = read(map + hmap::BUCKETS)?;
     let top: [u8; 8] = read(bucket)?;
@@ -176,7 +158,7 @@ fn of_map(variable: u64) -> Option<LabelWalk> {
         stride: STRING,
         values: keys + hmap::ENTRIES * STRING,
         used,
-        ..LabelWalk::over(0)
+        ..over(0)
     })
 }
 
@@ -194,7 +176,7 @@ fn of_list(variable: u64) -> Option<LabelWalk> {
         stride: 2 * STRING,
         values: labels + STRING,
         used,
-        ..LabelWalk::over(flags)
+        ..over(flags)
     })
 }
 
@@ -268,7 +250,7 @@ fn fill(label: &mut Label, key: u64, value: u64) -> Option<u64> {
     let mut hash = settings::hash_seed();
     for word in 0..WORDS {
         // SAFETY: as above.
-        hash = stack::add(hash, get(unsafe { words.add(word) }));
+        hash = hash::add(hash, get(unsafe { words.add(word) }));
     }
     Some(hash)
 }

@@ -8,7 +8,7 @@ use crate::counters::count;
 use crate::goroutine::Goroutine;
 use crate::scratch::Slot;
 use crate::stack::Top;
-use crate::{emit, scratch, stack};
+use crate::{emit, hash, scratch, stack};
 use aya_ebpf::EbpfContext;
 use aya_ebpf::{macros::map, maps::Array};
 use aya_log_ebpf::debug;
@@ -49,7 +49,7 @@ pub fn of_goroutine(
     let Goroutine {
         creator, labels, ..
     } = *goroutine;
-    let stack = stack::add(stack::add(stack, creator), labels);
+    let stack = hash::add(hash::add(stack, creator), labels);
     slot.stack.id = stack;
     let flags = stack::flags(slot);
     if define_once(key, &mut slot.stack, creator, labels) {
@@ -87,8 +87,8 @@ fn define_once(key: u64, stack: &mut StackRecord, creator: u64, labels: u64) -> 
     count(Counter::StackDefinitions);
     // Only here: the slot is used by all programs, and most stacks are sent once. Volatile, else the compiler calls its
     // `memset` for two zeros, after which kernel 6.1 checks 17 times as many instructions.
-    stack::set(&raw mut stack.creator, creator);
-    stack::set(&raw mut stack.labels, labels);
+    scratch::set(&raw mut stack.creator, creator);
+    scratch::set(&raw mut stack.labels, labels);
     let sent = emit::stack(key, stack);
     if sent {
         // SAFETY: as above.

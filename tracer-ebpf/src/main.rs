@@ -15,6 +15,7 @@ mod counters;
 mod dispatch;
 mod emit;
 mod goroutine;
+mod hash;
 mod intern;
 mod memory;
 mod probes;

@@ -5,7 +5,6 @@
 //! while a program is in the middle of its walk. Each walk therefore claims one of a few slots.
 
 use crate::atomic;
-use crate::goroutine::LabelWalk;
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 use tracer_common::limits::{CHUNK_BYTES, SCRATCH_SLOTS};
 use tracer_common::record::{LabelsRecord, StackRecord};
@@ -35,6 +34,21 @@ pub struct Slot {
     pub labels: LabelsRecord,
 }
 
+/// How far a walk over labels has come: all that it decides on, see `stack::other_frames`.
+#[repr(C)]
+pub struct LabelWalk {
+    /// Address of the first key, and bytes to the next.
+    pub keys: u64,
+    pub stride: u64,
+    /// Address of the first value.
+    pub values: u64,
+    /// Bit n: there is a label n.
+    pub used: u64,
+    /// Sum of the labels' hashes: the same set in another order is the same set, a map has no order.
+    pub sum: u64,
+    pub flags: u64,
+}
+
 #[map]
 static SCRATCH: PerCpuArray<Slot> = PerCpuArray::with_max_entries(SCRATCH_SLOTS, 0);
 
@@ -60,4 +74,18 @@ pub fn claim() -> Option<&'static mut Slot> {
 pub fn release(slot: &'static mut Slot) {
     // SAFETY: a field of a live map value.
     unsafe { (&raw mut slot.claimed).write_volatile(0) };
+}
+
+/// Reads a word of a slot. Volatile: the verifier then takes it for anything.
+#[inline(always)]
+pub fn get(word: *const u64) -> u64 {
+    // SAFETY: callers give a field of a live map value.
+    unsafe { word.read_volatile() }
+}
+
+/// Writes a word of a slot.
+#[inline(always)]
+pub fn set(word: *mut u64, value: u64) {
+    // SAFETY: callers give a field of a live map value.
+    unsafe { word.write_volatile(value) };
 }

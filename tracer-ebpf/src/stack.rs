@@ -7,8 +7,8 @@
 use crate::args::Registers;
 use crate::atomic::forget;
 use crate::memory::{read, read_first_words};
-use crate::scratch::{CHUNK_WORDS, Slot};
-use crate::settings;
+use crate::scratch::{CHUNK_WORDS, Slot, get, set};
+use crate::{hash, settings};
 use aya_ebpf::helpers::generated::{bpf_loop, bpf_probe_read_user};
 use core::ffi::c_void;
 use core::mem::size_of;
@@ -90,7 +90,7 @@ pub fn walk<T: Top>(regs: &Registers, top: T, slot: &mut Slot) -> u64 {
     slot.stack.frames[0] = regs.instruction_pointer;
     let mut progress = Progress {
         frame_pointer: regs.frame_pointer,
-        hash: add(settings::hash_seed(), regs.instruction_pointer),
+        hash: hash::add(settings::hash_seed(), regs.instruction_pointer),
         depth: 1,
     };
     let mut flag = 0;
@@ -101,7 +101,7 @@ pub fn walk<T: Top>(regs: &Registers, top: T, slot: &mut Slot) -> u64 {
     {
         // The call pushed the return address and the function has pushed nothing yet.
         slot.stack.frames[1] = slot.chunk[0];
-        progress.hash = add(progress.hash, slot.chunk[0]);
+        progress.hash = hash::add(progress.hash, slot.chunk[0]);
         progress.depth = 2;
         flag = T::FLAG;
     }
@@ -120,7 +120,7 @@ pub fn walk<T: Top>(regs: &Registers, top: T, slot: &mut Slot) -> u64 {
     if T::FLAG != 0 {
         set_flags(slot, flags(slot) | flag);
     }
-    let id = finish(hash, flags(slot));
+    let id = hash::finish(hash, flags(slot));
     slot.stack.id = id;
     id
 }
@@ -147,7 +147,7 @@ pub fn take(address: u64, slot: &mut Slot) -> Option<u64> {
     set(&raw mut slot.stack.depth, depth);
     set(&raw mut slot.hash, settings::hash_seed());
     hash_frames(slot);
-    let id = finish(get(&raw const slot.hash), flags);
+    let id = hash::finish(get(&raw const slot.hash), flags);
     slot.stack.id = id;
     Some(id)
 }
@@ -184,7 +184,7 @@ unsafe extern "C" fn hash_step(step: u32, context: *mut *mut Slot) -> i64 {
             verdict = OVER;
             break;
         }
-        hash = add(hash, slot.stack.frames[index]);
+        hash = hash::add(hash, slot.stack.frames[index]);
     }
     set(&raw mut slot.hash, hash);
     verdict
@@ -218,7 +218,7 @@ fn first_frames(slot: &mut Slot, base: u64, progress: &mut Progress) {
             break;
         }
         slot.stack.frames[progress.depth] = return_address;
-        progress.hash = add(progress.hash, return_address);
+        progress.hash = hash::add(progress.hash, return_address);
         progress.depth += 1;
         progress.frame_pointer = caller;
     }
@@ -273,7 +273,7 @@ unsafe extern "C" fn step(_index: u32, context: *mut *mut Slot) -> i64 {
             break;
         }
         slot.stack.frames[index] = return_address;
-        hash = add(hash, return_address);
+        hash = hash::add(hash, return_address);
         depth += 1;
         frame_pointer = caller;
     }
@@ -311,18 +311,6 @@ fn frame_record(slot: &mut Slot, frame_pointer: u64, depth: u64) -> Option<[u64;
     }
     let return_address = slot.chunk[word + 1];
     (return_address != 0).then_some([slot.chunk[word], return_address])
-}
-
-#[inline(always)]
-pub fn get(word: *const u64) -> u64 {
-    // SAFETY: callers give a field of a live map value.
-    unsafe { word.read_volatile() }
-}
-
-#[inline(always)]
-pub fn set(word: *mut u64, value: u64) {
-    // SAFETY: callers give a field of a live map value.
-    unsafe { word.write_volatile(value) };
 }
 
 /// Reads a chunk at `address`, or a single frame record where a whole chunk would leave the mapped memory.
@@ -364,20 +352,4 @@ pub fn flags(slot: &Slot) -> u16 {
 #[inline(always)]
 pub fn depth(slot: &Slot) -> u64 {
     get(&raw const slot.stack.depth)
-}
-
-/// Factor of the stack hash, a 64-bit hash of a sequence of words: multiply and fold, twice at the end. Good enough that
-/// 100,000 stacks collide with a probability below 10^-9, and seeded so that a target cannot choose its stacks'
-/// identities.
-const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-
-#[inline(always)]
-pub fn add(hash: u64, word: u64) -> u64 {
-    let product = (hash ^ word).wrapping_mul(FACTOR);
-    product ^ product >> 32
-}
-
-#[inline(always)]
-pub fn finish(hash: u64, flags: u16) -> u64 {
-    add(add(hash, flags as u64), 0)
 }
