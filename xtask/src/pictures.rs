@@ -46,8 +46,9 @@ pub(crate) fn run() -> Result<()> {
     let privilege = Privilege::obtain("to attach to the kernel, and for what takes pictures")?;
     browser::ensure(&privilege)?;
     browser::ensure_terminal_page(&privilege)?;
-    build::agent(Profile::Release)?;
+    // First what may fail for want of a network, then what takes minutes.
     let toolchain = go::toolchain(None)?;
+    build::agent(Profile::Release)?;
     let service = service::build(&toolchain)?.start()?;
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
     let images = workspace::root().join("tracer/docs/images");
