@@ -20,7 +20,7 @@ pub use findings::FindingChanges;
 pub use matching::{Match, Place};
 pub use rule::{Outcome, Rule, RuleError, Verdict, check};
 
-use crate::report::{Frame, Report, Value};
+use crate::report::{Frame, Mode, Report, Value};
 use measure::{Comparable, Measured};
 use part::Part;
 use std::cmp::Ordering;
@@ -457,7 +457,7 @@ fn is_same_build(base: &Report, candidate: &Report) -> bool {
 /// What rows are ordered by: of captures of `tracer heap` what is alive; bytes asked for where rounding is not known.
 fn figure(base: &Report, candidate: &Report, terms: Terms) -> Figure {
     let both = [base, candidate];
-    let heap = both.iter().any(|report| report.window.mode == "heap");
+    let heap = both.iter().any(|report| report.window.mode == Mode::Heap);
     let usual = if heap { Value::Live } else { Value::Bytes };
     // Captures of earlier versions do not tell it of types.
     let rounded = |report: &&Report| {

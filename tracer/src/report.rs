@@ -21,20 +21,22 @@ mod sites;
 mod stacks;
 mod types;
 mod value;
+mod window;
 
 pub use build::{Capture, HeapFacts, build};
 pub use course::thinned;
-pub use faults::{FaultFigures, FaultsByMemory};
+pub use faults::{FaultFigures, FaultMemory, FaultsByMemory};
 pub use gc::{Gc, GcCycle, GcFigures, GcPause, PauseFigures};
 pub use group::{Group, GroupBy, GroupSite, Grouped, SortBy};
-pub use heap::{Amount, Growth, Heap, History, Live, Probed, Profiler, Recent};
+pub use heap::{Amount, Growth, Heap, HeapSource, History, Live, Probed, Profiler, Recent};
 pub use maps::{Crash, MapInstance, MapOperations, MapPart, MapSite, Maps};
 pub use memory::{Memory, MemoryPart, PartKind};
 pub use origin::Origin;
-pub use records::Records;
+pub use records::{Counted, Records};
 pub use single::{SingleAlloc, type_name};
 pub(crate) use value::Alive;
 pub use value::Value;
+pub use window::{EndedBy, Mode, ModeStep, State, Step, Window};
 
 use crate::aggregate::SizesView;
 use crate::symbolize;
@@ -97,53 +99,6 @@ pub struct Target {
     pub container: Option<String>,
     /// Least memory limit of its control groups; `None` if there is none.
     pub memory_limit_bytes: Option<u64>,
-}
-
-/// When and how the target was traced.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Window {
-    /// Start of recording, nanoseconds of Unix time.
-    pub start_unix_ns: u64,
-    /// Length of recording in nanoseconds.
-    pub duration_ns: u64,
-    /// `exact`: every allocation was recorded; `auto`: as many as the budget allowed, see `mode_steps`.
-    pub mode: String,
-    /// What was recorded when, oldest first; empty in captures of versions that knew one mode only.
-    pub mode_steps: Vec<ModeStep>,
-    /// Why the capture ended.
-    pub ended_by: EndedBy,
-}
-
-impl Window {
-    /// When something was recorded no longer, by the name of that step: nanoseconds since the start of recording.
-    pub fn given_up(&self, mode: &str) -> Option<u64> {
-        let step = self.mode_steps.iter().find(|step| step.mode == mode)?;
-        Some(step.at_ns)
-    }
-}
-
-/// A change of what was recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModeStep {
-    /// Nanoseconds since the start of recording.
-    pub at_ns: u64,
-    /// `exact`, `sampling` or `windows`.
-    pub mode: String,
-    /// Why, and what that means here, for people.
-    pub reason: String,
-}
-
-/// Why a capture ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndedBy {
-    /// The asked-for duration was over.
-    Duration,
-    /// SIGINT or SIGTERM.
-    Signal,
-    /// The target exited.
-    TargetExit,
-    /// The reader of standard output went away.
-    ClosedPipe,
 }
 
 /// Numbers of a site or of the whole capture.

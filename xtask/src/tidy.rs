@@ -2,12 +2,14 @@
 //! function from a file to the violations in it.
 
 mod layers;
+mod modes;
 mod source;
 
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use self::modes::Words;
 use self::source::{Source, Word};
 use crate::{progress, workspace};
 
@@ -47,18 +49,30 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run() -> Result<()> {
     let root = workspace::root();
-    let files = rust_files(&root)?;
+    let files = files(&root, ".rs")?;
     ensure!(!files.is_empty(), "{} has no Rust file", root.display());
     let test_files: Vec<String> = files
         .iter()
         .flat_map(|(path, text)| test_files(path, text))
         .collect();
+    let words = Words::among(&files)?;
+    let scripts = self::files(&root, ".js")?;
+    let scripts = scripts
+        .iter()
+        .flat_map(|(path, text)| words.check_script(path, text));
     let violations: Vec<String> = files
         .iter()
         .flat_map(|(path, text)| {
             let is_test = test_files.iter().any(|place| is_within(path, place));
-            check(path, text, is_test)
+            let mut violations = check(path, text, is_test);
+            if !is_test {
+                let code = Source::new(text).without_tests();
+                let compared = words.check(path, &code).into_iter();
+                violations.extend(compared.map(|violation| at(path, violation)));
+            }
+            violations
         })
+        .chain(scripts)
         .collect();
     if violations.is_empty() {
         progress::say(&format!("{} files keep the rules", files.len()));
@@ -71,8 +85,8 @@ pub(crate) fn run() -> Result<()> {
     )
 }
 
-/// The Rust files of the checkout: the path from its root, and the text.
-fn rust_files(root: &Path) -> Result<Vec<(String, String)>> {
+/// The files of the checkout with this ending: the path from its root, and the text.
+fn files(root: &Path, ending: &str) -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     let mut directories = vec![root.to_owned()];
     while let Some(directory) = directories.pop() {
@@ -86,7 +100,7 @@ fn rust_files(root: &Path) -> Result<Vec<(String, String)>> {
                 if name != "target" && !name.starts_with('.') {
                     directories.push(path);
                 }
-            } else if name.ends_with(".rs") {
+            } else if name.ends_with(ending) {
                 let text = fs::read_to_string(&path)
                     .with_context(|| format!("cannot read {}", path.display()))?;
                 files.push((
@@ -137,8 +151,12 @@ fn check(path: &str, text: &str, is_test: bool) -> Vec<String> {
     violations
         .into_iter()
         .flatten()
-        .map(|(line, rule)| format!("{path}:{line}: {rule}"))
+        .map(|violation| at(path, violation))
         .collect()
+}
+
+fn at(path: &str, (line, rule): Violation) -> String {
+    format!("{path}:{line}: {rule}")
 }
 
 /// The line, counted from 1, and what is wrong there.

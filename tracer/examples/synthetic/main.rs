@@ -25,7 +25,9 @@ use tracer::decode::decode;
 use tracer::output::json;
 use tracer::plan::MapPlan;
 use tracer::program::{GoBinary, LoadBias};
-use tracer::report::{self, Capture, EndedBy, HeapFacts, Overhead, Report, Target, Window};
+use tracer::report::{
+    self, Capture, EndedBy, HeapFacts, Mode, Overhead, Report, State, Target, Window,
+};
 use tracer::stream::Source as _;
 use tracer::symbolize::{Symbolizer, Symbols};
 
@@ -146,9 +148,9 @@ fn report(binary: &Arc<GoBinary>, totals: &Totals) -> Report {
         window: Window {
             start_unix_ns: 0,
             duration_ns: 0,
-            mode: "exact".to_owned(),
+            mode: Mode::Exact,
             mode_steps: Vec::new(),
-            ended_by: EndedBy::Duration,
+            state: State::Ended(EndedBy::Duration),
         },
         totals,
         counters: &Counters::default(),

@@ -1,6 +1,7 @@
 //! What is asked of a capture: how much is recorded, and how.
 
 use crate::plan::Extras;
+use crate::report;
 
 /// How much is recorded.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,13 +21,13 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Name in reports.
-    pub fn name(self) -> &'static str {
+    /// As reports have it.
+    pub fn of_report(self) -> report::Mode {
         match self {
-            Mode::Exact => "exact",
-            Mode::Auto { .. } => "auto",
-            Mode::Sampled => "sampled",
-            Mode::Heap => "heap",
+            Mode::Exact => report::Mode::Exact,
+            Mode::Auto { .. } => report::Mode::Auto,
+            Mode::Sampled => report::Mode::Sampled,
+            Mode::Heap => report::Mode::Heap,
         }
     }
 }

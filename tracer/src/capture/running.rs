@@ -22,7 +22,7 @@ use crate::collect::Tally;
 use crate::governor::End;
 use crate::kernel::{Attached, HitCost};
 use crate::plan::{Coverage, HeapProbes};
-use crate::report::{self, EndedBy, HeapFacts, Report, Target, Window};
+use crate::report::{self, EndedBy, HeapFacts, Report, State, Target, Window};
 use crate::symbolize::Symbolizer;
 use std::time::Duration;
 use tracer_common::family::{Extra, Family};
@@ -161,7 +161,7 @@ impl Capture {
             self.governed = so_far;
         }
         let duration = now.since(self.started);
-        Ok(self.build(&totals, &counters, EndedBy::Duration, duration))
+        Ok(self.build(&totals, &counters, State::Running, duration))
     }
 
     /// Stops recording. What was recorded may still be on its way: see [`Capture::is_settled`].
@@ -204,7 +204,12 @@ impl Capture {
         self.governed = recorded.governed.unwrap_or_default();
         self.mark(now, Tally::of(&recorded.totals), recorded.had_faults);
         Ok(Ended {
-            report: self.build(&recorded.totals, &recorded.counters, ended_by, duration),
+            report: self.build(
+                &recorded.totals,
+                &recorded.counters,
+                State::Ended(ended_by),
+                duration,
+            ),
             attached: recorded.attached,
         })
     }
@@ -238,7 +243,7 @@ impl Capture {
         &mut self,
         totals: &Totals,
         counters: &Counters,
-        ended_by: EndedBy,
+        state: State,
         duration: Duration,
     ) -> Report {
         let overhead = Spent {
@@ -271,9 +276,9 @@ impl Capture {
             window: Window {
                 start_unix_ns: self.started.unix_ns(),
                 duration_ns: nanos(duration),
-                mode: self.mode.name().to_owned(),
+                mode: self.mode.of_report(),
                 mode_steps: steps.map(|step| mode_step(step, plan)).collect(),
-                ended_by,
+                state,
             },
             totals,
             counters,

@@ -3,7 +3,7 @@
 use super::now::nanos;
 use crate::governor::{self, Step};
 use crate::plan::ProbePlan;
-use crate::report::ModeStep;
+use crate::report::{self, ModeStep};
 use tracer_common::family::Extra;
 
 pub(super) fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
@@ -19,10 +19,10 @@ pub(super) fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
         step.hits_per_s,
         100.0 * step.share
     );
-    let (mode, meaning) = match &step.mode {
-        governor::Mode::Exact => ("exact", "each is recorded".to_owned()),
+    let (to, meaning) = match &step.mode {
+        governor::Mode::Exact => (report::Step::Exact, "each is recorded".to_owned()),
         governor::Mode::Sampling { distance_bytes } => (
-            "sampling",
+            report::Step::Sampling,
             format!("one in about {distance_bytes} bytes is recorded"),
         ),
         governor::Mode::Windows { rows } => {
@@ -32,32 +32,22 @@ pub(super) fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
             let names: Vec<String> = rows
                 .map(|row| format!("windows for {}", row.function))
                 .collect();
-            ("windows", names.join("; "))
+            (report::Step::Windows, names.join("; "))
         }
-        governor::Mode::Without(Extra::MapWrites) => (
-            "no_map_writes",
-            "of maps only growth is recorded from here on".to_owned(),
-        ),
-        governor::Mode::Without(Extra::MapGrowths) => (
-            "no_map_growths",
-            "growth of maps is not recorded from here on".to_owned(),
-        ),
-        governor::Mode::Without(Extra::Faults) => (
-            "no_faults",
-            "page faults are not recorded from here on".to_owned(),
-        ),
-        governor::Mode::Without(Extra::Assists) => (
-            "no_assists",
-            "mark assists are not recorded from here on".to_owned(),
-        ),
-        governor::Mode::Without(Extra::Live) => (
-            "no_live",
-            "what of the heap is alive is not recorded from here on".to_owned(),
-        ),
+        governor::Mode::Without(extra) => {
+            let meaning = match extra {
+                Extra::MapWrites => "of maps only growth is recorded from here on",
+                Extra::MapGrowths => "growth of maps is not recorded from here on",
+                Extra::Faults => "page faults are not recorded from here on",
+                Extra::Assists => "mark assists are not recorded from here on",
+                Extra::Live => "what of the heap is alive is not recorded from here on",
+            };
+            (report::Step::Without(*extra), meaning.to_owned())
+        }
     };
     ModeStep {
         at_ns: nanos(step.at),
-        mode: mode.to_owned(),
+        to,
         reason: format!("{why}; {meaning}"),
     }
 }

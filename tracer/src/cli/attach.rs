@@ -81,7 +81,7 @@ impl Display {
             Display::Ndjson(stream) => stream.start(
                 capture.target(),
                 capture.started().unix_ns(),
-                capture.mode().name(),
+                &capture.mode().of_report(),
                 out,
             ),
         }
@@ -123,7 +123,9 @@ impl Consumer for Live<'_> {
         let mut first = Vec::new();
         self.display.start(capture, &mut first)?;
         self.inlet.send(first);
-        self.view = Some(LiveView::new(self.asked.sort_of(capture.mode().name())));
+        self.view = Some(LiveView::new(
+            self.asked.sort_of(&capture.mode().of_report()),
+        ));
         if let Some(feed) = capture.take_feed() {
             self.missed = Some(feed.missed());
             self.singles = Some(show_singles(feed, self.inlet.clone())?);

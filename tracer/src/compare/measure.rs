@@ -14,9 +14,10 @@
 use super::matching::Place;
 use super::part::{Amount, Errors, Part, everything, is_blind, of_all_ever, of_site, parts};
 use super::{By, Figure, Normalize, PerFigure, Side, course};
-use crate::report::{Family, Report};
+use crate::report::{Counted, Family, Mode, Report};
 use crate::units;
 use std::collections::HashMap;
+use tracer_common::family::Extra;
 
 /// Share of lost events above which figures are not compared as if they were whole.
 const TRIFLE: f64 = 0.01;
@@ -35,7 +36,7 @@ pub(super) struct Comparable {
 impl Comparable {
     pub(super) fn of(base: &Report, candidate: &Report) -> Self {
         let both = [base, candidate];
-        let [base_heap, candidate_heap] = both.map(|report| report.window.mode == "heap");
+        let [base_heap, candidate_heap] = both.map(|report| report.window.mode == Mode::Heap);
         let [base_live, candidate_live] = both.map(of_all_ever);
         Comparable {
             flows: base_heap == candidate_heap,
@@ -73,9 +74,10 @@ pub(super) struct Measured<'a> {
 
 impl<'a> Measured<'a> {
     pub(super) fn of(report: &'a Report, normalize: Normalize, comparable: Comparable) -> Self {
-        let errors = match report.window.mode.as_str() {
-            "sampled" | "heap" => Errors::Independent,
-            _ => Errors::Together,
+        let errors = if report.window.mode.is_of_samples() {
+            Errors::Independent
+        } else {
+            Errors::Together
         };
         let sites = report
             .sites
@@ -131,7 +133,7 @@ impl<'a> Measured<'a> {
                 let families = self.report.completeness.families.iter();
                 let lost = families.filter(|family| family.name == FAULTS);
                 lost.map(Family::lost_total).all(|lost| lost == 0)
-                    && self.report.window.given_up(NO_FAULTS).is_none()
+                    && self.report.window.given_up(Extra::Faults).is_none()
             }
             _ => self.is_whole(),
         };
@@ -150,7 +152,7 @@ impl<'a> Measured<'a> {
     /// Whether every allocation is at its site: nothing was estimated, lost, or left out.
     pub(super) fn is_whole(&self) -> bool {
         let completeness = &self.report.completeness;
-        let exact = matches!(self.report.window.mode.as_str(), "exact" | "auto");
+        let exact = matches!(self.report.window.mode, Mode::Exact | Mode::Auto);
         exact
             && self.report.totals.estimate.is_none()
             && unplaced(self.report) == 0
@@ -271,8 +273,6 @@ fn error(total: f64, scatter: Option<f64>, counting: f64, sampling: Option<f64>)
 
 /// The family of records that page faults are.
 const FAULTS: &str = "faults";
-/// The step of the mode in which they are not recorded any longer.
-pub(super) const NO_FAULTS: &str = "no_faults";
 
 /// Allocations, or samples of them, that are counted at no site, or not at all.
 pub(super) fn unplaced(report: &Report) -> u64 {
@@ -288,7 +288,7 @@ fn lost_share(report: &Report) -> f64 {
     let hits = records.map_or(0, |records| records.hits);
     // Each allocation is a hit, a sample stands for many.
     let least = match records {
-        Some(records) if records.noun == "samples" => 1,
+        Some(records) if records.counted == Counted::Samples => 1,
         _ => report.totals.allocs.max(1),
     };
     unplaced(report) as f64 / hits.max(least) as f64
@@ -319,11 +319,11 @@ pub(super) fn too_low(report: &Report, figure: Figure) -> Option<String> {
 }
 
 fn divisor(report: &Report, figure: Figure, normalize: Normalize) -> Option<f64> {
-    let given_up = report.window.given_up(NO_FAULTS);
+    let given_up = report.window.given_up(Extra::Faults);
     let given_up = given_up.filter(|_| figure == Figure::Faults);
     match normalize {
         _ if figure.is_level() => Some(1.0),
-        Normalize::Rate if report.window.mode == "heap" => None,
+        Normalize::Rate if report.window.mode == Mode::Heap => None,
         Normalize::Rate => {
             let recorded_ns = given_up.unwrap_or(report.window.duration_ns);
             (recorded_ns > 0).then(|| recorded_ns as f64 / 1e9)

@@ -3,8 +3,7 @@
 //! Hides how sites are split among types, and what is known of the errors of several together.
 
 use super::{By, Figure, PerFigure};
-use crate::plan::HeapProbes;
-use crate::report::{Estimate, Figures, Report, Site, SizeSummary, TypeFigures};
+use crate::report::{Estimate, Figures, HeapSource, Mode, Report, Site, SizeSummary, TypeFigures};
 
 /// Name of what has none.
 const NO_NAME: &str = "-";
@@ -102,9 +101,8 @@ pub(super) fn is_blind(report: &Report) -> bool {
 
 /// The same of captures of versions that did not tell: there were windows, and nothing is known of how good they are.
 fn was_blind(report: &Report) -> bool {
-    let steps = &report.window.mode_steps;
     let estimate = report.totals.estimate;
-    steps.iter().any(|step| step.mode == "windows")
+    report.window.had_windows()
         && estimate.is_none_or(|estimate| estimate == Estimate::default())
         && report.completeness.coverage.is_none()
 }
@@ -118,8 +116,8 @@ pub(super) fn everything(report: &Report, sites: Option<&Part>, errors: Errors) 
     };
     let heap = report.heap.as_ref();
     // Which site filled a span is uncertain, not that it was filled.
-    let spans = heap.is_some_and(|heap| heap.probes == HeapProbes::Spans);
-    let sampled = report.window.mode == "sampled";
+    let spans = heap.is_some_and(|heap| heap.source == Some(HeapSource::Spans));
+    let sampled = report.window.mode == Mode::Sampled;
     let amounts = amounts(&totals, &SizeSummary::default());
     Part {
         errors,

@@ -291,7 +291,7 @@ fn samples_that_were_lost_are_told() {
 fn estimates_are_compared_by_their_standard_errors() {
     let check = |percent: u64, error: Option<u64>, expect: Option<bool>| {
         let mut base = steady();
-        base.window.mode = "sampled".into();
+        base.window.mode = Mode::Sampled;
         let estimate = Some(Estimate {
             allocs_error: error,
             alloc_bytes_error: error.map(|error| error * 150),

@@ -1,10 +1,11 @@
 //! What makes two captures less comparable than they look, in sentences.
 
-use super::measure::{Measured, NO_FAULTS, too_low, unplaced};
+use super::measure::{Measured, too_low, unplaced};
 use super::part::is_blind;
 use super::{Figure, Normalize};
-use crate::report::{EndedBy, Report};
+use crate::report::{EndedBy, Mode, Report, State};
 use crate::units;
+use tracer_common::family::Extra;
 
 /// How the two are called.
 const NAMES: [&str; 2] = ["BASE", "CANDIDATE"];
@@ -22,7 +23,7 @@ pub(super) fn warnings(reports: [&Report; 2], measured: [&Measured<'_>; 2]) -> V
     if executables[0] != executables[1] {
         warnings.push("the programs have different names: is it the same one?".to_owned());
     }
-    let modes = reports.map(|report| report.window.mode.as_str());
+    let modes = reports.map(|report| &report.window.mode);
     if modes[0] != modes[1] {
         warnings.push(format!(
             "the modes differ, {} and {}: what one has recorded the other may not have",
@@ -61,7 +62,7 @@ fn of_one(report: &Report) -> impl Iterator<Item = String> {
     let missing = unplaced(report);
     let lost = (missing > 0).then(|| {
         let records = report.records();
-        let (noun, hits) = records.map_or(("hits", 0), |records| (records.noun, records.hits));
+        let (noun, hits) = records.map_or(("hits", 0), |records| (records.noun(), records.hits));
         let share = units::percent(units::share(missing, hits));
         format!(
             "lost {} events ({share} of its {noun}): its figures are too low",
@@ -77,7 +78,7 @@ fn of_one(report: &Report) -> impl Iterator<Item = String> {
         "had too few windows to tell what they stand for: its figures are too low by an unknown amount".to_owned()
     });
     let estimated =
-        (!is_blind(report) && report.window.mode == "auto" && report.totals.estimate.is_some())
+        (!is_blind(report) && report.window.mode == Mode::Auto && report.totals.estimate.is_some())
             .then(|| "is partly an estimate, to stay within its overhead".to_owned());
     lost.into_iter()
         .chain(coverage)
@@ -88,7 +89,7 @@ fn of_one(report: &Report) -> impl Iterator<Item = String> {
 fn lengths(base: &Report, candidate: &Report, measured: [&Measured<'_>; 2]) -> Vec<String> {
     let mut warnings = Vec::new();
     let [before, after] = measured;
-    let heap = [base, candidate].map(|report| report.window.mode == "heap");
+    let heap = [base, candidate].map(|report| report.window.mode == Mode::Heap);
     if heap != [false, false] {
         if before.normalize() == Normalize::Rate && heap == [true, true] {
             warnings.push(
@@ -186,12 +187,12 @@ pub(super) fn not_looked(base: &Report, candidate: &Report) -> Option<String> {
     if only_base(both.map(|report| report.sites.iter().any(|site| site.growth.is_some()))) {
         return Some("does not know how what is alive grows, BASE does".to_owned());
     }
-    if only_base(both.map(|report| report.window.given_up(NO_FAULTS).is_none())) {
+    if only_base(both.map(|report| report.window.given_up(Extra::Faults).is_none())) {
         return Some("gave page faults up, BASE did not".to_owned());
     }
     // A program that ran to its end had no more to tell.
     let [long, short] = both.map(|report| report.window.duration_ns);
-    let whole = candidate.window.ended_by == EndedBy::TargetExit;
+    let whole = candidate.window.state == State::Ended(EndedBy::TargetExit);
     (!whole && long as f64 > MUCH_SHORTER * short as f64).then(|| {
         let lengths = both.map(|report| units::duration(report.window.duration_ns));
         format!("is much shorter, {} and BASE {}", lengths[1], lengths[0])

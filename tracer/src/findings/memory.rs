@@ -1,8 +1,9 @@
 //! Memory that is kept, taken at once, or touched anew all the time.
 
 use super::{Finding, Rule, Severity, place};
-use crate::report::{FaultsByMemory, PartKind, Report, Site};
+use crate::report::{FaultMemory, FaultsByMemory, PartKind, Report, Site};
 use crate::units;
+use tracer_common::family::Extra;
 
 /// Free spans that are worth a word: at least so much, and this share of what is resident.
 const MIN_FREE_BYTES: u64 = 32 << 20;
@@ -105,7 +106,7 @@ fn storm(report: &Report, site: &Site) -> Option<Finding> {
     let here = site.faults.filter(|faults| faults.all() >= STORM_FAULTS)?;
     let all = report.faults?.all();
     let window = &report.window;
-    let recorded_ns = window.given_up("no_faults").unwrap_or(window.duration_ns);
+    let recorded_ns = window.given_up(Extra::Faults).unwrap_or(window.duration_ns);
     let per_s = units::per_second(here.all(), recorded_ns)?;
     let share = here.all() as f64 / all.max(1) as f64;
     if per_s < STORM_PER_S || share < STORM_SHARE {
@@ -134,17 +135,21 @@ fn storm(report: &Report, site: &Site) -> Option<Finding> {
 
 /// What to do depends on what the pages are.
 fn storm_advice(by_memory: &FaultsByMemory) -> &'static str {
-    let kinds = by_memory.named();
-    let most = kinds.iter().max_by_key(|(_, count)| *count);
-    match most.map_or("", |(kind, _)| *kind) {
-        "heap" => {
+    let of_each = by_memory.of_each().into_iter();
+    let most = of_each.max_by_key(|(_, count)| *count);
+    match most.map_or(FaultMemory::Other, |(memory, _)| memory) {
+        FaultMemory::Heap => {
             "The heap grows here, or takes back what it had returned: reuse buffers, or keep the heap's size steady (GOGC, GOMEMLIMIT)."
         }
-        "stack" => "Goroutines with deep stacks begin and end: keep them, as a pool of workers.",
-        "file" | "binary" => {
+        FaultMemory::Stack => {
+            "Goroutines with deep stacks begin and end: keep them, as a pool of workers."
+        }
+        FaultMemory::File | FaultMemory::Binary => {
             "A mapped file is read page by page: read it in larger pieces, or ask for it ahead (madvise with MADV_WILLNEED)."
         }
-        _ => "Memory outside the Go heap is mapped and touched anew: keep the mapping.",
+        FaultMemory::Other => {
+            "Memory outside the Go heap is mapped and touched anew: keep the mapping."
+        }
     }
 }
 

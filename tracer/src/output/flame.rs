@@ -7,7 +7,7 @@ mod tree;
 
 use super::OutputError;
 use super::folded::{NOT_KNOWN, marked, name};
-use crate::report::{Frame, Origin, Report, Value};
+use crate::report::{Frame, Origin, Report, State, Value};
 use crate::units;
 use colors::Paint;
 use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap};
@@ -169,7 +169,7 @@ fn title(report: &Report, value: Value) -> String {
     let window = &report.window;
     let estimate = report.totals.estimate.is_some() || value == Value::Live;
     format!(
-        "{}: {}{}, {} in mode {}",
+        "{}: {}{}, {} in mode {}{}",
         name(exe),
         match estimate {
             _ if report.completeness.unseen => "at least these ",
@@ -178,7 +178,11 @@ fn title(report: &Report, value: Value) -> String {
         },
         value.name(),
         units::duration(window.duration_ns),
-        name(&window.mode)
+        name(window.mode.name()),
+        match window.state {
+            State::Running => ", still running",
+            State::Ended(_) | State::Other(_) => "",
+        }
     )
 }
 

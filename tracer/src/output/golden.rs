@@ -6,9 +6,10 @@
 //! first version. How text and folded stacks look is in `tests/cmd/golden.trycmd`.
 
 use super::{ENDINGS, Format, Options, json, render};
-use crate::report::{GroupBy, Grouped, Report, SortBy, Value};
+use crate::report::{GroupBy, Grouped, Mode, PartKind, Report, SortBy, State, Step, Value};
 use quick_xml::events::Event;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use tracer_common::family::Extra;
 
 const GOLDEN: &[u8] = include_bytes!("../../tests/cmd/golden.json");
 
@@ -144,6 +145,114 @@ fn the_golden_capture_is_written_as_it_was_read() {
     json::write(&read(GOLDEN), None, &mut written).unwrap();
     let value = |bytes: &[u8]| -> Json { serde_json::from_slice(bytes).unwrap() };
     assert_eq!(value(&written), value(GOLDEN));
+}
+
+/// The golden capture as a version would have written it that knows more words than this one.
+fn of_a_newer_version() -> Json {
+    let mut capture: Json = serde_json::from_slice(GOLDEN).unwrap();
+    let window = &mut capture["window"];
+    window["mode"] = "dreamed".into();
+    window["ended_by"] = "host_gone".into();
+    window["end"] = json!({"of": "host", "code": 7});
+    window["mode_steps"] = json!([
+        {"at_ns": 1_000_000, "mode": "no_dreams", "reason": "they cost too much"},
+        {"at_ns": 2_000_000, "mode": "no_faults", "reason": "they, too"},
+    ]);
+    capture["heap"]["source"] = "arenas".into();
+    capture["memory"]["parts"]["huge_pages"] = 4096.into();
+    capture["memory"]["parts"]["cgroup"] = 4096.into();
+    capture["completeness"]["lost"]["gremlins"] = 0.into();
+    capture["completeness"]["truncated_by"]["gremlins"] = 1.into();
+    capture["completeness"]["families"]["dreams"] =
+        json!({"hits": 3, "delivered": 2, "lost": {"gremlins": 1}});
+    capture
+}
+
+#[test]
+fn words_of_a_newer_version_are_read_and_shown_in_every_format() {
+    let report = read(of_a_newer_version().to_string().as_bytes());
+    let window = &report.window;
+    assert_eq!(window.mode, Mode::Other("dreamed".into()));
+    assert_eq!(window.state, State::Other("host_gone".into()));
+    assert_eq!(window.mode_steps[0].to, Step::Other("no_dreams".into()));
+    assert_eq!(window.given_up(Extra::Faults), Some(2_000_000));
+    let memory = report.memory.as_ref().unwrap();
+    assert_eq!(memory.part(PartKind::Unknown), Some(8192));
+    for value in [Value::Bytes, Value::Live] {
+        for (_, format) in ENDINGS {
+            let bytes = rendered(format, &report, value);
+            if value == Value::Bytes {
+                check(format, &bytes, &report);
+            }
+        }
+    }
+    let text = String::from_utf8(rendered(Format::Text, &report, Value::Bytes)).unwrap();
+    for shown in [
+        "dreamed for",
+        "ended: host gone",
+        "no_dreams",
+        "dreams lost 1",
+    ] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+}
+
+#[test]
+fn words_of_a_newer_version_are_written_as_they_were_read() {
+    let newer = of_a_newer_version();
+    let mut written = Vec::new();
+    json::write(&read(newer.to_string().as_bytes()), None, &mut written).unwrap();
+    let written: Json = serde_json::from_slice(&written).unwrap();
+    for word in [
+        "/window/mode",
+        "/window/ended_by",
+        "/window/mode_steps",
+        "/heap/source",
+    ] {
+        assert_eq!(written.pointer(word), newer.pointer(word), "{word}");
+    }
+}
+
+#[test]
+fn what_earlier_versions_know_is_written_in_their_words() {
+    let mut captures = EARLIER.map(|(_, capture)| capture).to_vec();
+    captures.push(GOLDEN);
+    for capture in captures {
+        let mut written = Vec::new();
+        json::write(&read(capture), None, &mut written).unwrap();
+        let [before, now] =
+            [capture, &written].map(|bytes| -> Json { serde_json::from_slice(bytes).unwrap() });
+        let (before, now) = (
+            before["window"].as_object().unwrap(),
+            now["window"].as_object().unwrap(),
+        );
+        for (field, value) in before {
+            assert_eq!(now.get(field), Some(value), "{field}");
+        }
+        assert!(!now.contains_key("running"), "{now:?}");
+    }
+}
+
+#[test]
+fn a_running_capture_says_so_and_has_ended_for_earlier_versions() {
+    let mut report = read(GOLDEN);
+    report.window.state = State::Running;
+    let rendered = |format| rendered(format, &report, Value::Bytes);
+    let capture: Json = serde_json::from_slice(&rendered(Format::Json)).unwrap();
+    assert_eq!(capture["window"]["running"], true);
+    // They refuse a word that they do not know.
+    assert_eq!(capture["window"]["ended_by"], "duration");
+    for (_, format) in ENDINGS {
+        check(format, &rendered(format), &report);
+    }
+    let lines = String::from_utf8(rendered(Format::Ndjson)).unwrap();
+    let last: Json = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(last["window"]["running"], true);
+    for format in [Format::Text, Format::Html, Format::Svg] {
+        let bytes = rendered(format);
+        let text = str::from_utf8(&bytes).unwrap();
+        assert!(text.contains("still running"), "{format:?}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub(super) mod maps;
 pub(super) mod pages;
 pub(super) mod schema;
 mod stack_types;
+mod words;
 
 use std::io::{Read, Write};
 

@@ -22,7 +22,7 @@ use super::{
     json::{schema, write_line},
 };
 use crate::findings::{self, Finding};
-use crate::report::{Grouped, Report, Target, TimelinePoint};
+use crate::report::{Grouped, Mode, Report, Target, TimelinePoint};
 use lines::Event;
 
 /// The schema of the stream.
@@ -42,14 +42,14 @@ impl Stream {
         &mut self,
         target: &Target,
         start_unix_ns: u64,
-        mode: &str,
+        mode: &Mode,
         out: &mut dyn Write,
     ) -> Result<(), OutputError> {
         let event = Event::Start {
             schema: SCHEMA,
             target: target.into(),
             start_unix_ns,
-            mode,
+            mode: mode.name(),
         };
         write_line(&event, out)?;
         flush(out)

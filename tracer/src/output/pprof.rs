@@ -9,8 +9,7 @@ mod tables;
 mod values;
 
 use super::OutputError;
-use crate::plan::HeapProbes;
-use crate::report::{Alive, Report, Stack, StackFigures, TypeFigures};
+use crate::report::{Alive, HeapSource, Mode, Report, Stack, StackFigures, TypeFigures};
 use flate2::{Compression, GzBuilder};
 use prost::Message as _;
 use proto::{Label, Mapping, Profile, Sample, ValueType};
@@ -82,8 +81,8 @@ fn profile(report: &Report) -> Profile {
 }
 
 fn default_kind(report: &Report, kinds: &[Kind]) -> Kind {
-    let wanted = match report.window.mode.as_str() {
-        "heap" => [Kind::InuseSpace, Kind::AllocSpace],
+    let wanted = match report.window.mode {
+        Mode::Heap => [Kind::InuseSpace, Kind::AllocSpace],
         _ => [Kind::AllocSpace, Kind::RequestedSpace],
     };
     let known = wanted.into_iter().find(|kind| kinds.contains(kind));
@@ -94,9 +93,9 @@ fn default_kind(report: &Report, kinds: &[Kind]) -> Kind {
 fn period(report: &Report) -> u64 {
     let heap = report.heap.as_ref();
     let rate = heap.and_then(|heap| heap.profiler.rate_bytes);
-    let sampled = match report.window.mode.as_str() {
-        "heap" => true,
-        "sampled" => heap.is_some_and(|heap| heap.probes == HeapProbes::Profiler),
+    let sampled = match report.window.mode {
+        Mode::Heap => true,
+        Mode::Sampled => heap.is_some_and(|heap| heap.source == Some(HeapSource::Profiler)),
         _ => false,
     };
     rate.filter(|_| sampled).unwrap_or(1)
@@ -112,7 +111,7 @@ fn rows<'a>(report: &'a Report, totals: &Values) -> Vec<Row<'a>> {
         .collect();
     let alive = Alive::of(report);
     // Those of samples; of what is alive they always are.
-    let in_samples = matches!(report.window.mode.as_str(), "sampled" | "heap");
+    let in_samples = report.window.mode.is_of_samples();
     let rounded = |kind: Kind| {
         let counted = [
             Kind::AllocObjects,

@@ -4,7 +4,8 @@
 
 use super::build::{estimate, figures, figures_of};
 use super::heap::{
-    Growth, Heap, History, Live, Probed, Profiler, Recent, Scaled, Scaling, allocated, sizes,
+    Growth, Heap, HeapSource, History, Live, Probed, Profiler, Recent, Scaled, Scaling, allocated,
+    sizes,
 };
 use super::{Amount, Estimate, Figures, SizeSummary, TypeFigures, types};
 use crate::aggregate::{
@@ -118,7 +119,11 @@ impl<'a> HeapView<'a> {
             ..
         } = *self.totals;
         Heap {
-            probes,
+            source: match probes {
+                HeapProbes::Off => None,
+                HeapProbes::Profiler => Some(HeapSource::Profiler),
+                HeapProbes::Spans => Some(HeapSource::Spans),
+            },
             profiler,
             reason,
             probed: (probes != HeapProbes::Off).then_some(Probed {

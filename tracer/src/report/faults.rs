@@ -40,8 +40,8 @@ pub struct FaultsByMemory {
 }
 
 impl FaultsByMemory {
-    /// Each with its name in captures.
-    pub fn named(&self) -> [(&'static str, u64); 5] {
+    /// How many there are of each.
+    pub fn of_each(&self) -> [(FaultMemory, u64); 5] {
         let FaultsByMemory {
             heap,
             stack,
@@ -50,12 +50,40 @@ impl FaultsByMemory {
             other,
         } = *self;
         [
-            ("heap", heap),
-            ("stack", stack),
-            ("binary", binary),
-            ("file", file),
-            ("other", other),
+            (FaultMemory::Heap, heap),
+            (FaultMemory::Stack, stack),
+            (FaultMemory::Binary, binary),
+            (FaultMemory::File, file),
+            (FaultMemory::Other, other),
         ]
+    }
+}
+
+/// What memory is used for, of which a page was touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultMemory {
+    /// See [`FaultsByMemory::heap`].
+    Heap,
+    /// See [`FaultsByMemory::stack`].
+    Stack,
+    /// See [`FaultsByMemory::binary`].
+    Binary,
+    /// See [`FaultsByMemory::file`].
+    File,
+    /// See [`FaultsByMemory::other`].
+    Other,
+}
+
+impl FaultMemory {
+    /// Name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            FaultMemory::Heap => "heap",
+            FaultMemory::Stack => "stack",
+            FaultMemory::Binary => "binary",
+            FaultMemory::File => "file",
+            FaultMemory::Other => "other",
+        }
     }
 }
 

@@ -10,8 +10,9 @@ pub(crate) use maps::with_maps;
 pub(crate) use pages::with_pages;
 
 use crate::report::{
-    Completeness, EndedBy, Estimate, Family, Figures, Frame, ModeStep, Overhead, Report, Site,
-    SizeSummary, Stack, StackFigures, Target, TimelinePoint, TypeFigures, Window,
+    Completeness, EndedBy, Estimate, Family, Figures, Frame, Mode, ModeStep, Overhead, Report,
+    Site, SizeSummary, Stack, StackFigures, State, Step, Target, TimelinePoint, TypeFigures,
+    Window,
 };
 
 pub(crate) fn frame(function: &str, file: &str, line: u32, inlined: bool) -> Frame {
@@ -74,9 +75,9 @@ pub(crate) fn report() -> Report {
         window: Window {
             start_unix_ns: 1_790_000_000_123_456_789,
             duration_ns: 10_000_000_000,
-            mode: "exact".into(),
+            mode: Mode::Exact,
             mode_steps: vec![],
-            ended_by: EndedBy::Duration,
+            state: State::Ended(EndedBy::Duration),
         },
         totals: figures(6_434_607, 1_187_416_448, 1_091_634_600),
         completeness: Completeness {
@@ -339,7 +340,7 @@ pub(crate) fn empty() -> Report {
     let report = report();
     Report {
         window: Window {
-            ended_by: EndedBy::TargetExit,
+            state: State::Ended(EndedBy::TargetExit),
             ..report.window
         },
         totals: Figures {
@@ -375,18 +376,18 @@ pub(crate) fn empty() -> Report {
 /// A capture of which a part was estimated.
 pub(crate) fn estimated() -> Report {
     let mut report = report();
-    report.window.mode = "auto".into();
+    report.window.mode = Mode::Auto;
     report.window.mode_steps = vec![
         ModeStep {
             at_ns: 62_000_000,
-            mode: "windows".into(),
+            to: Step::Windows,
             reason: "recording 756175 allocations/s takes 79.2 % of its CPU; \
                      windows for runtime.mallocgcTiny; windows for runtime.mallocgcSmallScanNoHeader"
                 .into(),
         },
         ModeStep {
             at_ns: 9_000_000_000,
-            mode: "exact".into(),
+            to: Step::Exact,
             reason: "recording 900 allocations/s takes 0.1 % of its CPU; each is recorded".into(),
         },
     ];
@@ -418,8 +419,8 @@ pub(crate) fn nasty() -> Report {
     report.target.exe = format!("/opt/{}\u{1b}]0;owned\u{7}", "x".repeat(300));
     report.target.go_version = "go1.28-devel_".to_owned() + &"0123456789abcdef".repeat(10);
     report.target.container = Some("容器".repeat(80));
-    report.window.mode = "exact\u{1b}[31m".into();
-    report.window.ended_by = EndedBy::ClosedPipe;
+    report.window.mode = Mode::Other("exact\u{1b}[31m".into());
+    report.window.state = State::Ended(EndedBy::ClosedPipe);
     report.totals = Figures {
         allocs: u64::MAX,
         alloc_bytes: None,

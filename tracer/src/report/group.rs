@@ -360,9 +360,10 @@ enum Errors {
 
 impl Errors {
     fn of(report: &Report) -> Self {
-        match report.window.mode.as_str() {
-            "sampled" | "heap" => Errors::Independent,
-            _ => Errors::Unknown,
+        if report.window.mode.is_of_samples() {
+            Errors::Independent
+        } else {
+            Errors::Unknown
         }
     }
 

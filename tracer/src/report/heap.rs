@@ -9,7 +9,6 @@ pub use growth::Growth;
 pub(super) use scale::{Scaled, Scaling, allocated, sizes};
 
 use crate::aggregate::{BucketHistory, HeapHistory, HeapStack, LiveObject, Moments};
-use crate::plan::HeapProbes;
 use crate::program::Counts;
 use std::collections::HashMap;
 
@@ -19,8 +18,8 @@ const GOROUTINES: usize = 10;
 /// What was seen of the heap.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heap {
-    /// What was probed.
-    pub probes: HeapProbes,
+    /// What samples are of; `None` if nothing was probed.
+    pub source: Option<HeapSource>,
     /// The runtime's profiler.
     pub profiler: Profiler,
     /// Why this was probed, or why it is not known what is alive.
@@ -38,6 +37,17 @@ impl Heap {
         let live = history.or_else(|| self.probed?.live);
         live.map(|live| live.bytes)
     }
+}
+
+/// What samples of the heap are of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeapSource {
+    /// Those of the runtime's profiler.
+    Profiler,
+    /// Spans that allocations fill.
+    Spans,
+    /// As a version called it that is newer than this one.
+    Other(String),
 }
 
 /// The runtime's profiler.

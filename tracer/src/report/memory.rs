@@ -57,10 +57,12 @@ pub enum PartKind {
     Files,
     /// What the runtime does not know: C's memory, mappings of the program's own, stacks of threads.
     Other,
+    /// What only a version knows that is newer than this one.
+    Unknown,
 }
 
 impl PartKind {
-    /// All kinds.
+    /// All kinds that this version knows.
     pub const ALL: [PartKind; 8] = [
         PartKind::Live,
         PartKind::NotCollected,
@@ -83,6 +85,7 @@ impl PartKind {
             PartKind::Metadata => "runtime",
             PartKind::Files => "files",
             PartKind::Other => "other",
+            PartKind::Unknown => "unknown",
         }
     }
 
@@ -97,6 +100,7 @@ impl PartKind {
             PartKind::Metadata => "the runtime's own tables",
             PartKind::Files => "mapped files",
             PartKind::Other => "memory outside the Go runtime (C, mmap, threads)",
+            PartKind::Unknown => "parts that a newer version of tracer tells apart",
         }
     }
 
@@ -121,6 +125,7 @@ impl PartKind {
             PartKind::Other => {
                 "no Go profile shows it: look at C libraries, threads, and mappings of the program's own"
             }
+            PartKind::Unknown => "read the capture with that version",
         }
     }
 }

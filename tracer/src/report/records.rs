@@ -1,6 +1,6 @@
 //! The records that the figures of a report are made of: how many there were, and how many are missing.
 
-use super::Report;
+use super::{Mode, Report};
 
 /// The family of records that mode sampled is made of.
 const HEAP_SAMPLES: &str = "heap_samples";
@@ -8,8 +8,8 @@ const HEAP_SAMPLES: &str = "heap_samples";
 /// What figures are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Records<'a> {
-    /// What they are called: `hits` or `samples`.
-    pub noun: &'static str,
+    /// What they are.
+    pub counted: Counted,
     /// How many there should be.
     pub hits: u64,
     /// How many reached the report.
@@ -18,7 +18,31 @@ pub struct Records<'a> {
     pub lost: &'a [(String, u64)],
 }
 
+/// What records are, of which figures are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Each is an allocation.
+    Hits,
+    /// Each stands for many.
+    Samples,
+}
+
+impl Counted {
+    /// What they are called.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Counted::Hits => "hits",
+            Counted::Samples => "samples",
+        }
+    }
+}
+
 impl Records<'_> {
+    /// What they are called.
+    pub fn noun(&self) -> &'static str {
+        self.counted.noun()
+    }
+
     /// Sum of all causes of loss.
     pub fn lost_total(&self) -> u64 {
         let counts = self.lost.iter().map(|(_, count)| *count);
@@ -31,22 +55,23 @@ impl Report {
     /// all there is.
     pub fn records(&self) -> Option<Records<'_>> {
         let completeness = &self.completeness;
-        let sampled = match self.window.mode.as_str() {
-            "heap" => return None,
-            mode => mode == "sampled",
+        let counted = match self.window.mode {
+            Mode::Heap => return None,
+            Mode::Sampled => Counted::Samples,
+            Mode::Auto | Mode::Exact | Mode::Other(_) => Counted::Hits,
         };
-        let noun = if sampled { "samples" } else { "hits" };
         let mut families = completeness.families.iter();
+        let sampled = counted == Counted::Samples;
         let family = families.find(|family| sampled && family.name == HEAP_SAMPLES);
         Some(match family {
             Some(family) => Records {
-                noun,
+                counted,
                 hits: family.hits.unwrap_or(family.delivered),
                 delivered: family.delivered,
                 lost: &family.lost,
             },
             None => Records {
-                noun,
+                counted,
                 hits: completeness.hits,
                 delivered: completeness.delivered,
                 lost: &completeness.lost,

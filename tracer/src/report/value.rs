@@ -1,6 +1,6 @@
 //! What stacks are weighed by, where one figure is shown of each: in flame graphs.
 
-use super::{Amount, Figures, Frame, Report, Site, Stack, StackFigures};
+use super::{Amount, Figures, Frame, Mode, Report, Site, Stack, StackFigures};
 use std::collections::HashMap;
 
 /// A figure of stacks.
@@ -81,7 +81,7 @@ impl Report {
         let by_id: HashMap<u64, &Stack> =
             self.stacks.iter().map(|stack| (stack.id, stack)).collect();
         let alive = Alive::of(self);
-        if value == Value::Allocs && self.window.mode == "heap" && self.totals.allocs == 0 {
+        if value == Value::Allocs && self.window.mode == Mode::Heap && self.totals.allocs == 0 {
             // The runtime's profile does not tell it.
             return None;
         }
@@ -168,7 +168,7 @@ mod tests {
         report.totals.allocs = 7;
         assert_eq!(report.stacks_by(Value::Allocs), Some(vec![(vec![], 7)]));
         let mut report = fixture::empty();
-        report.window.mode = "heap".into();
+        report.window.mode = Mode::Heap;
         assert!(report.stacks_by(Value::Allocs).is_none());
     }
 

@@ -7,6 +7,14 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(super) struct Source {
     code: String,
+    literals: Vec<Literal>,
+}
+
+/// A string of the code: with its quotes, and where it ends in the code.
+#[derive(Debug, Clone)]
+struct Literal {
+    text: String,
+    end: usize,
 }
 
 /// A word of the code, and the line it is on, counted from 1.
@@ -28,13 +36,17 @@ pub(super) struct Function<'a> {
 
 impl Source {
     pub(super) fn new(text: &str) -> Self {
-        Self { code: blank(text) }
+        let mut literals = Vec::new();
+        let code = blank(text, &mut literals);
+        Self { code, literals }
     }
 
     /// The same without its test modules.
     pub(super) fn without_tests(&self) -> Self {
         let mut code = self.code.clone();
+        let mut literals = self.literals.clone();
         while let Some(module) = test_module(&code) {
+            literals.retain(|literal| !module.contains(&literal.end));
             let spaces: String = code
                 .get(module.clone())
                 .unwrap_or_default()
@@ -43,7 +55,7 @@ impl Source {
                 .collect();
             code.replace_range(module, &spaces);
         }
-        Self { code }
+        Self { code, literals }
     }
 
     /// The names of its test modules that are files of their own.
@@ -59,6 +71,15 @@ impl Source {
         words(&self.code)
     }
 
+    /// Every string between plain quotes, with these, as a word.
+    pub(super) fn strings(&self) -> impl Iterator<Item = Word<'_>> {
+        self.literals.iter().map(|literal| Word {
+            text: &literal.text,
+            line: 1 + newlines(self.code.get(..literal.end).unwrap_or_default()),
+            end: literal.end,
+        })
+    }
+
     /// What follows a word, up to the end of the file.
     pub(super) fn after(&self, word: Word<'_>) -> &str {
         self.code.get(word.end..).unwrap_or_default()
@@ -66,8 +87,9 @@ impl Source {
 
     /// What stands before a word.
     pub(super) fn before(&self, word: Word<'_>) -> &str {
-        self.code
-            .get(..word.end - word.text.len())
+        let start = word.end.checked_sub(word.text.len());
+        start
+            .and_then(|start| self.code.get(..start))
             .unwrap_or_default()
     }
 
@@ -196,8 +218,9 @@ fn test_items(code: &str) -> impl Iterator<Item = (usize, Word<'_>)> {
     })
 }
 
-/// Replaces comments and the content of literals by spaces, and keeps line ends.
-fn blank(text: &str) -> String {
+/// Replaces comments and the content of literals by spaces, and keeps line ends. What was between plain quotes goes to
+/// `literals`.
+fn blank(text: &str, literals: &mut Vec<Literal>) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -208,6 +231,12 @@ fn blank(text: &str) -> String {
             code.push(c);
         } else {
             code.extend(piece.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+            if piece.starts_with('"') {
+                literals.push(Literal {
+                    text: piece.to_owned(),
+                    end: code.len(),
+                });
+            }
         }
         rest = tail;
     }

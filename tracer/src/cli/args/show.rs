@@ -90,7 +90,7 @@ impl Show {
     /// at: there, no labels are those that the program has set.
     pub(in crate::cli) fn not_in(&self, report: &report::Report) -> Option<&'static str> {
         let stacks = &report.stacks;
-        if stacks.is_empty() || report.window.mode == "sampled" {
+        if stacks.is_empty() || report.window.mode == report::Mode::Sampled {
             return None;
         }
         match self.group_by.0? {
@@ -107,8 +107,8 @@ impl Show {
     }
 
     /// What to show first of a capture in this mode.
-    pub(in crate::cli) fn sort_of(&self, mode: &str) -> report::SortBy {
-        let usual = if mode == "heap" {
+    pub(in crate::cli) fn sort_of(&self, mode: &report::Mode) -> report::SortBy {
+        let usual = if *mode == report::Mode::Heap {
             report::SortBy::Live
         } else {
             report::SortBy::Bytes
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(lacks("label:tenant", &fixture::empty()), None);
         report.stacks[0].creator = Some(0);
         assert_eq!(lacks("goroutine", &report), None);
-        report.window.mode = "sampled".into();
+        report.window.mode = report::Mode::Sampled;
         assert_eq!(lacks("label:tenant", &report), None);
     }
 }

@@ -6,7 +6,7 @@
 use super::super::folded::{NOT_KNOWN, name};
 use super::super::{OutputError, flame};
 use crate::compare::{Comparison, Normalize};
-use crate::report::{Frame, Report, Value};
+use crate::report::{Frame, Mode, Report, Value};
 use crate::units;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -75,7 +75,7 @@ pub(super) fn scaled_note(comparison: &Comparison<'_>, value: Value) -> Option<S
 fn scale(comparison: &Comparison<'_>, value: Value) -> f64 {
     let [base, candidate] =
         [comparison.base, comparison.candidate].map(|report| report.window.duration_ns);
-    let heap = |report: &Report| report.window.mode == "heap";
+    let heap = |report: &Report| report.window.mode == Mode::Heap;
     let level = value == Value::Live || heap(comparison.base) || heap(comparison.candidate);
     match comparison.normalize {
         Normalize::Rate if !level && base > 0 && candidate > 0 => candidate as f64 / base as f64,

@@ -8,9 +8,10 @@ use super::super::text::{self, Tone, Words};
 use super::frames::{Frames, Strings, Tree};
 use super::sites::{GroupsData, SiteData, Tables, groups, sites};
 use crate::findings::{self, Finding};
-use crate::report::{self, Report, Value};
+use crate::report::{self, Mode, Report, Value};
 use serde::Serialize;
 use std::collections::HashMap;
+use tracer_common::family::Extra;
 
 /// Points of the timeline at most: some for each pixel of a wide screen.
 const MOST_POINTS: usize = 2_000;
@@ -19,6 +20,12 @@ const MOST_POINTS: usize = 2_000;
 pub(super) struct Data<'a> {
     target: schema::Target<'a>,
     window: schema::Window<'a>,
+    /// Whether nothing was recorded, and the runtime's own heap profile is all there is.
+    is_heap: bool,
+    /// What to know of the end; that there was none, too.
+    end: Option<String>,
+    /// How long page faults were recorded, if they were given up.
+    faults_until_ns: Option<u64>,
     totals: schema::Totals,
     live_bytes: Option<u64>,
     completeness: schema::Completeness<'a>,
@@ -83,6 +90,9 @@ impl<'a> Data<'a> {
         Data {
             target: (&report.target).into(),
             window: (&report.window).into(),
+            is_heap: report.window.mode == Mode::Heap,
+            end: report.window.state.words(),
+            faults_until_ns: report.window.given_up(Extra::Faults),
             totals: schema::Totals::of(report),
             live_bytes: report.heap.as_ref().and_then(report::Heap::live_bytes),
             completeness: (&report.completeness).into(),

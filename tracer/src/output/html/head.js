@@ -5,11 +5,6 @@ tracer.head = (() => {
   const { el, get } = tracer.dom;
   const { target, window: recorded, totals } = data;
   const FINDINGS = 10;
-  const ENDS = {
-    signal: "ended by a signal",
-    target_exit: "ended when the target exited",
-    closed_pipe: "ended when the output was closed",
-  };
   const WORDS = { critical: "Critical", warning: "Warning", info: "Note" };
 
   function title() {
@@ -25,7 +20,7 @@ tracer.head = (() => {
       target.cgo && "cgo",
       target.container && `container ${target.container.slice(0, 12)}`,
       recorded.duration_ns > 0 ? `${recorded.mode} for ${units.duration(recorded.duration_ns)}` : recorded.mode,
-      ENDS[recorded.ended_by],
+      data.end,
       time,
     ];
     get("subtitle").textContent = traits.filter(Boolean).join(" · ");
@@ -80,9 +75,9 @@ tracer.head = (() => {
   function faults() {
     if (data.faults === null) return null;
     const all = data.faults.minor + data.faults.major;
-    const step = recorded.mode_steps.find((step) => step.mode === "no_faults");
-    const ns = step ? step.at_ns : recorded.duration_ns;
-    return card("Page faults", units.count(all), units.rate(units.perSecond(all, ns)), step && `recorded for ${units.duration(ns)}`,
+    const until = data.faults_until_ns;
+    const ns = until === null ? recorded.duration_ns : until;
+    return card("Page faults", units.count(all), units.rate(units.perSecond(all, ns)), until !== null && `recorded for ${units.duration(ns)}`,
       data.faults.major > 0 && `${units.exact(data.faults.major)} major`);
   }
 

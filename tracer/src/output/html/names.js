@@ -40,7 +40,7 @@ tracer.names = (() => {
 
   // Which bytes shares are made of: those alive if nothing else was looked at; those asked for if the rounding to size
   // classes is not known of everything.
-  const isHeap = data.window.mode === "heap";
+  const isHeap = data.is_heap;
   const rounded = data.totals.alloc_bytes !== null && data.sites.every((site) => site.figures.bytes !== null);
   const measure = isHeap
     ? { key: "live", title: "Alive", of: (figures) => figures.live, total: data.live_bytes }

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use super::{super::OutputError, heap, maps, schema, stack_types};
+use super::{super::OutputError, heap, maps, schema, stack_types, words};
 use crate::report;
 
 /// The report that `capture` describes, once its parts are known to agree.
@@ -108,14 +108,9 @@ impl From<schema::Window<'_>> for report::Window {
         Self {
             start_unix_ns: window.start_unix_ns,
             duration_ns: window.duration_ns,
-            mode: window.mode.into_owned(),
+            mode: words::mode(window.mode),
             mode_steps: window.mode_steps.into_iter().map(Into::into).collect(),
-            ended_by: match window.ended_by {
-                schema::EndedBy::Duration => report::EndedBy::Duration,
-                schema::EndedBy::Signal => report::EndedBy::Signal,
-                schema::EndedBy::TargetExit => report::EndedBy::TargetExit,
-                schema::EndedBy::ClosedPipe => report::EndedBy::ClosedPipe,
-            },
+            state: words::state(window.ended_by, window.running),
         }
     }
 }
@@ -124,7 +119,7 @@ impl From<schema::ModeStep<'_>> for report::ModeStep {
     fn from(step: schema::ModeStep<'_>) -> Self {
         Self {
             at_ns: step.at_ns,
-            mode: step.mode.into_owned(),
+            to: words::step(step.mode),
             reason: step.reason.into_owned(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{SCHEMA, heap, schema, stack_types};
+use super::{SCHEMA, heap, schema, stack_types, words};
 use crate::{findings, report};
 
 impl<'a> From<&'a report::Report> for schema::Capture<'a> {
@@ -66,14 +66,10 @@ impl<'a> From<&'a report::Window> for schema::Window<'a> {
         Self {
             start_unix_ns: window.start_unix_ns,
             duration_ns: window.duration_ns,
-            mode: window.mode.as_str().into(),
+            mode: window.mode.name().into(),
             mode_steps: window.mode_steps.iter().map(Into::into).collect(),
-            ended_by: match window.ended_by {
-                report::EndedBy::Duration => schema::EndedBy::Duration,
-                report::EndedBy::Signal => schema::EndedBy::Signal,
-                report::EndedBy::TargetExit => schema::EndedBy::TargetExit,
-                report::EndedBy::ClosedPipe => schema::EndedBy::ClosedPipe,
-            },
+            ended_by: words::ended_by(&window.state).into(),
+            running: window.state == report::State::Running,
         }
     }
 }
@@ -82,7 +78,7 @@ impl<'a> From<&'a report::ModeStep> for schema::ModeStep<'a> {
     fn from(step: &'a report::ModeStep) -> Self {
         Self {
             at_ns: step.at_ns,
-            mode: step.mode.as_str().into(),
+            mode: step.to.name().into(),
             reason: step.reason.as_str().into(),
         }
     }

@@ -1,7 +1,7 @@
 //! What of the heap is alive, in captures: the schema's objects, and both ways between them and a report.
 
 use super::schema::{Float, OrderedMap, StackId};
-use crate::plan::HeapProbes;
+use super::words;
 use crate::report;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 #[derive(Serialize, Deserialize)]
 pub(in crate::output) struct Heap<'a> {
     /// What the samples are: those of the runtime's profiler, or spans.
-    source: Option<Source>,
+    source: Option<Cow<'a, str>>,
     profiler: Profiler,
     /// Why that source, or why it is not known what is alive.
     reason: Option<Cow<'a, str>>,
@@ -29,13 +29,6 @@ pub(in crate::output) struct Heap<'a> {
     /// The runtime's own profile, as of the last complete cycle of the collector.
     history: Option<History>,
     live_since_attach: Option<Amount>,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Source {
-    Profiler,
-    Spans,
 }
 
 /// `on` is `null` if the rate could not be read.
@@ -127,11 +120,10 @@ impl<'a> From<&'a report::Heap> for Heap<'a> {
         let probed = heap.probed.as_ref();
         let profiler = heap.profiler;
         Heap {
-            source: match heap.probes {
-                HeapProbes::Off => None,
-                HeapProbes::Profiler => Some(Source::Profiler),
-                HeapProbes::Spans => Some(Source::Spans),
-            },
+            source: heap
+                .source
+                .as_ref()
+                .map(|source| words::heap_source(source).into()),
             profiler: Profiler {
                 on: profiler.rate_bytes.map(|rate| rate > 0),
                 linked: profiler.linked,
@@ -171,11 +163,7 @@ impl From<Heap<'_>> for report::Heap {
             })
         };
         report::Heap {
-            probes: match heap.source {
-                None => HeapProbes::Off,
-                Some(Source::Profiler) => HeapProbes::Profiler,
-                Some(Source::Spans) => HeapProbes::Spans,
-            },
+            source: heap.source.map(words::heap_source_of),
             profiler: report::Profiler {
                 rate_bytes: match heap.profiler.on {
                     Some(false) => Some(0),

@@ -2,7 +2,8 @@
 //! and a report.
 
 use super::schema::OrderedMap;
-use crate::report::{self, PartKind};
+use super::words;
+use crate::report;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -285,19 +286,28 @@ impl From<&report::Memory> for Memory<'_> {
 
 impl From<Memory<'_>> for report::Memory {
     fn from(memory: Memory<'_>) -> Self {
-        let part = |(name, bytes): (Cow<'_, str>, u64)| {
-            let kind = PartKind::ALL.into_iter().find(|kind| kind.name() == name)?;
-            Some(report::MemoryPart { kind, bytes })
-        };
         Self {
             rss_bytes: memory.rss_bytes,
             anon_bytes: memory.anon_bytes,
             file_bytes: memory.file_bytes,
             swap_bytes: memory.swap_bytes,
-            parts: memory.parts.0.into_iter().filter_map(part).collect(),
+            parts: parts(memory.parts),
             untouched_bytes: memory.untouched_bytes,
             gc_percent: memory.gc_percent,
             go_limit_bytes: memory.go_limit_bytes,
         }
     }
+}
+
+/// In the order of the capture, largest first; all that are not known by name are one.
+fn parts(parts: OrderedMap<Cow<'_, str>, u64>) -> Vec<report::MemoryPart> {
+    let mut known: Vec<report::MemoryPart> = Vec::new();
+    for (name, bytes) in parts.0 {
+        let kind = words::memory_part(&name);
+        match known.iter_mut().find(|part| part.kind == kind) {
+            Some(part) => part.bytes = part.bytes.saturating_add(bytes),
+            None => known.push(report::MemoryPart { kind, bytes }),
+        }
+    }
+    known
 }

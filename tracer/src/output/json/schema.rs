@@ -74,7 +74,14 @@ pub(in crate::output) struct Window<'a> {
     /// Empty in captures of versions that knew one mode only.
     #[serde(default)]
     pub(super) mode_steps: Vec<ModeStep<'a>>,
-    pub(super) ended_by: EndedBy,
+    pub(super) ended_by: Cow<'a, str>,
+    /// Whether the capture was still going on, so that nothing has ended it; left out if not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) running: bool,
+}
+
+pub(in crate::output) fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,15 +97,6 @@ pub(super) struct ModeStep<'a> {
 pub(super) struct Estimate {
     pub(super) allocs_error: Option<u64>,
     pub(super) alloc_bytes_error: Option<u64>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum EndedBy {
-    Duration,
-    Signal,
-    TargetExit,
-    ClosedPipe,
 }
 
 /// Sums over all sites.

@@ -53,10 +53,10 @@ pub(super) enum Event<'a> {
         requested_bytes: Option<u64>,
         /// While some functions are recorded in windows: figures of sites and groups come when it is known what a window
         /// stands for, not in the interval in which it happened. Left out if not.
-        #[serde(skip_serializing_if = "is_false")]
+        #[serde(skip_serializing_if = "schema::is_false")]
         windows: bool,
         /// Whether some allocations of the capture were not recorded, so that the figures are estimates; left out if not.
-        #[serde(skip_serializing_if = "is_false")]
+        #[serde(skip_serializing_if = "schema::is_false")]
         estimated: bool,
         /// Allocations that the probes saw.
         hits: u64,
@@ -133,12 +133,8 @@ pub(super) struct PartFigures {
     #[serde(skip_serializing_if = "Option::is_none")]
     live_bytes: Option<u64>,
     /// Whether some allocations were not recorded, so that the figures are estimates; left out if not.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "schema::is_false")]
     estimated: bool,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl<'a> Event<'a> {

@@ -37,7 +37,7 @@ enum Line<'a> {
         #[serde(skip_serializing_if = "is_one")]
         weight: u64,
         /// Whether others of its kind are not recorded at times; left out if not.
-        #[serde(skip_serializing_if = "is_false")]
+        #[serde(skip_serializing_if = "schema::is_false")]
         windowed: bool,
     },
     /// A stack that `event` lines name.
@@ -54,10 +54,6 @@ enum Line<'a> {
 )]
 fn is_one(value: &u64) -> bool {
     *value == 1
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// Writes the line of an allocation.

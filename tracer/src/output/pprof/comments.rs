@@ -1,6 +1,6 @@
 //! What a profile's figures cover and cost, as its comments: `go tool pprof -comments` shows them.
 
-use crate::report::{Estimate, Report};
+use crate::report::{Estimate, Mode, Report, State};
 use crate::units::{bytes, duration, exact, percent, rate};
 
 /// The comments, one line each.
@@ -24,16 +24,19 @@ pub(super) fn of(report: &Report) -> Vec<String> {
         format!(
             "after {}: {}: {}",
             duration(step.at_ns),
-            step.mode,
+            step.to,
             step.reason
         )
     }));
+    if window.state == State::Running {
+        comments.extend(window.state.words());
+    }
     comments.extend(completeness(report));
     comments.extend(report.completeness.lower_bound().map(str::to_owned));
     if let Some(estimate) = report.totals.estimate {
         comments.push(estimated(estimate));
     }
-    if report.window.mode != "heap" {
+    if report.window.mode != Mode::Heap {
         comments.push(overhead(report));
     }
     comments
@@ -55,7 +58,7 @@ fn completeness(report: &Report) -> Option<String> {
         "delivered {} of {} {}, sampled out {}, lost {lost}; at no stack {}; stacks cut short {}; coverage {}",
         exact(records.delivered),
         exact(records.hits),
-        records.noun,
+        records.noun(),
         exact(completeness.sampled_out),
         exact(
             completeness

@@ -2,8 +2,7 @@
 
 use super::proto::{Label, Profile, Sample};
 use super::write;
-use crate::report::fixture;
-use crate::report::{Alive, Estimate, Family, Report, StackFigures, TypeFigures};
+use crate::report::{Alive, Estimate, Family, Mode, Report, StackFigures, TypeFigures, fixture};
 use flate2::read::GzDecoder;
 use prost::Message as _;
 use std::io::Read as _;
@@ -265,7 +264,7 @@ fn the_profile_says_what_it_is_of() {
     let sampled = read(&fixture::with_heap());
     assert_eq!(sampled.period, 512 << 10);
     let mut heap = fixture::only_history();
-    heap.window.mode = "heap".into();
+    heap.window.mode = Mode::Heap;
     let heap = read(&heap);
     assert_eq!(heap.text(heap.default_sample_type), "inuse_space");
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::report::{FaultFigures, Report, Site, Window};
 use anstyle::Style;
 use std::cmp::Reverse;
+use tracer_common::family::Extra;
 
 /// Places that are shown, whatever the limit.
 const MAX_PLACES: usize = 10;
@@ -54,7 +55,7 @@ fn head(faults: &FaultFigures, window: &Window, columns: usize) -> Vec<Line> {
 /// How many, how often, and of what kinds.
 pub(super) fn in_words(faults: &FaultFigures, window: &Window) -> Vec<(String, Style)> {
     let all = faults.all();
-    let given_up = window.given_up("no_faults");
+    let given_up = window.given_up(Extra::Faults);
     let recorded_ns = given_up.unwrap_or(window.duration_ns);
     let rate = units::rate(units::per_second(all, recorded_ns));
     let mut items = vec![(format!("{} at {rate}", units::exact(all)), STRONG)];
@@ -65,10 +66,10 @@ pub(super) fn in_words(faults: &FaultFigures, window: &Window) -> Vec<(String, S
         items.push((format!("{} major", units::exact(faults.major)), PLAIN));
     }
     let share = |part| units::percent(units::share(part, all));
-    let kinds = faults.by_memory.named();
+    let kinds = faults.by_memory.of_each();
     let kinds = kinds.iter().filter(|(_, count)| *count > 0);
     let kinds: Vec<String> = kinds
-        .map(|(name, count)| format!("{name} {}", share(*count)))
+        .map(|(memory, count)| format!("{} {}", memory.name(), share(*count)))
         .collect();
     items.push((kinds.join(", "), PLAIN));
     let access = format!(

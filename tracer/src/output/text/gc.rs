@@ -11,6 +11,7 @@ use super::{
 use crate::report::{Gc, PauseFigures, Report, Site};
 use anstyle::Style;
 use std::cmp::Reverse;
+use tracer_common::family::Extra;
 
 /// Places that are shown, whatever the limit.
 const MAX_PLACES: usize = 5;
@@ -46,7 +47,7 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
         lines.push(Line::starting(&format!("not seen: {skipped}"), CAUTION));
     }
     if gc.assists > 0 {
-        let given_up = report.window.given_up("no_assists");
+        let given_up = report.window.given_up(Extra::Assists);
         lines.extend(labelled("assists", assists(gc, given_up)));
         lines.extend(places(report, options, |gc| gc.assist_ns, assisting));
     }

@@ -11,7 +11,7 @@ use super::{
     units,
 };
 use crate::report::{
-    Completeness, EndedBy, Estimate, Family, Figures, ModeStep, Overhead, Records, Report, Target,
+    Completeness, Estimate, Family, Figures, Mode, ModeStep, Overhead, Records, Report, Target,
     Window,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
     if let Some(heap) = report
         .heap
         .as_ref()
-        .filter(|_| report.window.mode == "heap")
+        .filter(|_| report.window.mode == Mode::Heap)
     {
         lines.extend(labelled("alive", heap::alive(report, heap)));
         lines.extend(labelled("allocated", ever_allocated(&report.totals)));
@@ -67,7 +67,7 @@ pub(super) fn estimated(report: &Report, estimate: &Estimate) -> Vec<Item> {
         let parts = text.split("; ").map(|part| (part.to_owned(), BAD));
         return parts.collect();
     }
-    if report.window.mode == "sampled" && *estimate == Estimate::default() {
+    if report.window.mode == Mode::Sampled && *estimate == Estimate::default() {
         return vec![(WEIGHED.to_owned(), PLAIN)];
     }
     let error = |error: Option<u64>, of: Option<u64>, what: &str| {
@@ -89,7 +89,7 @@ pub(super) fn estimated(report: &Report, estimate: &Estimate) -> Vec<Item> {
 /// What was recorded when: the first steps and the last one.
 fn steps(window: &Window, columns: usize) -> Vec<Line> {
     let shown = |step: &ModeStep| {
-        let mut items = vec![(step.mode.clone(), CAUTION)];
+        let mut items = vec![(step.to.to_string(), CAUTION)];
         // Its parts fit on lines of their own.
         items.extend(step.reason.split("; ").map(|part| (part.to_owned(), PLAIN)));
         let at = format!("at {}", units::duration(step.at_ns));
@@ -143,7 +143,7 @@ pub(super) fn identity(target: &Target, window: &Window, columns: usize) -> (Str
         format!("container {short}")
     }));
     items.push(if window.duration_ns == 0 {
-        window.mode.clone()
+        window.mode.to_string()
     } else {
         format!(
             "{} for {}",
@@ -153,17 +153,8 @@ pub(super) fn identity(target: &Target, window: &Window, columns: usize) -> (Str
     });
 
     let items = items.into_iter().map(|item| (item, PLAIN));
-    let early = ended_early(window.ended_by).map(|why| (why.to_owned(), CAUTION));
+    let early = window.state.words().map(|words| (words, CAUTION));
     (name, items.chain(early).collect())
-}
-
-pub(super) fn ended_early(ended_by: EndedBy) -> Option<&'static str> {
-    match ended_by {
-        EndedBy::Duration => None,
-        EndedBy::Signal => Some("ended by a signal"),
-        EndedBy::TargetExit => Some("ended when the target exited"),
-        EndedBy::ClosedPipe => Some("ended when the output was closed"),
-    }
 }
 
 pub(super) fn allocated(totals: &Figures, duration_ns: u64) -> Vec<Item> {
@@ -229,11 +220,12 @@ pub(super) fn complete(report: &Report, columns: usize) -> Vec<Item> {
         return Vec::new();
     };
     let Records {
-        noun,
+        counted,
         hits,
         delivered,
         lost,
     } = records;
+    let noun = counted.noun();
     let coverage = completeness.coverage;
     let lost_total = records.lost_total();
     let all_arrived = delivered.saturating_add(completeness.sampled_out) == hits && lost_total == 0;
@@ -281,7 +273,7 @@ pub(super) fn complete(report: &Report, columns: usize) -> Vec<Item> {
         completeness.unsure_bytes.unwrap_or(0),
     ));
     items.extend(completeness.families.iter().flat_map(shortfall));
-    if report.window.mode == "sampled" && coverage.is_none() {
+    if report.window.mode == Mode::Sampled && coverage.is_none() {
         return items;
     }
     items.push(match coverage {

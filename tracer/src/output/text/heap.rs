@@ -9,8 +9,7 @@ use super::{
     table::GAP,
     units,
 };
-use crate::plan::HeapProbes;
-use crate::report::{Heap, History, Report, Site};
+use crate::report::{Heap, HeapSource, History, Mode, Report, Site};
 use anstyle::Style;
 use std::cmp::Reverse;
 
@@ -26,7 +25,7 @@ pub(super) fn lines(report: &Report, options: &TextOptions) -> Vec<Line> {
     };
     let columns = options.columns();
     let mut lines = Vec::new();
-    if report.window.mode != "heap" {
+    if report.window.mode != Mode::Heap {
         let alive = alive(report, heap);
         if !alive.is_empty() {
             lines.extend(wrap(Line::starting("alive", FAINT), LABEL, &alive, columns));
@@ -188,7 +187,7 @@ fn columns(report: &Report, sites: &[&Site]) -> Vec<Column> {
     if report
         .heap
         .as_ref()
-        .is_some_and(|heap| heap.probes == HeapProbes::Profiler)
+        .is_some_and(|heap| heap.source == Some(HeapSource::Profiler))
     {
         columns.push(column("of capture", &|site| {
             units::maybe_bytes(site.recent.as_ref().map(|recent| recent.live.bytes))

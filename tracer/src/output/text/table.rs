@@ -6,7 +6,7 @@ use super::{
     style::{BAR, CAUTION, FAINT, PLAIN},
     units,
 };
-use crate::report::{Figures, Report, SizeSummary};
+use crate::report::{Figures, Mode, Report, SizeSummary};
 
 /// Columns between two columns of the table.
 pub(super) const GAP: usize = 2;
@@ -40,7 +40,7 @@ pub(super) fn listing(
     details: impl Fn(usize, usize) -> Vec<Line>,
 ) -> Vec<Line> {
     let (shown, rest) = rows.split_at(options.limit.min(rows.len()));
-    let measure = if report.window.mode == "heap" {
+    let measure = if report.window.mode == Mode::Heap {
         Measure::Live
     } else {
         Measure::of(rows.iter().map(|row| &row.figures).chain([&report.totals]))

@@ -2,7 +2,9 @@
 
 use super::{TextOptions, line::width, write, write_interval};
 use crate::output::interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite};
-use crate::report::{EndedBy, Figures, GroupBy, Grouped, Report, SizeSummary, SortBy, fixture};
+use crate::report::{
+    EndedBy, Figures, GroupBy, Grouped, Report, SizeSummary, SortBy, State, fixture,
+};
 
 fn text(report: &Report, options: &TextOptions) -> String {
     let mut out = Vec::new();
@@ -87,7 +89,7 @@ fn live_by(report: &Report, grouped: Option<&Grouped>, options: &TextOptions) ->
 /// The usual report, with every kind of shortcoming.
 fn lossy() -> Report {
     let mut report = fixture::report();
-    report.window.ended_by = EndedBy::Signal;
+    report.window.state = State::Ended(EndedBy::Signal);
     report.completeness.hits += 1500;
     report.completeness.lost[0].1 = 1400;
     report.completeness.unknown_pcs = 3;

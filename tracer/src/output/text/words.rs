@@ -7,8 +7,9 @@ use super::{
     faults, gc, header, heap,
     style::{BAD, CAUTION, GOOD},
 };
-use crate::report::Report;
+use crate::report::{Mode, Report};
 use anstyle::Style;
+use tracer_common::family::Extra;
 
 /// What a statement means for the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(in crate::output) fn in_words(report: &Report) -> Vec<Words> {
             words.push((label, items.into_iter().map(toned).collect()));
         }
     };
-    if window.mode == "heap" {
+    if window.mode == Mode::Heap {
         add("allocated", header::ever_allocated(totals));
     } else {
         add("allocated", header::allocated(totals, window.duration_ns));
@@ -67,7 +68,7 @@ pub(in crate::output) fn in_words(report: &Report) -> Vec<Words> {
             }
         }
         if collector.assists > 0 {
-            let given_up = window.given_up("no_assists");
+            let given_up = window.given_up(Extra::Assists);
             add("assists", gc::assists(collector, given_up));
         }
     }

@@ -4,11 +4,12 @@ use super::Tab;
 use crate::capture::LiveView;
 use crate::findings::{self, Finding};
 use crate::report::{
-    EndedBy, Figures, Frame, GroupBy, Grouped, MapInstance, Report, SortBy, TimelinePoint,
+    self, EndedBy, Figures, Frame, GroupBy, Grouped, MapInstance, Report, SortBy, TimelinePoint,
 };
 use crate::units;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
+use tracer_common::family::Extra;
 
 /// What a site or a type did in the last interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +160,7 @@ impl Tracker {
         let interval = self.live.interval(&report, Some(&types));
         let last = |gauge: fn(&TimelinePoint) -> Option<u64>| {
             // What has exited has no memory; what it had last is what one wants to know.
-            let is_wanted = report.window.ended_by == EndedBy::TargetExit;
+            let is_wanted = report.window.state == report::State::Ended(EndedBy::TargetExit);
             let mut points = report.timeline.iter().rev().filter(|_| is_wanted);
             points.find_map(gauge)
         };
@@ -193,7 +194,7 @@ impl Tracker {
         let point_ns = point
             .t_ns
             .saturating_sub(before.map_or(0, |before| before.t_ns));
-        let has_faults = report.window.given_up("no_faults").is_none();
+        let has_faults = report.window.given_up(Extra::Faults).is_none();
         let sites = report.sites.iter().map(|site| {
             let id = self.live.site_id(&site.frames).unwrap_or(0);
             let figures = of_sites.get(&id).copied();

@@ -2,8 +2,8 @@
 
 use super::history::INTERVALS;
 use super::{Act, Column, Drawn, Key, Opened, State, Tab};
-use crate::report::fixture;
-use crate::report::{Frame, ModeStep, Report, Site, SortBy};
+use crate::report::{Frame, ModeStep, Report, Site, SortBy, Step, fixture};
+use tracer_common::family::Extra;
 
 /// A state that shows a report on a screen with room for so many lines.
 fn showing(report: Report, page: usize) -> State {
@@ -209,7 +209,7 @@ fn what_was_given_up_is_unknown_and_not_nothing() {
     assert!(faults(&state).is_some());
     report.window.mode_steps = vec![ModeStep {
         at_ns: 1,
-        mode: "no_faults".into(),
+        to: Step::Without(Extra::Faults),
         reason: String::new(),
     }];
     state.take(later(&report));

@@ -4,10 +4,11 @@ use super::palette::{Palette, span};
 use super::shapes::{Item, fitting, width_of};
 use crate::output::text::course::curve;
 use crate::output::text::line::{cut_end, cut_start, width};
-use crate::report::Report;
+use crate::report::{Mode, Report, Step};
 use crate::tui::state::{Snapshot, State, Tab};
 use crate::units;
 use ratatui::text::Line;
+use tracer_common::family::Extra;
 
 /// Columns of the labels.
 const LABEL: usize = 9;
@@ -64,12 +65,15 @@ fn title(state: &State, snapshot: &Snapshot, palette: &Palette, columns: usize) 
 /// What is recorded now.
 fn mode(report: &Report, palette: &Palette) -> Item {
     let window = &report.window;
-    let of_allocations = |mode: &&str| !mode.starts_with("no_");
     let steps = window.mode_steps.iter().rev();
-    let now = steps.map(|step| step.mode.as_str()).find(of_allocations);
-    match now {
-        Some(now) if now != window.mode => {
-            let style = if now == "exact" {
+    let now = steps
+        .map(|step| &step.to)
+        .find(|step| step.is_of_allocations());
+    match (&window.mode, now) {
+        (Mode::Auto, None) => (format!("{}: {}", Mode::Auto, Step::Exact), palette.plain),
+        (mode, None) | (mode @ Mode::Exact, Some(Step::Exact)) => (mode.to_string(), palette.plain),
+        (mode, Some(now)) => {
+            let style = if *now == Step::Exact {
                 palette.plain
             } else {
                 palette.caution
@@ -79,26 +83,25 @@ fn mode(report: &Report, palette: &Palette) -> Item {
             } else {
                 ""
             };
-            (format!("{}: {now}{estimated}", window.mode), style)
+            (format!("{mode}: {now}{estimated}"), style)
         }
-        None if window.mode == "auto" => ("auto: exact".to_owned(), palette.plain),
-        _ => (window.mode.clone(), palette.plain),
     }
 }
 
 /// What is not recorded any more, to keep the budget.
 fn given_up(report: &Report) -> Option<String> {
-    let known = [
-        ("no_map_writes", "map writes"),
-        ("no_map_growths", "maps"),
-        ("no_faults", "faults"),
-        ("no_assists", "GC assists"),
-        ("no_live", "live"),
-    ];
-    let given_up = known
-        .iter()
-        .filter(|(mode, _)| report.window.given_up(mode).is_some());
-    let names: Vec<&str> = given_up.map(|(_, name)| *name).collect();
+    let given_up = Extra::ALL
+        .into_iter()
+        .filter(|extra| report.window.given_up(*extra).is_some());
+    let names: Vec<&str> = given_up
+        .map(|extra| match extra {
+            Extra::MapWrites => "map writes",
+            Extra::MapGrowths => "maps",
+            Extra::Faults => "faults",
+            Extra::Assists => "GC assists",
+            Extra::Live => "live",
+        })
+        .collect();
     (!names.is_empty()).then(|| format!("given up: {}", names.join(", ")))
 }
 

@@ -17,6 +17,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::Paragraph;
+use tracer_common::family::Extra;
 
 /// A screen smaller than this shows nothing of use.
 const LEAST_COLUMNS: u16 = 40;
@@ -112,7 +113,7 @@ fn nothing<'a>(
         Tab::Maps if report.maps.is_none() => {
             "maps are not recorded: ask for them with --maps growth or --maps writes".to_owned()
         }
-        Tab::Maps if report.window.given_up("no_map_growths").is_some() => {
+        Tab::Maps if report.window.given_up(Extra::MapGrowths).is_some() => {
             "no map was seen before their growth was given up for the budget".to_owned()
         }
         Tab::Maps => {

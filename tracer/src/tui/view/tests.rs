@@ -1,13 +1,13 @@
 //! Frames as a person sees them: golden screens, and what holds for every report at every size.
 
 use super::{Drawn, Palette, draw};
-use crate::report::fixture;
-use crate::report::{ModeStep, Report, SortBy};
+use crate::report::{Mode, ModeStep, Report, SortBy, Step, fixture};
 use crate::tui::state::{Key, State};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
+use tracer_common::family::Extra;
 
 /// Draws as the wiring does: what was drawn is told to the state.
 fn buffer(state: &mut State, columns: u16, rows: u16, color: bool) -> (Buffer, Drawn) {
@@ -132,14 +132,18 @@ fn the_header_says_what_is_not_exact() {
     };
     check(&report, " · exact · ");
     check(&report, "lost 0");
-    report.window.mode = "auto".into();
+    report.window.mode = Mode::Auto;
     check(&report, " · auto: exact · ");
-    let step = |mode: &str| ModeStep {
+    let step = |to: Step| ModeStep {
         at_ns: 1,
-        mode: mode.into(),
+        to,
         reason: String::new(),
     };
-    report.window.mode_steps = vec![step("no_faults"), step("windows"), step("no_live")];
+    report.window.mode_steps = vec![
+        step(Step::Without(Extra::Faults)),
+        step(Step::Windows),
+        step(Step::Without(Extra::Live)),
+    ];
     check(&report, " · auto: windows · ");
     check(&report, "given up: faults, live");
     report.completeness.lost = vec![("ring_full".into(), 1234)];
@@ -183,7 +187,7 @@ fn narrow_headers_show_what_matters() {
     let mut report = fixture::with_maps();
     report.window.mode_steps = vec![ModeStep {
         at_ns: 1,
-        mode: "no_faults".into(),
+        to: Step::Without(Extra::Faults),
         reason: String::new(),
     }];
     report.overhead.target_share_pct = Some(112.0);
