@@ -51,7 +51,7 @@ fn record(process: &Process, binary: &GoBinary, plan: &ProbePlan) -> Result<()> 
         verbose: false,
         anchors: Anchors::of(process, binary, bias, plan),
     };
-    let (mut attached, mut source) = kernel::attach(process, plan, &settings)?;
+    let (mut attached, mut source) = kernel::attach(process, plan, &settings, None)?;
     attached.start()?;
     announce(process.pid(), attached.probes());
     let over = AtomicBool::new(false);

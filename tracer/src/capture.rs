@@ -13,6 +13,7 @@ mod facts;
 mod feed;
 mod gauges;
 mod heap;
+mod host;
 mod live;
 mod names;
 mod now;
@@ -30,6 +31,7 @@ mod timeline;
 
 pub use error::CaptureError;
 pub use feed::{Feed, SingleSink};
+pub use host::Host;
 pub use live::LiveView;
 pub use now::Now;
 pub use pace::Pace;

@@ -1,6 +1,7 @@
-//! The thread that takes records off the stream, so that nothing else can make the ring overflow.
+//! The thread that takes records off the streams, so that nothing else can make a ring overflow: one for all captures.
 //!
-//! It drains, decodes and aggregates, and answers questions in between; it shares no lock with anybody.
+//! It drains, decodes and aggregates, each stream into totals of its own, and answers questions in between; it shares no
+//! lock with anybody.
 
 mod tap;
 
@@ -11,25 +12,38 @@ use crate::decode::decode;
 use crate::program::Mapped;
 use crate::stream::Source;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 use tracer_common::family::PerFamily;
 
 /// How long the thread rests when the ring is empty. At two million events a second the default ring lasts 170 ms.
 const REST: Duration = Duration::from_millis(5);
 
-/// Handle of the collecting thread. Dropping it ends the thread.
-#[derive(Debug)]
-pub struct Collector {
-    questions: Sender<Question>,
-    thread: JoinHandle<Totals>,
+/// The collecting thread. It ends when this and every [`Collector`] are gone.
+#[derive(Clone, Debug)]
+pub struct Collecting {
+    messages: Sender<Message>,
+    next: Arc<AtomicU64>,
 }
+
+/// Collects from one stream. Dropping it ends that.
+#[derive(Debug)]
+pub struct Collector(Remote);
 
 /// The collecting thread is gone: it panicked.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the collecting thread ended before the capture: this is a bug in tracer")]
 pub struct CollectorDied;
+
+enum Message {
+    /// Another stream.
+    Add(Box<Intake>),
+    /// To the stream of this number.
+    To(u64, Question),
+}
 
 enum Question {
     Tally(SyncSender<Tally>),
@@ -40,7 +54,9 @@ enum Question {
     Watched(usize, SyncSender<Vec<Watched>>),
     Look(Vec<Look>),
     Mapped(Vec<Mapped>),
-    Finish,
+    /// Nobody is interested any more.
+    Leave,
+    Finish(SyncSender<Box<Totals>>),
 }
 
 /// How far the collector has come.
@@ -68,45 +84,86 @@ impl Tally {
     }
 }
 
-/// Tells the collecting thread how to count, from another thread. Messages to a thread that has ended are lost.
+/// Tells the collecting thread how to count one stream, from another thread. Messages to a thread that has ended are lost.
 #[derive(Clone, Debug)]
-pub struct Remote(Sender<Question>);
+pub struct Remote {
+    messages: Sender<Message>,
+    number: u64,
+}
 
 impl Remote {
     /// See [`Aggregator::weigh`].
     pub fn weigh(&self, weight: Weight) {
-        drop(self.0.send(Question::Weigh(weight)));
+        self.tell(Question::Weigh(weight));
     }
 
     /// See [`Aggregator::set_exact`].
     pub fn set_exact(&self, exact: bool) {
-        drop(self.0.send(Question::SetExact(exact)));
+        self.tell(Question::SetExact(exact));
     }
 
     /// See [`Aggregator::set_windows`].
     pub fn set_windows(&self) {
-        drop(self.0.send(Question::SetWindows));
+        self.tell(Question::SetWindows);
+    }
+
+    fn tell(&self, question: Question) {
+        self.send(question).unwrap_or_default();
+    }
+
+    fn send(&self, question: Question) -> Result<(), CollectorDied> {
+        let sent = self.messages.send(Message::To(self.number, question));
+        sent.map_err(|_closed| CollectorDied)
+    }
+}
+
+impl Collecting {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start() -> io::Result<Self> {
+        let (messages, inbox) = mpsc::channel();
+        thread::Builder::new()
+            .name("collect".to_owned())
+            .spawn(move || collect(&inbox))?;
+        Ok(Collecting {
+            messages,
+            next: Arc::default(),
+        })
+    }
+
+    /// Collects from `source`, too; `tap` gets a copy of each allocation.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub fn add(
+        &self,
+        source: impl Source + 'static,
+        aggregator: Aggregator,
+        tap: Option<Tap>,
+    ) -> Result<Collector, CollectorDied> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let intake = Intake {
+            number,
+            source: Box::new(source),
+            tap,
+            aggregator,
+        };
+        let sent = self.messages.send(Message::Add(Box::new(intake)));
+        sent.map_err(|_closed| CollectorDied)?;
+        let messages = self.messages.clone();
+        Ok(Collector(Remote { messages, number }))
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.0.tell(Question::Leave);
     }
 }
 
 impl Collector {
-    /// Starts to collect from `source`; `tap` gets a copy of each allocation.
-    ///
-    /// # Errors
-    /// The system has no thread left.
-    pub fn start(
-        source: impl Source + 'static,
-        aggregator: Aggregator,
-        tap: Option<Tap>,
-    ) -> io::Result<Self> {
-        let (questions, inbox) = mpsc::channel();
-        let mut intake = Intake { source, tap };
-        let thread = thread::Builder::new()
-            .name("collect".to_owned())
-            .spawn(move || collect(&mut intake, aggregator, &inbox))?;
-        Ok(Collector { questions, thread })
-    }
-
     /// The sums so far, cheap.
     ///
     /// # Errors
@@ -117,7 +174,7 @@ impl Collector {
 
     /// A way to steer it from another thread.
     pub fn remote(&self) -> Remote {
-        Remote(self.questions.clone())
+        self.0.clone()
     }
 
     /// A copy of the totals so far.
@@ -141,8 +198,7 @@ impl Collector {
     /// # Errors
     /// The thread is gone.
     pub fn look(&self, looks: Vec<Look>) -> Result<(), CollectorDied> {
-        let sent = self.questions.send(Question::Look(looks));
-        sent.map_err(|_closed| CollectorDied)
+        self.0.send(Question::Look(looks))
     }
 
     /// Hands over what the target's addresses are mapped to, in ascending order.
@@ -150,8 +206,7 @@ impl Collector {
     /// # Errors
     /// The thread is gone.
     pub fn set_mapped(&self, mapped: Vec<Mapped>) -> Result<(), CollectorDied> {
-        let sent = self.questions.send(Question::Mapped(mapped));
-        sent.map_err(|_closed| CollectorDied)
+        self.0.send(Question::Mapped(mapped))
     }
 
     /// Takes what is left on the stream and ends.
@@ -159,76 +214,94 @@ impl Collector {
     /// # Errors
     /// The thread is gone.
     pub fn finish(self) -> Result<Totals, CollectorDied> {
-        // If nobody listens any more, the join tells why.
-        if self.questions.send(Question::Finish).is_err() {
-            log::debug!("the collecting thread has ended already");
-        }
-        self.thread.join().map_err(|_panic| CollectorDied)
+        self.ask(Question::Finish).map(|totals| *totals)
     }
 
     fn ask<T>(&self, question: impl FnOnce(SyncSender<T>) -> Question) -> Result<T, CollectorDied> {
         let (reply, answer) = mpsc::sync_channel(1);
-        self.questions
-            .send(question(reply))
-            .map_err(|_closed| CollectorDied)?;
+        self.0.send(question(reply))?;
         answer.recv().map_err(|_closed| CollectorDied)
     }
 }
 
-fn collect(
-    intake: &mut Intake<impl Source>,
-    mut aggregator: Aggregator,
-    inbox: &Receiver<Question>,
-) -> Totals {
+/// The thread's work, until nobody can send a message any more.
+fn collect(inbox: &Receiver<Message>) {
+    let mut intakes: Vec<Box<Intake>> = Vec::new();
     loop {
-        let drained = intake.drain(&mut aggregator);
-        let question = if drained > 0 {
-            inbox
-                .try_recv()
-                .map_err(|error| error == TryRecvError::Disconnected)
-        } else {
-            inbox
+        let drained: usize = intakes.iter_mut().map(|intake| intake.drain()).sum();
+        let message = match (drained, intakes.is_empty()) {
+            (0, true) => inbox.recv().map_err(|_closed| true),
+            (0, false) => inbox
                 .recv_timeout(REST)
-                .map_err(|error| error == RecvTimeoutError::Disconnected)
+                .map_err(|error| error == RecvTimeoutError::Disconnected),
+            _ => inbox
+                .try_recv()
+                .map_err(|error| error == TryRecvError::Disconnected),
         };
-        match question {
-            Ok(Question::Tally(reply)) => answer(reply, Tally::of(aggregator.totals())),
-            Ok(Question::Totals(reply)) => answer(reply, Box::new(aggregator.totals().clone())),
-            Ok(Question::Weigh(weight)) => {
-                intake.drain_all(&mut aggregator);
-                aggregator.weigh(&weight);
+        match message {
+            Ok(Message::Add(intake)) => intakes.push(intake),
+            Ok(Message::To(number, question)) => {
+                let mut places = intakes.iter();
+                if let Some(place) = places.position(|intake| intake.number == number) {
+                    let asked = intakes.swap_remove(place);
+                    intakes.extend(asked.answer(question));
+                }
             }
-            Ok(Question::SetExact(exact)) => aggregator.set_exact(exact),
-            Ok(Question::SetWindows) => aggregator.set_windows(),
-            Ok(Question::Watched(limit, reply)) => answer(reply, aggregator.watched(limit)),
-            Ok(Question::Look(looks)) => looks.iter().for_each(|look| aggregator.look(look)),
-            Ok(Question::Mapped(mapped)) => aggregator.set_mapped(mapped),
-            Ok(Question::Finish) | Err(true) => break,
+            Err(true) => break,
             Err(false) => {}
         }
     }
-    intake.drain_all(&mut aggregator);
-    aggregator.into_totals()
 }
 
-/// What the thread takes records from, and who gets copies.
-struct Intake<S> {
-    source: S,
+/// What the thread takes records from, what it makes of them, and who gets copies.
+struct Intake {
+    number: u64,
+    source: Box<dyn Source>,
     tap: Option<Tap>,
+    aggregator: Aggregator,
 }
 
-impl<S: Source> Intake<S> {
-    fn drain_all(&mut self, aggregator: &mut Aggregator) {
-        while self.drain(aggregator) > 0 {}
+impl Intake {
+    /// Does what it is asked for, and goes on unless that was the end.
+    fn answer(mut self: Box<Self>, question: Question) -> Option<Box<Self>> {
+        let aggregator = &mut self.aggregator;
+        match question {
+            Question::Tally(reply) => answer(&reply, Tally::of(aggregator.totals())),
+            Question::Totals(reply) => answer(&reply, Box::new(aggregator.totals().clone())),
+            Question::Weigh(weight) => {
+                self.drain_all();
+                self.aggregator.weigh(&weight);
+            }
+            Question::SetExact(exact) => aggregator.set_exact(exact),
+            Question::SetWindows => aggregator.set_windows(),
+            Question::Watched(limit, reply) => answer(&reply, aggregator.watched(limit)),
+            Question::Look(looks) => looks.iter().for_each(|look| aggregator.look(look)),
+            Question::Mapped(mapped) => aggregator.set_mapped(mapped),
+            Question::Leave => return None,
+            Question::Finish(reply) => {
+                self.drain_all();
+                answer(&reply, Box::new(self.aggregator.into_totals()));
+                return None;
+            }
+        }
+        Some(self)
     }
 
-    fn drain(&mut self, aggregator: &mut Aggregator) -> usize {
-        let Some(tap) = &mut self.tap else {
-            return self
-                .source
-                .drain(&mut |record| aggregator.apply(decode(record)));
+    fn drain_all(&mut self) {
+        while self.drain() > 0 {}
+    }
+
+    fn drain(&mut self) -> usize {
+        let Intake {
+            source,
+            tap,
+            aggregator,
+            ..
+        } = self;
+        let Some(tap) = tap else {
+            return source.drain(&mut |record| aggregator.apply(decode(record)));
         };
-        let drained = self.source.drain(&mut |record| {
+        let drained = source.drain(&mut |record| {
             let record = decode(record);
             aggregator.apply(record);
             tap.copy(&record, aggregator);
@@ -239,7 +312,7 @@ impl<S: Source> Intake<S> {
 }
 
 /// The asker may have stopped waiting, which is its right.
-fn answer<T>(reply: SyncSender<T>, value: T) {
+fn answer<T>(reply: &SyncSender<T>, value: T) {
     drop(reply.send(value));
 }
 
@@ -251,7 +324,12 @@ mod tests {
     use tracer_common::family::Family;
 
     fn started(records: Vec<Vec<u8>>) -> Collector {
-        Collector::start(Replay::new(records), Aggregator::for_tests(), None).unwrap()
+        of(&Collecting::start().unwrap(), records)
+    }
+
+    fn of(thread: &Collecting, records: Vec<Vec<u8>>) -> Collector {
+        let source = Replay::new(records);
+        thread.add(source, Aggregator::for_tests(), None).unwrap()
     }
 
     #[test]
@@ -271,5 +349,18 @@ mod tests {
         let totals = collector.totals().unwrap();
         assert_eq!((totals.stacks.len(), totals.frames.len()), (1, 1));
         assert_eq!(collector.finish().unwrap().sums, totals.sums);
+    }
+
+    #[test]
+    fn streams_of_one_thread_are_counted_apart() {
+        let thread = Collecting::start().unwrap();
+        let stream = |allocs: u64| {
+            let records = (0..allocs).map(|stack| encoded::alloc(0, stack, 8, 0));
+            of(&thread, records.collect())
+        };
+        let (one, other, dropped) = (stream(10), stream(300), stream(7));
+        drop(dropped);
+        assert_eq!(one.finish().unwrap().sums.allocs, 10);
+        assert_eq!(other.finish().unwrap().sums.allocs, 300);
     }
 }

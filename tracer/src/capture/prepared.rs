@@ -28,6 +28,15 @@ impl Prepared {
     pub fn new(pid: i32, wanted: Wanted) -> Result<Self, CaptureError> {
         let process = Process::open(pid)?;
         let binary = Arc::new(process.binary()?);
+        Prepared::of(process, binary, wanted)
+    }
+
+    /// The same, of a process whose binary is open.
+    pub(super) fn of(
+        process: Process,
+        binary: Arc<GoBinary>,
+        wanted: Wanted,
+    ) -> Result<Self, CaptureError> {
         let bias = process.load_bias(&binary)?;
         let heap = Outlook::of(&process, &binary, bias, wanted.heap);
         let plan_for = |heap: &Outlook| {
@@ -59,6 +68,11 @@ impl Prepared {
     /// The process, whose end the driver waits for.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// What the process runs.
+    pub fn binary(&self) -> &Arc<GoBinary> {
+        &self.binary
     }
 
     /// The probes that would be attached.

@@ -3,6 +3,7 @@
 use super::error::CaptureError;
 use super::feed::Feed;
 use super::heap::require_memory;
+use super::host::Host;
 use super::now::Now;
 use super::prepared::Prepared;
 use super::recording::Recording;
@@ -28,20 +29,18 @@ impl Prepared {
     /// # Errors
     /// The kernel refuses, or the target exits meanwhile; nothing stays attached then. Or its memory may not be read, where
     /// nothing else is.
-    pub fn attach(mut self, request: &Request) -> Result<Ready, CaptureError> {
+    pub fn attach(mut self, request: &Request, host: &mut Host) -> Result<Ready, CaptureError> {
         let mode = request.mode;
         let (recording, spout) = match mode {
             Mode::Heap => {
                 require_memory(&self.process, &self.binary, self.bias)?;
                 (None, None)
             }
-            Mode::Sampled => {
-                self.heap.warn_of_frequent_samples();
-                let (recording, spout) = Recording::attach(&mut self, request)?;
-                (Some(recording), spout)
-            }
-            Mode::Exact | Mode::Auto { .. } => {
-                let (recording, spout) = Recording::attach(&mut self, request)?;
+            Mode::Exact | Mode::Auto { .. } | Mode::Sampled => {
+                if mode == Mode::Sampled {
+                    self.heap.warn_of_frequent_samples();
+                }
+                let (recording, spout) = Recording::attach(&mut self, request, host)?;
                 (Some(recording), spout)
             }
         };

@@ -5,6 +5,7 @@
 
 use super::error::CaptureError;
 use super::facts;
+use super::host::Host;
 use super::prepared::Prepared;
 use super::readings::mapped;
 use super::request::{Mode, Request};
@@ -48,6 +49,7 @@ impl Recording {
     pub(super) fn attach(
         prepared: &mut Prepared,
         request: &Request,
+        host: &mut Host,
     ) -> Result<(Self, Option<Spout>), CaptureError> {
         let anchors = Anchors::of(
             &prepared.process,
@@ -64,11 +66,14 @@ impl Recording {
             verbose: request.verbose,
             anchors,
         };
-        let (attached, source) = kernel::attach(&prepared.process, &prepared.plan, &settings)?;
+        let known = host.hit_cost(&settings);
+        let (attached, source) =
+            kernel::attach(&prepared.process, &prepared.plan, &settings, known)?;
+        host.keep_hit_cost(&settings, attached.hit_cost());
         prepared.plan.faults &= attached.has_faults();
         let (tap, spout) = request.singles.then(tap).unzip();
         let aggregator = facts::aggregator(prepared);
-        let collector = Collector::start(source, aggregator, tap).map_err(CaptureError::Thread)?;
+        let collector = host.collecting.add(source, aggregator, tap)?;
         if prepared.plan.faults {
             collector.set_mapped(mapped(prepared))?;
         }

@@ -6,7 +6,7 @@ use super::course::Course;
 use super::events::{Captures, Driven};
 use super::exit::Exit;
 use super::signals::Signals;
-use crate::capture::{CaptureError, Prepared, Request};
+use crate::capture::{CaptureError, Host, Prepared, Request, Wanted};
 use crate::kernel::{Attached, detach_in_background};
 use std::io;
 use std::mem;
@@ -31,6 +31,7 @@ pub enum DriveError {
 #[derive(Debug)]
 pub struct Driver {
     runtime: Runtime,
+    host: Host,
     course: Course,
     signals: Option<Signals>,
     targets: Vec<Driven>,
@@ -47,11 +48,20 @@ impl Driver {
         let runtime = Builder::new_current_thread().enable_all().build();
         Ok(Driver {
             runtime: runtime.map_err(DriveError::Loop)?,
+            host: Host::new()?,
             course,
             signals: None,
             targets: Vec::new(),
             silent: Vec::new(),
         })
+    }
+
+    /// Looks at a process and plans its probes; see [`Host::prepare`].
+    ///
+    /// # Errors
+    /// The process is gone, is no Go program, or cannot be planned for.
+    pub fn prepare(&mut self, pid: i32, wanted: Wanted) -> Result<Prepared, DriveError> {
+        Ok(self.host.prepare(pid, wanted)?)
     }
 
     /// Attaches the probes of these targets, and then begins to record all of them. Signals do not end the agent from now
@@ -67,7 +77,7 @@ impl Driver {
         let mut ready = Vec::new();
         for prepared in prepared {
             let exit = Exit::of(prepared.process()).map_err(DriveError::Events)?;
-            ready.push((prepared.attach(request)?, exit));
+            ready.push((prepared.attach(request, &mut self.host)?, exit));
         }
         for (ready, exit) in ready {
             let capture = ready.start(clock::now())?;

@@ -40,7 +40,7 @@ pub struct Attached {
 }
 
 /// Loads the programs, attaches the probes of the plan to the one process, and gives the stream of records. Recording is
-/// off until [`Attached::start`].
+/// off until [`Attached::start`]. What a hit costs is measured, unless it is known.
 ///
 /// # Errors
 /// The kernel refuses, or the target exits meanwhile; then nothing stays attached.
@@ -48,6 +48,7 @@ pub fn attach(
     process: &Process,
     plan: &ProbePlan,
     settings: &Settings,
+    hit_cost: Option<HitCost>,
 ) -> Result<(Attached, RingSource), KernelError> {
     let rings = Rings::of_host(settings.ring_bytes, settings.rings);
     let mut ebpf = load(settings, &rings)?;
@@ -65,7 +66,8 @@ pub fn attach(
         })
         .collect::<Result<Vec<_>, _>>()?;
     let mut source = RingSource::new(events);
-    let hit_cost = calibrate::measure(&mut ebpf, &mut switches, &mut source, plan.rows.len());
+    let mut measure = || calibrate::measure(&mut ebpf, &mut switches, &mut source, plan.rows.len());
+    let hit_cost = hit_cost.or_else(&mut measure);
     let mut attached = Attached {
         baseline: counters::read(&ebpf)?,
         ebpf,

@@ -3,7 +3,7 @@
 use super::{Format, Options, render};
 use crate::aggregate::Aggregator;
 use crate::aggregate::Counters;
-use crate::collect::Collector;
+use crate::collect::Collecting;
 use crate::decode::encoded;
 use crate::plan::MapPlan;
 use crate::report::{self, Capture, Family, HeapFacts, Report, fixture};
@@ -28,12 +28,15 @@ fn records_of_an_unknown_kind_are_in_every_report() {
         vec![200; 40],
         vec![],
     ];
-    let collector = Collector::start(Replay::new(records), Aggregator::for_tests(), None).unwrap();
+    let thread = Collecting::start().unwrap();
+    let source = Replay::new(records);
+    let collector = thread.add(source, Aggregator::for_tests(), None);
+    let totals = collector.unwrap().finish().unwrap();
     let sample = fixture::report();
     let report = report::build(Capture {
         target: sample.target,
         window: sample.window,
-        totals: &collector.finish().unwrap(),
+        totals: &totals,
         map_plan: &MapPlan::off(),
         faults: false,
         gc_plan: None,

@@ -12,7 +12,7 @@ pub(crate) struct MappedFile {
 }
 
 /// Which file it is, whatever name leads to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     /// The device as `stat` gives it (`st_dev`).
     pub device: u64,

@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod allocated;
+mod binaries;
 mod buildinfo;
 pub(crate) mod bytes;
 mod call;
@@ -40,6 +41,7 @@ use std::{collections::BTreeSet, path::Path, sync::OnceLock};
 pub use access::Access;
 pub use address::{FileOffset, LoadBias, RuntimePc, VirtualAddress};
 pub use allocated::Allocated;
+pub use binaries::Binaries;
 pub use buildinfo::{BuildInfo, GoVersion};
 pub use call::CodeBudget;
 pub use cgroup::MemoryGroup;
