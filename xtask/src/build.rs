@@ -35,17 +35,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds the agent, as the user who will own it.
 pub(crate) fn agent(profile: Profile) -> Result<()> {
-    agent_with(profile, Place::Kept)
-}
-
-/// Like [`agent`], with the kept object, where that fits the sources, or with the one that was built from them.
-pub(crate) fn agent_with(profile: Profile, object: Place) -> Result<()> {
     sudo::refuse_to_build_for_another_user()?;
     bpf::ensure()?;
     let mut build = workspace::cargo();
-    build
-        .envs(embedding(object))
-        .args(["build", "--locked", "--package", "tracer"]);
+    build.args(["build", "--locked", "--package", "tracer"]);
     if profile == Profile::Release {
         build.arg("--release");
     }

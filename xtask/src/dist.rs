@@ -1,7 +1,11 @@
-//! `cargo xtask dist`: what people install who have no checkout. A tarball with a static binary, its manual pages,
-//! completions and a systemd unit, the same bytes for the same sources.
+//! `cargo xtask dist`: what people install who have no checkout. A tarball, a Debian package and a container image, each
+//! with the same static binary; the same sources make the same bytes.
 
-mod tarball;
+mod archive;
+mod contents;
+mod deb;
+mod image;
+mod trial;
 
 use std::{
     env,
@@ -12,16 +16,25 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use tracer_object::Place;
 
-use crate::{bpf, command, progress, sudo, workspace};
-use tarball::{Entry, Tarball};
+use crate::{
+    bpf, build, command, progress,
+    sudo::{self, Privilege},
+    workspace,
+};
+use archive::Entry;
+pub(crate) use trial::check;
 
-/// Build a tarball to install from: a static binary, manual pages, completions, a systemd unit
+/// Build what people install: a tarball, a Debian package, a container image, with a static binary
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Put this agent into it, in place of a static one that is built for it
     #[arg(long, value_name = "FILE")]
     agent: Option<PathBuf>,
+    /// Try each as a person meets it: unpack, install and purge, run (needs root)
+    #[arg(long)]
+    check: bool,
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -29,96 +42,83 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What the binary runs on.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Shells, and where each looks for completions below a prefix.
-const COMPLETIONS: [(&str, &str); 3] = [
-    ("bash", "share/bash-completion/completions/tracer"),
-    ("fish", "share/fish/vendor_completions.d/tracer.fish"),
-    ("zsh", "share/zsh/site-functions/_tracer"),
-];
-
-/// Texts of the checkout, and where they go.
-const TEXTS: [(&str, &str); 4] = [
-    ("README.md", "share/doc/tracer/README.md"),
-    ("LICENSE-APACHE", "share/doc/tracer/LICENSE-APACHE"),
-    ("LICENSE-MIT", "share/doc/tracer/LICENSE-MIT"),
-    (
-        "xtask/src/dist/tracer@.service",
-        "lib/systemd/system/tracer@.service",
-    ),
-];
+/// Everything that is made, by the path of each.
+#[derive(Debug)]
+pub(crate) struct Made {
+    tarball: PathBuf,
+    deb: PathBuf,
+    image: PathBuf,
+}
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let agent = match &arguments.agent {
         Some(agent) => agent.clone(),
-        None => static_agent()?,
+        None => static_agent(Place::Kept)?,
     };
-    let path = write(&agent, &workspace::target().join("dist"))?;
-    let length = fs::metadata(&path)?.len();
-    progress::say(&format!(
-        "wrote {} ({:.1} MB) and its .sha256",
-        path.display(),
-        length as f64 / 1e6
-    ));
+    if arguments.check {
+        let privilege = Privilege::obtain("to install the package and run the image")?;
+        progress::during("trying each", || check(&privilege, &agent))?;
+    }
+    let made = make(&agent, &workspace::target().join("dist"))?;
+    for path in made.paths() {
+        let length = fs::metadata(path)?.len();
+        progress::say(&format!(
+            "wrote {} ({:.1} MB) and its .sha256",
+            path.display(),
+            length as f64 / 1e6
+        ));
+    }
     Ok(())
 }
 
-/// Writes the tarball with this agent, and its checksum, and gives its path.
-pub(crate) fn write(agent: &Path, directory: &Path) -> Result<PathBuf> {
+impl Made {
+    fn paths(&self) -> [&Path; 3] {
+        [&self.tarball, &self.deb, &self.image]
+    }
+}
+
+/// Makes everything with this agent, and a checksum beside each.
+fn make(agent: &Path, directory: &Path) -> Result<Made> {
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
-    let top = format!("tracer-{VERSION}-x86_64-linux");
-    let name = format!("{top}.tar.gz");
-    let path = directory.join(&name);
     let time = commit_time()?;
-    let tarball = Tarball {
-        top,
-        time,
-        entries: entries(agent, time)?,
-    };
-    let mut bytes = Vec::new();
-    tarball.write(&mut bytes)?;
+    let top = format!("tracer-{VERSION}-x86_64-linux");
+    let files = contents::entries(agent, "/usr/local", time)?;
+    let files: Vec<Entry> = files.into_iter().map(|file| file.below(&top)).collect();
+    let tarball = archive::gzip(&archive::tar(&files, time)?)?;
+    let deb = deb::package(contents::entries(agent, "/usr", time)?, time)?;
+    let program = fs::read(agent).with_context(|| format!("cannot read {}", agent.display()))?;
+    let image = image::archive(program, time)?;
+    let write = |name: &str, bytes: &[u8]| write_with_sum(directory, name, bytes);
+    Ok(Made {
+        tarball: write(&format!("{top}.tar.gz"), &tarball)?,
+        deb: write(&format!("tracer_{VERSION}_{}.deb", deb::ARCHITECTURE), &deb)?,
+        image: write(&format!("tracer-{VERSION}-x86_64-oci.tar"), &image)?,
+    })
+}
+
+fn write_with_sum(directory: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+    let path = directory.join(name);
     fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     let sum = command::output(
         Command::new("sha256sum")
             .arg("--")
-            .arg(&name)
+            .arg(name)
             .current_dir(directory),
     )?;
-    let sum_path = directory.join(format!("{name}.sha256"));
+    let sum_path = sum_path(&path);
     fs::write(&sum_path, sum).with_context(|| format!("cannot write {}", sum_path.display()))?;
     Ok(path)
 }
 
-fn entries(agent: &Path, time: u64) -> Result<Vec<Entry>> {
-    let read =
-        |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let mut entries = vec![Entry::program("bin/tracer", read(agent)?)];
-    for (source, path) in TEXTS {
-        entries.push(Entry::text(path, read(&workspace::root().join(source))?));
-    }
-    for (shell, path) in COMPLETIONS {
-        let script = command::output(Command::new(agent).args(["completions", shell]))?;
-        entries.push(Entry::text(path, script.into_bytes()));
-    }
-    let pages = tempfile::tempdir().context("cannot create a directory for manual pages")?;
-    let date = command::output(Command::new("date").args([
-        "--utc",
-        &format!("--date=@{time}"),
-        "+%Y-%m-%d",
-    ]))?;
-    command::output(
-        Command::new(agent)
-            .args(["man", "--date", date.trim()])
-            .arg(pages.path()),
-    )?;
-    for page in fs::read_dir(pages.path())?.flatten() {
-        let path = format!("share/man/man1/{}", page.file_name().to_string_lossy());
-        entries.push(Entry::text(&path, read(&page.path())?));
-    }
-    Ok(entries)
+/// Where the checksum of a file is.
+fn sum_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sha256");
+    name.into()
 }
 
-/// When the sources were committed, for the times in the tarball; `SOURCE_DATE_EPOCH` if it is set, as
+/// When the sources were committed, for the times in archives; `SOURCE_DATE_EPOCH` if it is set, as
 /// https://reproducible-builds.org/specs/source-date-epoch/ says.
 fn commit_time() -> Result<u64> {
     let time = match env::var("SOURCE_DATE_EPOCH") {
@@ -136,9 +136,11 @@ fn commit_time() -> Result<u64> {
 }
 
 /// Builds the agent so that it needs no library of the host it runs on, and names no directory of this one.
-fn static_agent() -> Result<PathBuf> {
+pub(crate) fn static_agent(object: Place) -> Result<PathBuf> {
     sudo::refuse_to_build_for_another_user()?;
-    bpf::ensure()?;
+    if object == Place::Kept {
+        bpf::ensure()?;
+    }
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     let mut flags = OsString::from("-Ctarget-feature=+crt-static");
@@ -157,6 +159,7 @@ fn static_agent() -> Result<PathBuf> {
         workspace::cargo()
             .args(["build", "--locked", "--release", "--package", "tracer"])
             .args(["--target", TARGET])
+            .envs(build::embedding(object))
             .env("CARGO_ENCODED_RUSTFLAGS", flags)
             // Function names stay: a panic says where it was.
             .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
@@ -178,134 +181,53 @@ fn ensure_static(agent: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks a tarball with this agent as a person meets it: the same bytes twice, a checksum that fits, and a program,
-/// pages and completions that work where it is unpacked.
-pub(crate) fn check(agent: &Path) -> Result<()> {
-    let work = tempfile::tempdir().context("cannot create a directory")?;
-    let first = write(agent, &work.path().join("first"))?;
-    let second = write(agent, &work.path().join("second"))?;
-    ensure!(
-        fs::read(&first)? == fs::read(&second)?,
-        "two tarballs of the same sources differ"
-    );
-    let directory = first.parent().unwrap_or(work.path());
-    let mut check_sum = Command::new("sha256sum");
-    check_sum
-        .arg("--check")
-        .arg("--strict")
-        .current_dir(directory);
-    let sum = first.with_extension("gz.sha256");
-    command::output(check_sum.arg(sum.file_name().unwrap_or_default()))?;
-    let prefix = work.path().join("prefix");
-    fs::create_dir(&prefix)?;
-    command::output(
-        Command::new("tar")
-            .args(["-xzf"])
-            .arg(&first)
-            .args(["--strip-components=1", "-C"])
-            .arg(&prefix),
-    )?;
-    let version = command::output(Command::new(prefix.join("bin/tracer")).arg("--version"))?;
-    ensure!(
-        version.trim() == format!("tracer {VERSION}"),
-        "the agent in the tarball is {version:?}"
-    );
-    for (shell, path) in COMPLETIONS {
-        let script = fs::read_to_string(prefix.join(path))?;
-        ensure!(script.contains("record"), "no completions for {shell}");
-    }
-    let page = fs::read_to_string(prefix.join("share/man/man1/tracer-record.1"))?;
-    ensure!(page.contains(".SH EXAMPLES"), "a manual page is incomplete");
-    check_unit(&prefix)
-}
-
-/// Has systemd read the unit, where there is systemd.
-fn check_unit(prefix: &Path) -> Result<()> {
-    // The unit names the place where the tarball is usually unpacked, which the host may lack.
-    let unit = fs::read_to_string(prefix.join("lib/systemd/system/tracer@.service"))?;
-    let here = format!("{}/bin/tracer", prefix.display());
-    ensure!(
-        unit.contains("/usr/local/bin/tracer"),
-        "the unit runs another program"
-    );
-    let path = prefix.join("tracer@demo.service");
-    fs::write(&path, unit.replace("/usr/local/bin/tracer", &here))?;
-    // The service that it watches.
-    fs::write(
-        prefix.join("demo.service"),
-        "[Service]\nExecStart=/bin/true\n",
-    )?;
-    let mut verify = Command::new("systemd-analyze");
-    verify.args(["verify", "--man=no"]).arg(&path);
-    if Command::new("systemd-analyze")
-        .arg("--version")
-        .output()
-        .is_err()
-    {
-        progress::say("no systemd here: its unit was not checked");
-        return Ok(());
-    }
-    // Of a directive that it does not know it only says so.
-    let output = verify.output().context("cannot run systemd-analyze")?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success() && told.is_empty(),
-        "systemd finds fault with the unit: {told}"
-    );
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     /// What stands for the agent.
     fn stand_in(directory: &Path) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt as _;
         let path = directory.join("agent");
         let script = "#!/bin/sh\ncase $1 in\n\
             completions) echo \"record for $2\" ;;\n\
-            man) printf '.TH %s\\n.SH EXAMPLES\\n' \"$3\" > \"$4/tracer-record.1\" ;;\n\
-            --version) echo tracer $VERSION ;;\nesac\n";
-        fs::write(&path, script.replace("$VERSION", VERSION)).unwrap();
+            man) printf '.TH %s\\n.SH EXAMPLES\\n' \"$3\" > \"$4/tracer-record.1\" ;;\nesac\n";
+        fs::write(&path, script).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
     }
 
-    #[test]
-    fn a_tarball_holds_what_a_person_installs() {
-        let directory = tempfile::tempdir().unwrap();
-        let agent = stand_in(directory.path());
-        check(&agent).unwrap();
-        let path = write(&agent, directory.path()).unwrap();
-        let listing = command::output(Command::new("tar").arg("-tzf").arg(&path)).unwrap();
-        let prefix = format!("tracer-{VERSION}-x86_64-linux/");
-        let names: Vec<&str> = listing
-            .lines()
-            .map(|line| line.strip_prefix(&prefix).unwrap())
-            .filter(|name| !name.ends_with('/') && !name.is_empty())
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "bin/tracer",
-                "lib/systemd/system/tracer@.service",
-                "share/bash-completion/completions/tracer",
-                "share/doc/tracer/LICENSE-APACHE",
-                "share/doc/tracer/LICENSE-MIT",
-                "share/doc/tracer/README.md",
-                "share/fish/vendor_completions.d/tracer.fish",
-                "share/man/man1/tracer-record.1",
-                "share/zsh/site-functions/_tracer",
-            ]
-        );
+    /// The files that a command lists, below a prefix.
+    fn listed(command: &mut Command, prefix: &str) -> Vec<String> {
+        let listing = command::output(command).unwrap();
+        let paths = listing.lines().filter_map(|line| line.strip_prefix(prefix));
+        let files = paths.filter(|path| !path.ends_with('/') && !path.is_empty());
+        files.map(str::to_owned).collect()
     }
 
     #[test]
-    fn another_program_is_not_taken_for_the_agent() {
-        let error = check(Path::new("/bin/true")).unwrap_err();
-        let error = format!("{error:#}");
-        assert!(error.contains("the agent in the tarball is"), "{error}");
+    fn tarball_and_package_hold_what_a_person_installs() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = make(&stand_in(directory.path()), directory.path()).unwrap();
+        let expected = [
+            "bin/tracer",
+            "lib/systemd/system/tracer@.service",
+            "share/bash-completion/completions/tracer",
+            "share/doc/tracer/LICENSE-APACHE",
+            "share/doc/tracer/LICENSE-MIT",
+            "share/doc/tracer/README.md",
+            "share/fish/vendor_completions.d/tracer.fish",
+            "share/man/man1/tracer-record.1",
+            "share/zsh/site-functions/_tracer",
+        ];
+        let mut tar = Command::new("tar");
+        let top = format!("tracer-{VERSION}-x86_64-linux/");
+        assert_eq!(listed(tar.arg("-tzf").arg(&made.tarball), &top), expected);
+        let data = format!("ar p {} data.tar.gz | tar -tz", made.deb.display());
+        assert_eq!(
+            listed(Command::new("sh").args(["-c", &data]), "usr/"),
+            expected
+        );
     }
 
     #[test]

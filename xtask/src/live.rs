@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{Read as _, Write, stdout},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -52,6 +52,7 @@ struct Outcome {
 /// Compiles the live tests and runs those whose name contains `filter`; shows the slowest.
 pub(crate) fn run(
     privilege: &Privilege,
+    agent: &Path,
     object: Place,
     filter: Option<&str>,
     options: &Options,
@@ -64,7 +65,7 @@ pub(crate) fn run(
             progress::say(&format!("live tests, {round} of {}", options.times));
         }
         for binary in &binaries {
-            outcome.add(binary, privilege, filter)?;
+            outcome.add(binary, privilege, agent, filter)?;
         }
     }
     drop(busy);
@@ -79,11 +80,17 @@ pub(crate) fn run(
 
 impl Outcome {
     /// Runs one file of tests to its end, whatever fails in it.
-    fn add(&mut self, binary: &Binary, privilege: &Privilege, filter: Option<&str>) -> Result<()> {
+    fn add(
+        &mut self,
+        binary: &Binary,
+        privilege: &Privilege,
+        agent: &Path,
+        filter: Option<&str>,
+    ) -> Result<()> {
         progress::say(&format!("live tests: {}", binary.name));
         let mut tests = privilege.command("env");
         tests
-            .arg(format!("TRACER_BIN={}", workspace::agent().display()))
+            .arg(format!("TRACER_BIN={}", agent.display()))
             .arg(format!(
                 "TRACER_PROGRAMS={}",
                 programs::directory().display()

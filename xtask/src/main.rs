@@ -4,7 +4,6 @@
 mod apt;
 mod bench;
 mod bpf;
-mod browser;
 mod build;
 mod capture;
 mod command;
@@ -26,6 +25,7 @@ mod service;
 mod sudo;
 mod test;
 mod tidy;
+mod tools;
 mod workspace;
 
 use std::process::ExitCode;

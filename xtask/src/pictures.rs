@@ -13,11 +13,11 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    browser,
     build::{self, Profile},
     command, go, progress,
     service::{self, Service},
     sudo::Privilege,
+    tools::{self, BROWSER, PICTURES},
     workspace,
 };
 
@@ -44,8 +44,8 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run() -> Result<()> {
     let privilege = Privilege::obtain("to attach to the kernel, and for what takes pictures")?;
-    browser::ensure(&privilege)?;
-    browser::ensure_terminal_page(&privilege)?;
+    tools::ensure(&privilege, &BROWSER)?;
+    tools::ensure(&privilege, &PICTURES)?;
     // First what may fail for want of a network, then what takes minutes.
     let toolchain = go::toolchain(None)?;
     build::agent(Profile::Release)?;

@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result};
 use tracer_object::Place;
 
 use crate::{
-    bpf, browser,
-    build::{self, Profile},
-    command, compiler, dist, go, large, live, pprof, probes, programs, progress,
+    bpf, command, compiler, dist, go, large, live, pprof, probes, programs, progress,
     sudo::{self, Privilege},
-    tidy, workspace,
+    tidy,
+    tools::{self, BROWSER},
+    workspace,
 };
 
 /// Run everything CI runs: formatting, lints, repository rules, unit tests, live tests
@@ -60,13 +60,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     };
     step("browser and terminal for the live tests", || {
-        browser::ensure(&privilege)
+        tools::ensure(&privilege, &BROWSER)
     })?;
-    let mut programs = Vec::new();
-    step("builds for the live tests", || {
-        build::agent_with(Profile::Release, object)?;
-        programs = programs::build_matrix(arguments.full)?;
-        Ok(())
+    // What is tested is what is shipped.
+    let agent = step("static agent", || dist::static_agent(object))?;
+    let programs = step("builds for the live tests", || {
+        programs::build_matrix(arguments.full)
     })?;
     step("build of a large program", || {
         let size = if arguments.full {
@@ -82,12 +81,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("pprof", || {
         pprof::prepare(&go::toolchain(Some(go::NEWEST))?)
     })?;
-    step("tarball", || dist::check(&workspace::agent()))?;
+    step("tarball, Debian package, container image", || {
+        dist::check(&privilege, &agent)
+    })?;
     step("table of allocation functions", || {
         probes::verify(&programs)
     })?;
     step("live tests", || {
-        live::run(&privilege, object, filter, &arguments.live)
+        live::run(&privilege, &agent, object, filter, &arguments.live)
     })
 }
 

@@ -1,20 +1,10 @@
-//! A tarball whose bytes depend on its content only: entries in order, one time, no owner, no name of this machine.
+//! Archives whose bytes depend on their content only: entries in order, one time, no owner, no name of this machine.
 
 use std::{collections::BTreeMap, io::Write, path::Path};
 
 use anyhow::{Context as _, Result};
 use flate2::{Compression, GzBuilder};
 use tar::{EntryType, Header};
-
-/// Everything in one directory.
-#[derive(Debug)]
-pub(super) struct Tarball {
-    /// The directory.
-    pub(super) top: String,
-    /// Unix time of every entry.
-    pub(super) time: u64,
-    pub(super) entries: Vec<Entry>,
-}
 
 /// A file.
 #[derive(Debug)]
@@ -33,6 +23,17 @@ impl Entry {
         Entry::new(path, 0o644, bytes)
     }
 
+    /// The same below a directory.
+    pub(super) fn below(mut self, directory: &str) -> Self {
+        self.path = format!("{directory}/{}", self.path);
+        self
+    }
+
+    /// What is in it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     fn new(path: &str, mode: u32, bytes: Vec<u8>) -> Self {
         Entry {
             path: path.to_owned(),
@@ -42,42 +43,46 @@ impl Entry {
     }
 }
 
-impl Tarball {
-    /// Writes it, compressed.
-    pub(super) fn write(&self, out: impl Write) -> Result<()> {
-        // The header of gzip has a time and a name, too: neither is written.
-        let compressed = GzBuilder::new().mtime(0).write(out, Compression::best());
-        let mut tar = tar::Builder::new(compressed);
-        // The order of paths puts each directory before what is in it.
-        let mut all: BTreeMap<String, Option<&Entry>> = BTreeMap::new();
-        for entry in &self.entries {
-            let path = format!("{}/{}", self.top, entry.path);
-            for directory in Path::new(&path).ancestors().skip(1) {
-                let directory = directory.display().to_string();
-                if !directory.is_empty() {
-                    all.insert(format!("{directory}/"), None);
-                }
+/// A tar archive with these files and their directories; `time` is that of every entry, in seconds of Unix time.
+pub(super) fn tar(entries: &[Entry], time: u64) -> Result<Vec<u8>> {
+    let mut tar = ::tar::Builder::new(Vec::new());
+    // The order of paths puts each directory before what is in it.
+    let mut all: BTreeMap<String, Option<&Entry>> = BTreeMap::new();
+    for entry in entries {
+        for directory in Path::new(&entry.path).ancestors().skip(1) {
+            let directory = directory.display().to_string();
+            if !directory.is_empty() {
+                all.insert(format!("{directory}/"), None);
             }
-            all.insert(path, Some(entry));
         }
-        for (path, entry) in all {
-            let (kind, mode, bytes) = match entry {
-                Some(entry) => (EntryType::Regular, entry.mode, &*entry.bytes),
-                None => (EntryType::Directory, 0o755, &[][..]),
-            };
-            let mut header = Header::new_gnu();
-            header.set_entry_type(kind);
-            header.set_mode(mode);
-            header.set_mtime(self.time);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_size(bytes.len() as u64);
-            tar.append_data(&mut header, &path, bytes)
-                .with_context(|| format!("cannot add {path}"))?;
-        }
-        let mut compressed = tar.into_inner().context("cannot end the tarball")?;
-        compressed.try_finish().context("cannot end the tarball")
+        all.insert(entry.path.clone(), Some(entry));
     }
+    for (path, entry) in all {
+        let (kind, mode, bytes) = match entry {
+            Some(entry) => (EntryType::Regular, entry.mode, &*entry.bytes),
+            None => (EntryType::Directory, 0o755, &[][..]),
+        };
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_mtime(time);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, &path, bytes)
+            .with_context(|| format!("cannot add {path}"))?;
+    }
+    tar.into_inner().context("cannot end the archive")
+}
+
+/// The same bytes, compressed.
+pub(super) fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+    // The header of gzip has a time and a name, too: neither is written.
+    let mut compressed = GzBuilder::new()
+        .mtime(0)
+        .write(Vec::new(), Compression::best());
+    compressed.write_all(bytes).context("cannot compress")?;
+    compressed.finish().context("cannot compress")
 }
 
 #[cfg(test)]
@@ -87,14 +92,8 @@ mod tests {
     use std::io::Read as _;
 
     fn written(entries: Vec<Entry>) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let tarball = Tarball {
-            top: "top".to_owned(),
-            time: 1_700_000_000,
-            entries,
-        };
-        tarball.write(&mut bytes).unwrap();
-        bytes
+        let entries: Vec<Entry> = entries.into_iter().map(|it| it.below("top")).collect();
+        gzip(&tar(&entries, 1_700_000_000).unwrap()).unwrap()
     }
 
     fn two() -> Vec<Entry> {
@@ -114,7 +113,7 @@ mod tests {
     #[test]
     fn entries_are_in_order_and_have_no_owner_and_one_time() {
         let bytes = written(two());
-        let mut archive = tar::Archive::new(GzDecoder::new(&*bytes));
+        let mut archive = ::tar::Archive::new(GzDecoder::new(&*bytes));
         let mut found = Vec::new();
         for entry in archive.entries().unwrap() {
             let mut entry = entry.unwrap();
