@@ -4,9 +4,10 @@
 //! Prepared::new ──▶ attach ──▶ Ready::start(now) ──▶ Capture: tick(now)…, report(now)…, stop, finish(now) ──▶ Ended
 //! ```
 //!
-//! It has no clock, no signal, no file and no thread that waits for time: a driver (see [`drive`](crate::drive)) says what
-//! time it is, and when it is over. Start with [`running`], which keeps the books; what is recorded comes from `recording`,
-//! what is read from outside from `readings` and `heap`. `timeline` and `overhead` are arithmetic.
+//! It has no clock and no signal: a driver (`drive`) says what time it is, and when it is over. The one thread that waits for
+//! time is the governor's, whose windows are shorter than a tick. Start with `running`, which keeps the books; what is
+//! recorded comes from `recording`, what is read from outside from `readings` and `heap`. `timeline` and `overhead` are
+//! arithmetic. What captures of one host share is in `host`; page faults are not: each capture has events of its own.
 
 mod error;
 mod facts;

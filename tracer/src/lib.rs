@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The type changes at each arrow, so that a stage cannot be skipped by accident, and dependencies point from left to
-//! right only. `capture` wires the stages; `collect` runs stream to aggregate on a thread of its own; `governor` keeps
+//! right only. `capture` wires the stages for one target, and `drive` drives any number of them, with the one event loop;
+//! `collect` runs stream to aggregate on a thread of its own, for all of them; `governor` keeps
 //! what `kernel` costs the target within a budget; `findings` turns a report into a diagnosis, which outputs show first; `compare`
 //! sets two reports side by side; `tui` shows a running capture on the whole screen; `cli` says what was asked for.
 //!
