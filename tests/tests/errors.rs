@@ -144,19 +144,3 @@ fn a_kernel_without_uprobes() {
     let ended = without("/sys/bus/event_source/devices", hello().pid());
     assert_error(&ended, 5, &["uprobes", "CONFIG_UPROBE_EVENTS"]);
 }
-
-#[test]
-fn doctor_finds_this_host_and_a_target_fit() {
-    let program = hello();
-    let ended = run(tracer().args(["doctor", "--pid", &program.pid().to_string()]));
-    assert_eq!(ended.code(), 0, "{}", ended.messages);
-    assert!(!ended.output.contains("FAIL"), "{}", ended.output);
-    assert!(
-        ended.output.contains("runtime.mallocgcLarge"),
-        "{}",
-        ended.output
-    );
-    let ended = run(tracer_unprivileged().arg("doctor"));
-    assert_eq!(ended.code(), 4, "{}", ended.output);
-    assert!(ended.output.contains("FAIL"), "{}", ended.output);
-}

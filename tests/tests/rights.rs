@@ -169,6 +169,26 @@ fn the_heap_of_another_users_service_is_that_which_root_sees() {
     }
 }
 
+#[test]
+fn the_doctor_tells_how_the_memory_of_another_users_service_is_read() {
+    let program = service();
+    let pid = program.pid().to_string();
+    for (capabilities, means) in [
+        (unit_capabilities(), "/proc/PID/mem"),
+        (without_files(), "process_vm_readv"),
+    ] {
+        let ended = run(&capabilities, &["doctor", "--pid", &pid]);
+        assert_eq!(ended.code(), 0, "{}", ended.messages);
+        for told in [
+            &*format!("read through {means}\n"),
+            "heap profiler  on, one sample in 64 KiB\n",
+            "Works here: captures in every mode",
+        ] {
+            assert!(ended.output.contains(told), "{}", ended.output);
+        }
+    }
+}
+
 /// `CAP_SYS_ADMIN` is there already: nothing that the message advises is.
 #[test]
 fn the_missing_right_is_named() {

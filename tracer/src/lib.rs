@@ -31,6 +31,7 @@ pub mod cli;
 pub mod collect;
 pub mod compare;
 pub mod decode;
+pub mod doctor;
 pub mod drive;
 pub mod findings;
 pub mod governor;

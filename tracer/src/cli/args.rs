@@ -7,8 +7,9 @@ mod show;
 mod tracing;
 
 pub(super) use compare::Terms;
+pub(super) use parse::percent;
 pub(super) use show::{DiffOutput, Output, Show, SortBy, StreamFormat, Value};
-pub(super) use tracing::{Mode, Tracing};
+pub(super) use tracing::{DEFAULT_BUDGET, Mode, Tracing};
 
 use crate::compare::Rule;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint, value_parser};
@@ -87,7 +88,7 @@ pub(super) enum Command {
     /// Watch a process on the whole screen
     #[command(after_help = examples::TOP_EXAMPLES)]
     Top(Top),
-    /// Tell what this host, and a target, can do
+    /// Check this host and a process
     #[command(after_help = examples::DOCTOR_EXAMPLES)]
     Doctor(Doctor),
     /// Print what a shell needs to complete command lines of tracer
@@ -229,6 +230,9 @@ pub(super) struct Doctor {
     /// Look at this process, too
     #[arg(long, short, value_parser = value_parser!(i32).range(1..), value_name = "PID")]
     pub(super) pid: Option<i32>,
+    /// Print the probes that a capture of it would attach, too, and why
+    #[arg(long, requires = "pid")]
+    pub(super) explain: bool,
 }
 
 #[derive(Debug, clap::Args)]

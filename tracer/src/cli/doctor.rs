@@ -1,53 +1,39 @@
 //! `tracer doctor`: what this host, and a target, can do.
 
-use super::args::{Doctor, Global};
+use super::args::{DEFAULT_BUDGET, Doctor, Global, percent};
 use super::sinks::{StandardStream, print};
 use super::terminal;
 use crate::capture::{Prepared, Wanted};
-use crate::kernel::{self, Verdict};
-use anstyle::{AnsiColor, Style};
-use std::fmt::Write as _;
+use crate::doctor::{self, Host, Target};
+use crate::kernel;
+use anyhow::{anyhow, bail};
 
 pub(super) fn run(args: &Doctor, global: &Global) -> anyhow::Result<()> {
     let color = terminal::options(StandardStream::Out, global, 0).color;
-    let mut text = String::new();
-    for check in kernel::doctor() {
-        let (mark, style, remedy) = match &check.verdict {
-            Verdict::Ok => ("ok", AnsiColor::Green, String::new()),
-            Verdict::Limited(remedy) => ("less", AnsiColor::Yellow, format!(": {remedy}")),
-            Verdict::Fail(remedy) => ("FAIL", AnsiColor::Red, format!(": {remedy}")),
-        };
-        let style = if color {
-            Style::new().fg_color(Some(style.into()))
-        } else {
-            Style::new()
-        };
-        writeln!(
-            text,
-            "{style}{mark:>4}{style:#}  {:<10} {}{remedy}",
-            check.what, check.found
-        )?;
+    let host = Host::examine();
+    let verdict = doctor::verdict(&host);
+    print(&doctor::of_host(&host, color)?)?;
+    // Whatever is wrong with the process, the verdict on the host comes.
+    let target = args.pid.map_or(Ok(()), |pid| {
+        of_target(pid, args.explain, verdict.can_trace)
+    });
+    print(&doctor::of_verdict(&verdict)?)?;
+    target?;
+    kernel::require()?;
+    if !verdict.can_trace {
+        bail!("this host cannot trace: see the lines above");
     }
-    print(&text)?;
-    if let Some(pid) = args.pid {
-        target(pid)?;
-    }
-    Ok(kernel::require()?)
+    Ok(())
 }
 
-fn target(pid: i32) -> anyhow::Result<()> {
+fn of_target(pid: i32, explain: bool, can_trace: bool) -> anyhow::Result<()> {
+    let budget = percent(DEFAULT_BUDGET).map_err(|error| anyhow!("{error}"))?;
+    // First, because it says why a process cannot be traced.
     let prepared = Prepared::new(pid, Wanted::ALL)?;
-    let target = prepared.target();
-    let yes = |flag| if flag { "yes" } else { "no" };
-    print(&format!(
-        "\npid {}: {}\n{} {}, stripped: {}, position independent: {}, cgo: {}\n\n{}",
-        target.pid,
-        target.exe,
-        target.go_version,
-        target.arch,
-        yes(target.stripped),
-        yes(target.pie),
-        yes(target.cgo),
-        prepared.plan()
-    ))
+    let target = Target::examine(pid, can_trace)?;
+    print(&doctor::of_target(&target, budget)?)?;
+    if explain {
+        print(&format!("\n{}", prepared.plan()))?;
+    }
+    Ok(())
 }

@@ -50,24 +50,13 @@ pub fn attach(
     settings: &Settings,
     hit_cost: Option<HitCost>,
 ) -> Result<(Attached, RingSource), KernelError> {
-    let rings = Rings::of_host(settings.ring_bytes, settings.rings);
-    let mut ebpf = load(settings, &rings)?;
-    let log = if settings.verbose {
-        Some(LogReader::start(&mut ebpf)?)
-    } else {
-        None
-    };
-    let mut switches = Switches::take(&mut ebpf)?;
-    let events = rings
-        .names()
-        .map(|name| {
-            let ring = ebpf.take_map(name).ok_or(KernelError::Incomplete(name))?;
-            RingBuf::try_from(ring).map_err(|source| KernelError::map(name, source))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut source = RingSource::new(events);
-    let mut measure = || calibrate::measure(&mut ebpf, &mut switches, &mut source, plan.rows.len());
-    let hit_cost = hit_cost.or_else(&mut measure);
+    let Loaded {
+        ebpf,
+        log,
+        switches,
+        source,
+        hit_cost,
+    } = Loaded::new(settings, plan.rows.len(), hit_cost)?;
     let mut attached = Attached {
         baseline: counters::read(&ebpf)?,
         ebpf,
@@ -87,6 +76,55 @@ pub fn attach(
         Ok((attached, source))
     } else {
         Err(gone(process))
+    }
+}
+
+/// Measures what a hit would cost the target of these settings on this host, without a probe in it; `None` if that cannot be
+/// measured here.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn hit_cost(settings: &Settings) -> Result<Option<HitCost>, KernelError> {
+    Loaded::new(settings, 0, None).map(|loaded| loaded.hit_cost)
+}
+
+/// The programs in the kernel, and what a hit of them costs, before there is a probe in the target.
+struct Loaded {
+    ebpf: Ebpf,
+    log: Option<LogReader>,
+    switches: Switches,
+    source: RingSource,
+    hit_cost: Option<HitCost>,
+}
+
+impl Loaded {
+    /// Loads them for a plan of so many rows, and measures what a hit costs unless it is `known`.
+    fn new(settings: &Settings, rows: usize, known: Option<HitCost>) -> Result<Self, KernelError> {
+        let rings = Rings::of_host(settings.ring_bytes, settings.rings);
+        let mut ebpf = load(settings, &rings)?;
+        let log = if settings.verbose {
+            Some(LogReader::start(&mut ebpf)?)
+        } else {
+            None
+        };
+        let mut switches = Switches::take(&mut ebpf)?;
+        let events = rings
+            .names()
+            .map(|name| {
+                let ring = ebpf.take_map(name).ok_or(KernelError::Incomplete(name))?;
+                RingBuf::try_from(ring).map_err(|source| KernelError::map(name, source))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut source = RingSource::new(events);
+        let measure = || calibrate::measure(&mut ebpf, &mut switches, &mut source, rows);
+        let hit_cost = known.or_else(measure);
+        Ok(Loaded {
+            ebpf,
+            log,
+            switches,
+            source,
+            hit_cost,
+        })
     }
 }
 

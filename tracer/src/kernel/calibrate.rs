@@ -2,6 +2,7 @@
 //!
 //! Hides the function, which is called with registers and a stack as a Go allocation has them.
 
+use super::KernelError;
 use super::cost::HitCost;
 use super::place::Place;
 use super::probe::Probe;
@@ -57,6 +58,20 @@ pub(super) fn measure(
     while source.drain(&mut |_record| {}) > 0 {}
     log::debug!("a hit costs {cost:?}");
     cost
+}
+
+/// Attaches a program that does nothing to the function, and takes it out again; `None` if this machine has no such
+/// function.
+pub(super) fn try_probe(ebpf: &mut Ebpf) -> Option<Result<(), KernelError>> {
+    let probe = Probe {
+        family: Family::Alloc,
+        program: config::PROGRAM_EMPTY,
+        cookie: Cookie::NONE,
+        offset: own_offset(function::address())?,
+        function: "a function of tracer's own".to_owned(),
+    };
+    // It goes with the programs.
+    Some(own_place()?.attach(ebpf, &probe).map(drop))
 }
 
 fn compare(switches: &mut Switches) -> Option<HitCost> {

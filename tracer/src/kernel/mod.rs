@@ -19,12 +19,14 @@ mod preflight;
 mod probe;
 mod rings;
 mod switches;
+mod trial;
 
-pub use attach::{Attached, attach};
+pub use attach::{Attached, attach, hit_cost};
 pub use cost::HitCost;
 pub use detach::detach_in_background;
 pub use empty::{EmptyProbes, attach_empty};
 pub use error::{Feature, KernelError};
 pub use link::Detaching;
 pub use load::{Anchors, Settings};
-pub use preflight::{Check, Verdict, doctor, require};
+pub use preflight::{release, require};
+pub use trial::{Ability, Trial, try_host};

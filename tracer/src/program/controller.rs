@@ -43,7 +43,15 @@ pub struct ControllerState {
 /// Where neither `GOGC` nor `GOMEMLIMIT` is set, the goal is a little less than 2^63.
 const NO_GOAL: u64 = 1 << 60;
 
+/// `math.MaxInt64`, what the runtime says where there is no `GOMEMLIMIT`.
+const NO_MEMORY_LIMIT: u64 = i64::MAX.cast_unsigned();
+
 impl ControllerState {
+    /// `GOMEMLIMIT`; `None` if there is none.
+    pub fn limit(&self) -> Option<u64> {
+        Some(self.memory_limit).filter(|limit| *limit < NO_MEMORY_LIMIT)
+    }
+
     /// The size at which the next cycle should be done; `None` if no size starts one.
     pub fn goal(&self) -> Option<u64> {
         Some(self.heap_goal).filter(|goal| *goal < NO_GOAL)

@@ -107,6 +107,18 @@ impl RuntimeView {
     }
 }
 
+impl RuntimeView {
+    /// Objects allocated since the process started, as far as the runtime has counted them: it counts those of a span when
+    /// the span is full, and a reading lags by some thousand. `None` if they cannot be read.
+    pub fn allocations(&self) -> Option<u64> {
+        let statistics = self.statistics.as_ref()?;
+        (0..ATTEMPTS).find_map(|_| statistics.allocations(&*self.memory))
+    }
+}
+
+/// How often counts are read again that were just being moved.
+const ATTEMPTS: usize = 8;
+
 /// The variable `runtime.memstats`.
 #[derive(Clone, Copy, Debug)]
 struct Statistics {
@@ -200,6 +212,29 @@ impl Statistics {
         }
     }
 
+    /// Objects ever allocated, that are counted; `None` if a reader of `runtime/metrics` was moving the counts meanwhile from
+    /// one delta to the next, where both have them.
+    fn allocations(&self, memory: &dyn Memory) -> Option<u64> {
+        let delta_words = usize::try_from(self.layout.delta / 8).ok()?;
+        let mut bytes = vec![0; 3 * delta_words * 8];
+        let generation = || {
+            memory.word(RuntimePc(
+                self.address.0.wrapping_add(bytes_of(delta_words)),
+            ))
+        };
+        let before = generation()?;
+        if memory.read(self.address, &mut bytes) != bytes.len() || generation()? != before {
+            return None;
+        }
+        let words: Vec<u64> = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|word| u64::from_le_bytes(*word))
+            .collect();
+        counted(&words, delta_words, before)
+    }
+
     /// What of the heap's spans holds no objects. The runtime adds to one of three deltas and moves sums from one to
     /// another; together they are right (`unsafeRead`).
     fn heap(&self, memory: &dyn Memory) -> Option<HeapUse> {
@@ -229,6 +264,37 @@ impl Statistics {
     }
 }
 
+/// Bytes of the three deltas, behind which is the number of the current generation.
+fn bytes_of(delta_words: usize) -> u64 {
+    3 * 8 * delta_words as u64
+}
+
+/// Objects allocated, out of three deltas; `None` if the next generation is not empty yet.
+fn counted(words: &[u64], delta_words: usize, generation: u64) -> Option<u64> {
+    // From the end: counts of freed objects by class, and of large ones, and their bytes; the same of allocated objects;
+    // and before them the tiny ones.
+    let tiny = delta_words.checked_sub(2 * (CLASSES + 2) + 1)?;
+    let next = usize::try_from((generation & 0xffff_ffff) + 1).ok()? % 3;
+    let mut sum = 0_u64;
+    for (number, delta) in words.chunks_exact(delta_words).enumerate() {
+        let counts = delta.get(tiny..)?;
+        if number == next && counts.iter().any(|count| *count != 0) {
+            return None;
+        }
+        let [tiny, _large_bytes, large, of_classes @ ..] = counts else {
+            return None;
+        };
+        let of_classes = of_classes.get(..CLASSES)?;
+        let all = of_classes.iter().chain([tiny, large]);
+        // Each may be a difference to the others.
+        sum = all.fold(sum, |sum, count| sum.wrapping_add(*count));
+    }
+    Some(sum)
+}
+
+/// Size classes of the allocator, the one of large objects included: the same in all versions.
+const CLASSES: usize = 68;
+
 /// Bytes of the heap's spans that hold no objects.
 #[derive(Clone, Copy, Debug)]
 struct HeapUse {
@@ -249,6 +315,25 @@ fn size_of_all(sizes: &[Option<u64>]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn allocations_of_all_deltas_are_counted_unless_they_are_being_moved() {
+        for layout in [24, 25].map(StatisticsLayout::of) {
+            let delta = usize::try_from(layout.delta / 8).unwrap();
+            let tiny = if delta == 147 { 6 } else { 5 };
+            let mut words = vec![0; 3 * delta];
+            words[tiny] = 1;
+            words[tiny + 1] = 1 << 30;
+            words[tiny + 2] = 20;
+            words[delta + tiny + 3] = 300;
+            words[delta + tiny + 3 + 67] = 4000;
+            // Freed.
+            words[delta + tiny + 3 + 68 + 1] = 50_000;
+            assert_eq!(counted(&words, delta, 0), None);
+            assert_eq!(counted(&words, delta, 1), Some(4321));
+            assert_eq!(counted(&words, delta, 7 | 1 << 32), Some(4321));
+        }
+    }
 
     #[test]
     fn sizes_that_make_no_sense_have_no_sum() {

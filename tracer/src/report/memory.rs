@@ -5,9 +5,6 @@
 
 use crate::program::{Resident, RuntimeFigures};
 
-/// `math.MaxInt64`, what the runtime says where there is no `GOMEMLIMIT`.
-const NO_LIMIT: u64 = i64::MAX.cast_unsigned();
-
 /// Resident memory and its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -141,9 +138,7 @@ impl Memory {
             parts: Vec::new(),
             untouched_bytes: None,
             gc_percent: runtime.map(|figures| figures.controller.gc_percent),
-            go_limit_bytes: runtime
-                .map(|figures| figures.controller.memory_limit)
-                .filter(|limit| *limit < NO_LIMIT),
+            go_limit_bytes: runtime.and_then(|figures| figures.controller.limit()),
         };
         let Some(parts) = runtime.and_then(of_runtime) else {
             return memory;

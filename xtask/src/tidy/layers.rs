@@ -17,7 +17,7 @@ enum Purity {
 use Purity::{Acts, Pure};
 
 /// Every folder (or file) of the agent, from the bottom to the top: one names only those before it.
-const LAYERS: [(&str, Purity); 19] = [
+const LAYERS: [(&str, Purity); 20] = [
     ("units", Pure),
     ("program", Acts),
     ("plan", Pure),
@@ -25,6 +25,7 @@ const LAYERS: [(&str, Purity); 19] = [
     ("decode", Pure),
     ("aggregate", Pure),
     ("kernel", Acts),
+    ("doctor", Acts),
     ("collect", Acts),
     ("symbolize", Acts),
     ("governor", Acts),

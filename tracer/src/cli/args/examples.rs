@@ -98,12 +98,14 @@ Examples:
   tracer top --pid 4242 --mode sampled            at almost no cost";
 
 pub(super) const DOCTOR_EXAMPLES: &str = "\
-Each line that is not ok says what to do. With --pid come what the program is and the probes that a capture would \
-attach; nothing is attached.
+What a capture needs is tried: programs are loaded and a probe is attached, to tracer itself. The last lines say what \
+works and what to do about the rest. With --pid come the state of the process's heap profiler, its memory limit, what it \
+allocates, and what each mode would cost it, read from outside in half a second; nothing is attached to it.
 
 Examples:
   tracer doctor                                   this host
-  sudo tracer doctor --pid 4242                   this host and a process on it";
+  sudo tracer doctor --pid 4242                   this host and a process on it
+  sudo tracer doctor --pid 4242 --explain         and the probes of a capture";
 
 pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

@@ -6,6 +6,9 @@ use crate::plan::{Extras, HeapProbes, MapProbes};
 use clap::{ValueEnum, value_parser};
 use tracer_common::limits::MAX_FRAMES;
 
+/// CPU time that probes may take in mode auto, unless something else is asked for.
+pub(in crate::cli) const DEFAULT_BUDGET: &str = "5%";
+
 /// How to trace.
 #[derive(Clone, Debug, clap::Args)]
 pub(in crate::cli) struct Tracing {
@@ -13,7 +16,7 @@ pub(in crate::cli) struct Tracing {
     #[arg(long, value_enum, value_name = "MODE", default_value_t = Mode::Auto)]
     pub(in crate::cli) mode: Mode,
     /// CPU time that probes may take in mode auto, in percent of what the target uses; no effect in other modes
-    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "5%")]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = DEFAULT_BUDGET)]
     pub(in crate::cli) max_overhead: f64,
     /// What to record of maps [default: growth; off in mode sampled]
     #[arg(long, value_enum, value_name = "WHAT")]
