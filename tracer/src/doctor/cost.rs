@@ -141,9 +141,9 @@ mod tests {
     use super::*;
     use crate::doctor::text::tests::target;
 
-    fn shares(target: &Target) -> [(Option<u32>, bool); 3] {
+    fn shares(target: &Target) -> [(Option<f64>, bool); 3] {
         // In tenths of a percent.
-        let tenths = |share: f64| (share * 1000.0).round() as u32;
+        let tenths = |share: f64| (share * 1000.0).round();
         costs(target, 0.05).map(|cost| (cost.share.map(tenths), cost.at_most))
     }
 
@@ -164,10 +164,10 @@ mod tests {
         // 200,000 hits of 1 us are a fifth of a CPU, half of what there is with them.
         let busy = doing(Some(200_000.0), 52_428_800.0, 0.2);
         // A hundred samples of 3 us.
-        let sampled = Some(1);
+        let sampled = Some(1.0);
         assert_eq!(
             shares(&busy),
-            [(Some(500), false), (Some(50), true), (sampled, false)]
+            [(Some(500.0), false), (Some(50.0), true), (sampled, false)]
         );
     }
 
@@ -176,10 +176,10 @@ mod tests {
         let quiet = doing(Some(1_000.0), 65_536.0, 0.5);
         assert_eq!(
             shares(&quiet),
-            [(Some(2), false), (Some(2), false), (Some(0), false)]
+            [(Some(2.0), false), (Some(2.0), false), (Some(0.0), false)]
         );
         let idle = doing(Some(0.0), 0.0, 0.0);
-        assert_eq!(shares(&idle), [(Some(0), false); 3]);
+        assert_eq!(shares(&idle), [(Some(0.0), false); 3]);
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
             ..doing(Some(200_000.0), 819_200_000.0, 0.9)
         };
         // 100,000 spans of 1 us are a tenth of a CPU.
-        assert_eq!(shares(&off)[2], (Some(100), true));
+        assert_eq!(shares(&off)[2], (Some(100.0), true));
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
         let uncounted = doing(None, 65_536.0, 0.5);
         assert_eq!(
             shares(&uncounted),
-            [(None, false), (Some(50), true), (Some(0), false)]
+            [(None, false), (Some(50.0), true), (Some(0.0), false)]
         );
         let unread = Target {
             profiler: Err("no".to_owned()),
