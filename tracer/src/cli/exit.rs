@@ -14,11 +14,6 @@ const NO_TARGET: u8 = 3;
 const PRIVILEGE: u8 = 4;
 const KERNEL: u8 = 5;
 
-/// What was asked for makes no sense here, though every option does.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct BadUsage(pub(super) String);
-
 /// The code to exit with: 1 failed, 2 bad usage, 3 the target is gone or is not a Go program, 4 not enough privilege, 5
 /// kernel feature missing.
 pub fn code(error: &anyhow::Error) -> u8 {
@@ -38,7 +33,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<TargetError>() {
         return Some(target(error));
     }
-    if cause.is::<Misuse>() || cause.is::<BadUsage>() {
+    if cause.is::<Misuse>() {
         return Some(USAGE);
     }
     match cause.downcast_ref::<OutputError>() {

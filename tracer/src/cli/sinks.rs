@@ -47,7 +47,7 @@ impl StandardStream {
     }
 }
 
-/// Outputs that contradict each other.
+/// What was typed makes no sense together, or here.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Misuse {
     #[error("{0:?} and another -o are the same: give each output a file of its own")]
@@ -62,6 +62,8 @@ pub(super) enum Misuse {
         "cannot write a pprof profile to a terminal, because it is binary: name a file with -o, or send standard output to one"
     )]
     BinaryToTerminal,
+    #[error("standard output is not a terminal: use `tracer attach --pid {pid}`")]
+    NotATerminal { pid: i32 },
 }
 
 #[derive(Debug)]

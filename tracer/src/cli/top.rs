@@ -3,9 +3,8 @@
 use super::args::{Global, Top};
 use super::config;
 use super::driving;
-use super::exit::BadUsage;
 use super::messages::say;
-use super::sinks::{StandardStream, Unfinished};
+use super::sinks::{Misuse, StandardStream, Unfinished};
 use super::terminal;
 use crate::capture::{Capture, Prepared};
 use crate::drive::{Consumer, Course, Driver, Flow, Following, Moment};
@@ -29,11 +28,7 @@ pub(super) fn run(args: &Top, global: &Global) -> anyhow::Result<()> {
         return Ok(());
     }
     if !stdout().is_terminal() {
-        let text = format!(
-            "standard output is not a terminal: use `tracer attach --pid {}`",
-            target.pid
-        );
-        return Err(BadUsage(text).into());
+        return Err(Misuse::NotATerminal { pid: target.pid }.into());
     }
     kernel::require()?;
     let prepared = Prepared::new(target.pid, target.tracing.wanted())?;

@@ -23,13 +23,14 @@ use std::io::Write;
 const BODY: &str = include_str!("html/report.html");
 
 /// In the order in which the browser runs them: each uses those before it.
-const SCRIPTS: [Script; 11] = [
+const SCRIPTS: [Script; 12] = [
     ("names.js", include_str!("html/names.js")),
     ("chart.js", include_str!("html/chart.js")),
     ("head.js", include_str!("html/head.js")),
     ("detail.js", include_str!("html/detail.js")),
     ("sites.js", include_str!("html/sites.js")),
     ("flame.js", include_str!("html/flame.js")),
+    ("flamebox.js", include_str!("html/flamebox.js")),
     ("flameview.js", include_str!("html/flameview.js")),
     ("maps.js", include_str!("html/maps.js")),
     ("timeline.js", include_str!("html/timeline.js")),

@@ -4,10 +4,9 @@
 
 use super::super::OutputError;
 use super::super::html::shell::{Page, Script};
-use super::stacks;
+use super::{json, stacks};
 use crate::compare::{Change, Changes, Comparison, Figure, Row, Verdict};
-use crate::findings::Finding;
-use crate::report::{Frame, Report, Value};
+use crate::report::{Frame, Value};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Write;
@@ -15,10 +14,11 @@ use std::io::Write;
 /// The page without its figures, and the colours that changes have.
 const BODY: &str = include_str!("diff.html");
 
-/// In the order in which the browser runs them. `flame.js` is that of reports, and lays stacks out.
-const SCRIPTS: [Script; 4] = [
+/// In the order in which the browser runs them. `flame.js` and `flamebox.js` are those of reports.
+const SCRIPTS: [Script; 5] = [
     ("diff-head.js", include_str!("head.js")),
     ("flame.js", include_str!("../html/flame.js")),
+    ("flamebox.js", include_str!("../html/flamebox.js")),
     ("diff-flame.js", include_str!("flame.js")),
     ("diff-rows.js", include_str!("rows.js")),
 ];
@@ -42,8 +42,8 @@ pub(super) fn write(
         by: comparison.by.name(),
         normalize: comparison.normalize.name(),
         figure: comparison.figure.name(),
-        base: CaptureData::of(comparison.base),
-        candidate: CaptureData::of(comparison.candidate),
+        base: json::Capture::of(comparison.base),
+        candidate: json::Capture::of(comparison.candidate),
         warnings: &comparison.warnings,
         figures: Figure::ALL.map(|figure| FigureData {
             name: figure.name(),
@@ -60,13 +60,13 @@ pub(super) fn write(
             .findings
             .new
             .iter()
-            .map(FindingData::of)
+            .map(json::FindingObject::of)
             .collect(),
         gone: comparison
             .findings
             .gone
             .iter()
-            .map(FindingData::of)
+            .map(json::FindingObject::of)
             .collect(),
         rules: verdicts.iter().map(RuleData::of).collect(),
         flame: FlameData::of(comparison, value, &mut strings),
@@ -81,15 +81,15 @@ struct Data<'a> {
     normalize: &'a str,
     /// Name of the figure that rows are ordered by.
     figure: &'a str,
-    base: CaptureData<'a>,
-    candidate: CaptureData<'a>,
+    base: json::Capture<'a>,
+    candidate: json::Capture<'a>,
     warnings: &'a [String],
     figures: [FigureData<'a>; 5],
     /// Of each figure, in their order.
     totals: [Option<Cells>; 5],
     rows: Vec<RowData>,
-    new: Vec<FindingData<'a>>,
-    gone: Vec<FindingData<'a>>,
+    new: Vec<json::FindingObject<'a>>,
+    gone: Vec<json::FindingObject<'a>>,
     rules: Vec<RuleData<'a>>,
     /// `null` if the figure is not known of stacks on both sides.
     flame: Option<FlameData>,
@@ -101,44 +101,6 @@ struct FigureData<'a> {
     name: &'a str,
     bytes: bool,
     per_s: bool,
-}
-
-#[derive(Serialize)]
-struct CaptureData<'a> {
-    exe: &'a str,
-    pid: u32,
-    build_id: Option<&'a str>,
-    go_version: &'a str,
-    arch: &'a str,
-    mode: &'a str,
-    start_unix_ns: u64,
-    duration_ns: u64,
-    /// What figures are made of; nothing in mode heap.
-    records: Option<&'a str>,
-    hits: Option<u64>,
-    delivered: Option<u64>,
-    coverage: Option<f64>,
-}
-
-impl<'a> CaptureData<'a> {
-    fn of(report: &'a Report) -> Self {
-        let (target, window) = (&report.target, &report.window);
-        let records = report.records();
-        CaptureData {
-            exe: &target.exe,
-            pid: target.pid,
-            build_id: target.build_id.as_deref(),
-            go_version: &target.go_version,
-            arch: &target.arch,
-            mode: window.mode.name(),
-            start_unix_ns: window.start_unix_ns,
-            duration_ns: window.duration_ns,
-            records: records.map(|records| records.noun()),
-            hits: records.map(|records| records.hits),
-            delivered: records.map(|records| records.delivered),
-            coverage: report.completeness.coverage,
-        }
-    }
 }
 
 /// Base, candidate, difference, relative, standard error, significant; then whether either side has not seen it.
@@ -220,25 +182,6 @@ impl RowData {
             }),
             type_name: type_name.map(|name| strings.place(name)),
             figures: cells(&row.changes),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FindingData<'a> {
-    severity: &'a str,
-    title: &'a str,
-    evidence: &'a str,
-    advice: &'a str,
-}
-
-impl<'a> FindingData<'a> {
-    fn of(finding: &'a Finding) -> Self {
-        FindingData {
-            severity: finding.severity.name(),
-            title: &finding.title,
-            evidence: &finding.evidence,
-            advice: &finding.advice,
         }
     }
 }

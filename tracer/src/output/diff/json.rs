@@ -34,16 +34,26 @@ pub fn write(
             normalize: comparison.normalize.name(),
             by: comparison.by.name(),
             ordered_by: comparison.figure.name(),
-            base: capture(comparison.base),
-            candidate: capture(comparison.candidate),
+            base: Capture::of(comparison.base),
+            candidate: Capture::of(comparison.candidate),
             warnings: &comparison.warnings,
             totals: Totals {
                 figures: Figures(&comparison.totals),
             },
             rows: comparison.rows.iter().map(row).collect(),
             findings: FindingChanges {
-                new: comparison.findings.new.iter().map(found_of).collect(),
-                gone: comparison.findings.gone.iter().map(found_of).collect(),
+                new: comparison
+                    .findings
+                    .new
+                    .iter()
+                    .map(FindingObject::of)
+                    .collect(),
+                gone: comparison
+                    .findings
+                    .gone
+                    .iter()
+                    .map(FindingObject::of)
+                    .collect(),
             },
             rules: verdicts.iter().map(rule).collect(),
         },
@@ -73,7 +83,7 @@ struct Document<'a> {
 
 /// One of the two; everything else is in its own file.
 #[derive(Serialize)]
-struct Capture<'a> {
+pub(super) struct Capture<'a> {
     exe: &'a str,
     pid: u32,
     build_id: Option<&'a str>,
@@ -181,7 +191,7 @@ struct FindingChanges<'a> {
 }
 
 #[derive(Serialize)]
-struct FindingObject<'a> {
+pub(super) struct FindingObject<'a> {
     rule: &'a str,
     severity: &'a str,
     title: &'a str,
@@ -199,24 +209,26 @@ struct RuleObject<'a> {
     reason: &'a str,
 }
 
-fn capture(report: &Report) -> Capture<'_> {
-    let (target, window) = (&report.target, &report.window);
-    let completeness = &report.completeness;
-    let records = report.records();
-    Capture {
-        exe: &target.exe,
-        pid: target.pid,
-        build_id: target.build_id.as_deref(),
-        go_version: &target.go_version,
-        arch: &target.arch,
-        mode: window.mode.name(),
-        start_unix_ns: window.start_unix_ns,
-        duration_ns: window.duration_ns,
-        records: records.map(|records| records.noun()),
-        hits: records.map(|records| records.hits),
-        delivered: records.map(|records| records.delivered),
-        lost: records.map(|records| records.lost_total()),
-        coverage: completeness.coverage,
+impl<'a> Capture<'a> {
+    pub(super) fn of(report: &'a Report) -> Self {
+        let (target, window) = (&report.target, &report.window);
+        let completeness = &report.completeness;
+        let records = report.records();
+        Capture {
+            exe: &target.exe,
+            pid: target.pid,
+            build_id: target.build_id.as_deref(),
+            go_version: &target.go_version,
+            arch: &target.arch,
+            mode: window.mode.name(),
+            start_unix_ns: window.start_unix_ns,
+            duration_ns: window.duration_ns,
+            records: records.map(|records| records.noun()),
+            hits: records.map(|records| records.hits),
+            delivered: records.map(|records| records.delivered),
+            lost: records.map(|records| records.lost_total()),
+            coverage: completeness.coverage,
+        }
     }
 }
 
@@ -250,15 +262,17 @@ fn frame(frame: &Frame) -> FrameObject<'_> {
     }
 }
 
-fn found_of(finding: &Finding) -> FindingObject<'_> {
-    FindingObject {
-        rule: finding.rule.name(),
-        severity: finding.severity.name(),
-        title: &finding.title,
-        evidence: &finding.evidence,
-        advice: &finding.advice,
-        site: finding.site,
-        map: finding.map,
+impl<'a> FindingObject<'a> {
+    pub(super) fn of(finding: &'a Finding) -> Self {
+        FindingObject {
+            rule: finding.rule.name(),
+            severity: finding.severity.name(),
+            title: &finding.title,
+            evidence: &finding.evidence,
+            advice: &finding.advice,
+            site: finding.site,
+            map: finding.map,
+        }
     }
 }
 
