@@ -7,7 +7,7 @@ mod tap;
 
 pub use tap::{Batch, Missed, Single, Spout, Tap, tap};
 
-use crate::aggregate::{Aggregator, Look, Sums, Totals, Watched, Weight};
+use crate::aggregate::{Aggregator, Changes, Look, Sums, Totals, Watched, Weight};
 use crate::decode::decode;
 use crate::program::Mapped;
 use crate::stream::Source;
@@ -48,6 +48,7 @@ enum Message {
 enum Question {
     Tally(SyncSender<Tally>),
     Totals(SyncSender<Box<Totals>>),
+    Changes(SyncSender<Box<Changes>>),
     Weigh(Weight),
     SetExact(bool),
     SetWindows,
@@ -185,6 +186,14 @@ impl Collector {
         self.ask(Question::Totals).map(|totals| *totals)
     }
 
+    /// What happened since this was asked for last.
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub fn changes(&self) -> Result<Changes, CollectorDied> {
+        self.ask(Question::Changes).map(|changes| *changes)
+    }
+
     /// The maps with most entries, to be looked at from outside; at most `limit`.
     ///
     /// # Errors
@@ -268,6 +277,7 @@ impl Intake {
         match question {
             Question::Tally(reply) => answer(&reply, Tally::of(aggregator.totals())),
             Question::Totals(reply) => answer(&reply, Box::new(aggregator.totals().clone())),
+            Question::Changes(reply) => answer(&reply, Box::new(aggregator.changes())),
             Question::Weigh(weight) => {
                 self.drain_all();
                 self.aggregator.weigh(&weight);

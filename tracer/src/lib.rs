@@ -11,11 +11,12 @@
 //! The type changes at each arrow, so that a stage cannot be skipped by accident, and dependencies point from left to
 //! right only. `capture` wires the stages for one target, and `drive` drives any number of them, with the one event loop;
 //! `collect` runs stream to aggregate on a thread of its own, for all of them; `governor` keeps
-//! what `kernel` costs the target within a budget; `findings` turns a report into a diagnosis, which outputs show first; `compare`
+//! what `kernel` costs the target within a budget; `live` tells what happened between two moments of a capture; `findings`
+//! turns a report into a diagnosis, which outputs show first; `compare`
 //! sets two reports side by side; `tui` shows a running capture on the whole screen; `cli` says what was asked for.
 //!
 //! What must stay true:
-//! - `plan`, `decode`, `aggregate`, `report`, `findings`, `compare`, `output` and the state and view of `tui` do no I/O beyond
+//! - `plan`, `decode`, `aggregate`, `report`, `live`, `findings`, `compare`, `output` and the state and view of `tui` do no I/O beyond
 //!   the writer they are given, and see no file descriptor and no clock.
 //! - Only `kernel` and `stream` name aya. Everything after `stream` runs without root.
 //! - Only `tracer-common` defines bytes on the wire; only `decode` reads them.
@@ -39,6 +40,7 @@ pub mod governor;
 mod hostile;
 pub mod kernel;
 pub mod launch;
+pub mod live;
 pub mod output;
 pub mod plan;
 pub mod program;

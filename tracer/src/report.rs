@@ -34,6 +34,7 @@ pub use memory::{Memory, MemoryPart, PartKind};
 pub use origin::Origin;
 pub use records::{Counted, Records};
 pub use single::{SingleAlloc, type_name};
+pub use sites::to_site;
 pub(crate) use value::Alive;
 pub use value::Value;
 pub use window::{EndedBy, Mode, ModeStep, State, Step, Window};

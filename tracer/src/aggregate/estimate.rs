@@ -81,6 +81,20 @@ impl Uncertainty {
             *group_bytes += allocs * rounded.unwrap_or(0) as f64;
         }
     }
+
+    /// Adds that of sums which are added to these: of the same stack, or of one that starts with the same instruction.
+    pub fn merge(&mut self, other: &Uncertainty) {
+        add(&mut self.variance, &other.variance);
+        match (&mut self.windows, &other.windows) {
+            (Some(grouped), Some(other)) => {
+                for (sum, estimate) in grouped.estimates.iter_mut().zip(&other.estimates) {
+                    add(sum, estimate);
+                }
+            }
+            (windows @ None, Some(other)) => *windows = Some(other.clone()),
+            (_, None) => {}
+        }
+    }
 }
 
 impl Progress {

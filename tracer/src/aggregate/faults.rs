@@ -120,6 +120,15 @@ impl FaultTotals {
         }
     }
 
+    /// The same with other stacks in the place of these.
+    pub fn renamed(self, mut name: impl FnMut(StackId) -> StackId) -> Self {
+        let mut stacks: StackMap<FaultSums> = StackMap::default();
+        for (stack, sums) in &self.stacks {
+            stacks.entry(name(*stack)).or_default().merge(sums);
+        }
+        FaultTotals { stacks, ..self }
+    }
+
     /// Whether a reading of the mappings would tell something.
     pub fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()

@@ -143,6 +143,25 @@ const SWEEP_TERMINATION: u64 = 2;
 const GC_REASONS: [u64; 2] = [MARK_TERMINATION, SWEEP_TERMINATION];
 
 impl GcTotals {
+    /// The same with other stacks in the place of these.
+    pub fn renamed(self, mut name: impl FnMut(StackId) -> StackId) -> Self {
+        let mut assists: StackMap<AssistSums> = StackMap::default();
+        for (stack, sums) in &self.assists {
+            let renamed = assists.entry(name(*stack)).or_default();
+            renamed.count += sums.count;
+            renamed.ns += sums.ns;
+        }
+        let mut calls: StackMap<u64> = StackMap::default();
+        for (stack, count) in &self.calls {
+            *calls.entry(name(*stack)).or_default() += count;
+        }
+        GcTotals {
+            assists,
+            calls,
+            ..self
+        }
+    }
+
     /// Takes an event of the stack `stack`.
     pub(super) fn event(&mut self, rules: &GcRules, stack: StackId, event: &Gc<'_>) {
         let state = || {

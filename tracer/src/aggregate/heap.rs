@@ -193,6 +193,25 @@ impl HeapTotals {
         self.labels.insert(set.id, labels);
     }
 
+    /// The same with other stacks in the place of these.
+    pub fn renamed(mut self, mut name: impl FnMut(StackId) -> StackId) -> Self {
+        let mut stacks: StackMap<HeapStack> = StackMap::default();
+        for (stack, samples) in &self.stacks {
+            let renamed = stacks.entry(name(*stack)).or_default();
+            for (size, counts) in &samples.sizes {
+                let sum = renamed.sizes.entry(*size).or_default();
+                sum.samples += counts.samples;
+                sum.objects = sum.objects.saturating_add(counts.objects);
+                sum.freed += counts.freed;
+            }
+            renamed.lifetimes.merge(&samples.lifetimes);
+        }
+        for object in self.live.values_mut() {
+            object.stack = name(object.stack);
+        }
+        HeapTotals { stacks, ..self }
+    }
+
     /// Bytes of all records, not scaled.
     pub fn bytes(&self) -> u64 {
         let sizes = self.stacks.values().flat_map(|stack| &stack.sizes);

@@ -154,6 +154,28 @@ pub struct Look {
 }
 
 impl MapTotals {
+    /// The same with other stacks in the place of these. Crashes stay at theirs.
+    pub fn renamed(self, mut name: impl FnMut(StackId) -> StackId) -> Self {
+        let mut renamed = MapTotals {
+            rows: Vec::new(),
+            positions: HashMap::new(),
+            ..self
+        };
+        let mut moved = Vec::with_capacity(self.rows.len());
+        for row in self.rows {
+            let position = renamed.row(name(row.stack), row.map_type);
+            moved.push(position);
+            if let Some(position) = position {
+                renamed.count(position, |counts| counts.merge(&row.counts));
+            }
+        }
+        let position = |row: u32| *moved.get(usize::try_from(row).ok()?)?;
+        renamed
+            .instances
+            .move_rows(|row| position(row).unwrap_or(row));
+        renamed
+    }
+
     /// Takes a write, a delete or a clear by the stack `stack`.
     pub(super) fn operation(&mut self, rules: &MapRules, stack: StackId, operation: &MapOperation) {
         let Some(row) = self.row(stack, operation.map_type) else {

@@ -3,6 +3,7 @@
 //! Holds no names: a stack is a [`StackId`], a type an address. Sites come later, when `report` joins the sums with
 //! symbols. Every bound is a constant here; what exceeds one is counted, never dropped silently.
 
+mod changes;
 mod counters;
 mod estimate;
 mod faults;
@@ -18,6 +19,8 @@ mod sums;
 mod types;
 mod windows;
 
+pub use changes::Changes;
+use changes::Recent;
 pub use counters::Counters;
 pub(crate) use estimate::whole;
 pub use estimate::{GROUPS, Progress, StandardError, Uncertainty};
@@ -92,6 +95,24 @@ pub struct StackTotals {
     pub uncertainty: Option<Box<Uncertainty>>,
 }
 
+impl StackTotals {
+    /// Adds what came through another one, or through this one at another time. New histograms come out of `bytes_left`.
+    pub fn merge(&mut self, other: &StackTotals, bytes_left: &mut usize) {
+        self.sums.merge(&other.sums);
+        self.sizes.merge(&other.sizes, bytes_left);
+        self.types.merge(&other.types);
+        if let Some(other) = &other.uncertainty {
+            self.uncertainty.get_or_insert_default().merge(other);
+        }
+    }
+
+    /// Counts `to` bytes for an allocation of this type that was counted with `from`.
+    pub fn correct(&mut self, type_pointer: u64, from: u64, to: u64) {
+        self.sums.correct(from, to);
+        self.types.correct(type_pointer, from, to);
+    }
+}
+
 /// The frames of a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frames {
@@ -113,7 +134,7 @@ impl Frames {
 }
 
 /// Why a stack lacks its outer frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cut {
     /// It has more frames than are recorded.
     TooDeep,
@@ -152,10 +173,35 @@ pub struct Totals {
     pub heap: HeapTotals,
 }
 
+impl Totals {
+    /// A copy without what there is of each stack; of crashes, there are the frames.
+    fn without_stacks(&self) -> Self {
+        let crashes = self.maps.crashes.iter().map(|crash| crash.stack);
+        Totals {
+            stacks: StackMap::default(),
+            frames: crashes
+                .filter_map(|stack| Some((stack, self.frames.get(&stack)?.clone())))
+                .collect(),
+            sums: self.sums,
+            arrived: self.arrived,
+            windows: self.windows,
+            progress: self.progress.clone(),
+            overflowed: self.overflowed,
+            undecodable: self.undecodable,
+            maps: self.maps.clone(),
+            faults: self.faults.clone(),
+            gc: self.gc.clone(),
+            heap: self.heap.clone(),
+        }
+    }
+}
+
 /// Turns records into [`Totals`].
 #[derive(Debug)]
 pub struct Aggregator {
     totals: Totals,
+    /// What is not in `totals` yet, once somebody has looked at changes.
+    recent: Option<Recent>,
     rounding: Rounding,
     map_rules: MapRules,
     gc_rules: GcRules,
@@ -180,6 +226,7 @@ impl Aggregator {
     ) -> Self {
         Aggregator {
             totals: Totals::default(),
+            recent: None,
             rounding,
             map_rules,
             gc_rules,
@@ -283,14 +330,29 @@ impl Aggregator {
 
     /// What has been seen so far.
     pub fn totals(&mut self) -> &Totals {
-        self.count_waiting();
+        self.settle();
         &self.totals
+    }
+
+    /// What happened since this was asked for last.
+    pub fn changes(&mut self) -> Changes {
+        self.settle();
+        let recent = self.recent.get_or_insert_with(|| Recent::of(&self.totals));
+        recent.take(&self.totals)
     }
 
     /// Ends the aggregation.
     pub fn into_totals(mut self) -> Totals {
-        self.count_waiting();
+        self.settle();
         self.totals
+    }
+
+    /// Brings everything into the totals.
+    fn settle(&mut self) {
+        self.count_waiting();
+        if let Some(recent) = &mut self.recent {
+            recent.settle(&mut self.totals.stacks, &mut self.histogram_bytes_left);
+        }
     }
 
     /// From now on each allocation is recorded, or only some are.
@@ -311,7 +373,7 @@ impl Aggregator {
         self.totals.progress.add(weight);
         for (observed, times) in self.windows.take(weight) {
             self.add(&observed, times);
-            let Some(stack) = self.totals.stacks.get_mut(&observed.stack) else {
+            let Some(stack) = self.counted(observed.stack) else {
                 continue;
             };
             let uncertainty = stack.uncertainty.get_or_insert_default();
@@ -337,8 +399,8 @@ impl Aggregator {
     fn count_waiting(&mut self) {
         let mut waiting = mem::take(&mut self.waiting);
         for alloc in &waiting {
-            let stack = self.totals.stacks.get(&self.folded.resolve(alloc.stack));
-            hint::black_box(stack.map(|stack| stack.sums.allocs));
+            let stack = self.folded.resolve(alloc.stack);
+            hint::black_box(self.counted(stack).map(|stack| stack.sums.allocs));
         }
         for alloc in waiting.drain(..) {
             self.alloc(&alloc);
@@ -366,10 +428,18 @@ impl Aggregator {
         }
         self.add(&observed, alloc.weight);
         if alloc.weight > 1
-            && let Some(totals) = self.totals.stacks.get_mut(&stack)
+            && let Some(totals) = self.counted(stack)
         {
             let uncertainty = totals.uncertainty.get_or_insert_default();
             uncertainty.add_sample(alloc.weight, rounded);
+        }
+    }
+
+    /// What allocations of a stack were added to last.
+    fn counted(&mut self, stack: StackId) -> Option<&mut StackTotals> {
+        match &mut self.recent {
+            Some(recent) => recent.known(stack),
+            None => self.totals.stacks.get_mut(&stack),
         }
     }
 
@@ -379,11 +449,15 @@ impl Aggregator {
         let totals = &mut self.totals;
         totals.sums.add(size, rounded, times);
         let bound = MAX_STACKS + fold::MAX_FOLDS;
-        if totals.stacks.len() >= bound && !totals.stacks.contains_key(&observed.stack) {
+        let stack = match &mut self.recent {
+            Some(recent) => recent.stack(observed.stack, &totals.stacks, bound),
+            None if totals.stacks.len() >= bound => totals.stacks.get_mut(&observed.stack),
+            None => Some(totals.stacks.entry(observed.stack).or_default()),
+        };
+        let Some(stack) = stack else {
             totals.overflowed = totals.overflowed.saturating_add(times);
             return;
-        }
-        let stack = totals.stacks.entry(observed.stack).or_default();
+        };
         stack.sums.add(size, rounded, times);
         stack.sizes.add(size, times, &mut self.histogram_bytes_left);
         stack.types.add(observed.type_pointer, size, rounded, times);
@@ -405,14 +479,18 @@ impl Aggregator {
         };
         let Correction { from, to, .. } = correction;
         self.totals.sums.correct(from, to);
+        if let Some(recent) = &mut self.recent
+            && recent.correct(&correction)
+        {
+            return;
+        }
         if let Some(stack) = self.totals.stacks.get_mut(&correction.stack) {
-            stack.sums.correct(from, to);
-            stack.types.correct(correction.type_pointer, from, to);
+            stack.correct(correction.type_pointer, from, to);
         }
     }
 
     fn define(&mut self, definition: &StackDefinition<'_>) {
-        let frames = &mut self.totals.frames;
+        let frames = &self.totals.frames;
         if frames.contains_key(&definition.id) {
             return;
         }
@@ -427,7 +505,7 @@ impl Aggregator {
                 _ => None,
             };
             let pcs = self.folded.frames_of(definition);
-            frames.insert(
+            self.keep(
                 definition.id,
                 Frames {
                     pcs: pcs.into(),
@@ -437,7 +515,7 @@ impl Aggregator {
                 },
             );
         } else if let Some((fold, pcs)) = self.folded.fold(definition) {
-            frames.insert(
+            self.keep(
                 fold,
                 Frames {
                     pcs,
@@ -446,6 +524,13 @@ impl Aggregator {
                     labels: LabelsId::default(),
                 },
             );
+        }
+    }
+
+    fn keep(&mut self, id: StackId, frames: Frames) {
+        self.totals.frames.insert(id, frames);
+        if let Some(recent) = &mut self.recent {
+            recent.defined(id);
         }
     }
 }

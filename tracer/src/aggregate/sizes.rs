@@ -101,6 +101,20 @@ impl Sizes {
         true
     }
 
+    /// Adds the sizes of `other`. Memory of histograms is taken off `bytes_left`, as in [`Sizes::add`].
+    pub fn merge(&mut self, other: &Sizes, bytes_left: &mut usize) {
+        for (size, count) in other.buckets() {
+            self.add(size, count, bytes_left);
+        }
+        self.unbinned = self.unbinned.saturating_add(other.unbinned);
+    }
+
+    /// Memory of the histogram.
+    pub(super) fn histogram_bytes(&self) -> usize {
+        let binned = self.binned.as_deref();
+        binned.map_or(0, |binned| bytes(&binned.histogram))
+    }
+
     /// How many sizes are only counted.
     pub fn unbinned(&self) -> u64 {
         self.unbinned

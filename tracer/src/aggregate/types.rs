@@ -42,6 +42,29 @@ impl Types {
         }
     }
 
+    /// Adds the sums of `other`.
+    pub fn merge(&mut self, other: &Types) {
+        for row in &other.known {
+            let mut known = self.known.iter_mut();
+            if let Some(known) = known.find(|known| known.type_pointer == row.type_pointer) {
+                known.sums.merge(&row.sums);
+            } else if self.known.len() < MAX_TYPES {
+                self.known.push(*row);
+            } else {
+                self.others.get_or_insert_default().merge(&row.sums);
+            }
+        }
+        if let Some(others) = &other.others {
+            self.others.get_or_insert_default().merge(others);
+        }
+    }
+
+    /// Whether so many bytes of a type are counted.
+    pub fn has(&self, type_pointer: u64, alloc_bytes: u64) -> bool {
+        let mut known = self.known.iter();
+        known.any(|row| row.type_pointer == type_pointer && row.sums.alloc_bytes >= alloc_bytes)
+    }
+
     /// Counts `to` bytes for an allocation of this type that was counted with `from`.
     pub fn correct(&mut self, type_pointer: u64, from: u64, to: u64) {
         let known = self

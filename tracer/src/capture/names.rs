@@ -1,8 +1,12 @@
 //! Names of everything that a report of this target speaks of; what was named once stays named.
 
 use crate::aggregate::{HeapHistory, Totals};
+use crate::report::to_site;
 use crate::symbolize::{Symbolizer, Symbols};
-use std::iter::empty;
+use std::iter::{empty, once};
+
+/// Frames that are named before others to find the place of a stack: few have more of the runtime's own.
+const INNER_FRAMES: usize = 8;
 
 /// What is named so far, and what names more.
 #[derive(Debug)]
@@ -34,6 +38,21 @@ impl Names {
         symbols.extend_accesses(symbolizer, faulting.copied());
         self.name_heap(totals, history);
         &self.symbols
+    }
+
+    /// How many program counters of a stack, innermost first, lead to its place. Names them.
+    pub(super) fn to_place(&mut self, pcs: &[u64]) -> usize {
+        let mut length = INNER_FRAMES.min(pcs.len());
+        loop {
+            let inner = pcs.get(..length).unwrap_or(pcs);
+            self.symbols
+                .extend(&mut self.symbolizer, once(inner), empty());
+            match to_site(inner, &self.symbols) {
+                Some(found) => return found,
+                None if length >= pcs.len() => return pcs.len(),
+                None => length = (2 * length).min(pcs.len()),
+            }
+        }
     }
 
     /// Names what is known of the heap, and who made the goroutines.

@@ -9,7 +9,7 @@ use super::host::Host;
 use super::prepared::Prepared;
 use super::readings::mapped;
 use super::request::{Mode, Request};
-use crate::aggregate::{Counters, Look, Totals, Watched};
+use crate::aggregate::{Changes, Counters, Look, Totals, Watched};
 use crate::collect::{Collector, Spout, Tally, tap};
 use crate::governor::{End, Governor, Terms};
 use crate::kernel::{self, Anchors, Attached, HitCost, Settings};
@@ -160,6 +160,11 @@ impl Recording {
     /// A copy of all that has arrived.
     pub(super) fn totals(&self) -> Result<Totals, CaptureError> {
         Ok(self.collector.totals()?)
+    }
+
+    /// What happened since this was asked for last.
+    pub(super) fn changes(&self) -> Result<Changes, CaptureError> {
+        Ok(self.collector.changes()?)
     }
 
     /// What the governor has done so far; `None` if there is none, or the target is gone.

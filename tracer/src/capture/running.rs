@@ -10,17 +10,17 @@ use super::heap::HeapWatch;
 use super::names::Names;
 use super::now::{Now, nanos};
 use super::overhead::Spent;
-use super::pace::Pace;
 use super::prepared::Prepared;
 use super::readings::{Readings, agent_peak_memory, mapped};
 use super::recording::{Recorded, Recording};
 use super::request::Mode;
 use super::steps::mode_step;
 use super::timeline::{Mark, Timeline};
-use crate::aggregate::{Counters, Totals};
+use crate::aggregate::{Changes, Counters, Totals};
 use crate::collect::Tally;
 use crate::governor::End;
 use crate::kernel::{Attached, HitCost};
+use crate::live::{Detail, Pace, Places};
 use crate::plan::{Coverage, HeapProbes};
 use crate::report::{self, EndedBy, HeapFacts, Report, State, Target, Window};
 use crate::symbolize::Symbolizer;
@@ -48,6 +48,8 @@ pub struct Capture {
     timeline: Timeline,
     /// What the governor has done; nothing while it was not asked.
     governed: End,
+    /// Followed once somebody has asked for it.
+    places: Option<Places>,
 }
 
 /// The end of a capture: the report is ready, the probes are silent but still attached.
@@ -76,6 +78,7 @@ impl Capture {
             names: Names::new(symbolizer),
             timeline: Timeline::new(prepared.allocations),
             governed: End::default(),
+            places: None,
             hit_cost: recording.as_ref().and_then(Recording::hit_cost),
             started: now,
             prepared,
@@ -157,11 +160,32 @@ impl Capture {
             Some(recording) => (recording.totals()?, recording.counters()?),
             None => (Totals::default(), Counters::default()),
         };
+        Ok(self.so_far(now, &totals, &counters))
+    }
+
+    /// The same by places, without callers: in a time that goes by what has changed since the last one and by the number of
+    /// places, however many stacks there are. The first one says how much is kept of each stack, for all.
+    ///
+    /// # Errors
+    /// The collecting thread is gone, or the kernel's counters cannot be read.
+    pub fn by_place(&mut self, now: Now, detail: Detail) -> Result<Report, CaptureError> {
+        let (changes, counters) = match &self.recording {
+            Some(recording) => (recording.changes()?, recording.counters()?),
+            None => (Changes::default(), Counters::default()),
+        };
+        let mut places = self.places.take().unwrap_or_else(|| Places::new(detail));
+        places.take(changes, |pcs| self.names.to_place(pcs));
+        let report = self.so_far(now, places.totals(), &counters);
+        self.places = Some(places);
+        Ok(report)
+    }
+
+    fn so_far(&mut self, now: Now, totals: &Totals, counters: &Counters) -> Report {
         if let Some(so_far) = self.recording.as_ref().and_then(Recording::governed) {
             self.governed = so_far;
         }
         let duration = now.since(self.started);
-        Ok(self.build(&totals, &counters, State::Running, duration))
+        self.build(totals, counters, State::Running, duration)
     }
 
     /// Stops recording. What was recorded may still be on its way: see [`Capture::is_settled`].
@@ -189,6 +213,7 @@ impl Capture {
     /// # Errors
     /// The collecting thread is gone, or the kernel's maps cannot be used.
     pub fn finish(mut self, now: Now, ended_by: EndedBy) -> Result<Ended, CaptureError> {
+        self.places = None;
         let duration = now.since(self.started);
         if !duration.is_zero() {
             self.heap_watch.finish(now);

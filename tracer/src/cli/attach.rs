@@ -6,13 +6,14 @@ use super::outlet::{Inlet, Outlet};
 use super::progress::during;
 use super::sinks::{Misuse, StandardStream, closed_pipe_is_fine};
 use super::{config, terminal};
-use crate::capture::{Capture, Feed, LiveView, Request, SingleSink};
+use crate::capture::{Capture, Feed, Request, SingleSink};
 use crate::collect::Missed;
 use crate::drive::{self, Consumer, Course, Driver, Flow, Moment};
 use crate::findings::News;
+use crate::live::{LiveView, interval::Interval};
+use crate::output::OutputError;
 use crate::output::ndjson::{Skipped, Stream, write_single, write_stack};
 use crate::output::text::{self, TextOptions};
-use crate::output::{OutputError, interval::Interval};
 use crate::report::{EndedBy, Frame, Report, SingleAlloc};
 use anyhow::{Context as _, anyhow, bail};
 use std::io::{self, stdout};
@@ -138,7 +139,10 @@ impl Consumer for Live<'_> {
             return Ok(Flow::End(EndedBy::ClosedPipe));
         }
         if self.inlet.has_room() {
-            self.step(moment.report()?)?;
+            self.step(match self.asked.detail() {
+                Some(detail) => moment.by_place(detail)?,
+                None => moment.report()?,
+            })?;
         } else {
             // What is left out now is a part of the next interval.
             self.skipped.intervals += 1;

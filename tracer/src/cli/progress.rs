@@ -174,7 +174,7 @@ impl Consumer for Recording {
 }
 
 /// The state of a recording in a line.
-fn state(elapsed: Duration, duration: Option<Duration>, pace: &crate::capture::Pace) -> String {
+fn state(elapsed: Duration, duration: Option<Duration>, pace: &crate::live::Pace) -> String {
     let time = match duration {
         // Rounded up: at 0 it is over.
         Some(duration) => {
@@ -215,7 +215,7 @@ fn seconds(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Pace;
+    use crate::live::Pace;
 
     #[test]
     fn the_state_of_a_recording_says_what_is_known() {

@@ -1,6 +1,7 @@
 //! Who gets what captures find. There is no other way out of a driver.
 
-use crate::capture::{Capture, CaptureError, Now, Pace};
+use crate::capture::{Capture, CaptureError, Now};
+use crate::live::{Detail, Pace};
 use crate::report::{EndedBy, Report, Target};
 use nix::sys::signal::Signal;
 use std::future::pending;
@@ -66,6 +67,7 @@ pub struct Moment<'a> {
     capture: &'a mut Capture,
     now: Now,
     report: Option<Report>,
+    by_place: Option<Report>,
 }
 
 impl<'a> Moment<'a> {
@@ -74,6 +76,7 @@ impl<'a> Moment<'a> {
             capture,
             now,
             report: None,
+            by_place: None,
         }
     }
 }
@@ -102,6 +105,17 @@ impl Moment<'_> {
         match &mut self.report {
             Some(report) => Ok(report),
             none => Ok(none.insert(self.capture.report(self.now)?)),
+        }
+    }
+
+    /// The same without callers, much cheaper: see [`Capture::by_place`].
+    ///
+    /// # Errors
+    /// The collecting thread is gone, or the kernel's counters cannot be read.
+    pub fn by_place(&mut self, detail: Detail) -> Result<&Report, CaptureError> {
+        match &mut self.by_place {
+            Some(report) => Ok(report),
+            none => Ok(none.insert(self.capture.by_place(self.now, detail)?)),
         }
     }
 }

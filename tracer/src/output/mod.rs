@@ -9,7 +9,6 @@ pub mod folded;
 #[cfg(test)]
 mod golden;
 pub mod html;
-pub mod interval;
 pub mod json;
 #[cfg(test)]
 mod loss;

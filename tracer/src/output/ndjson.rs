@@ -18,10 +18,10 @@ use std::{collections::HashSet, io::Write};
 
 use super::{
     OutputError,
-    interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite},
     json::{schema, write_line},
 };
 use crate::findings::{self, Finding};
+use crate::live::interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite};
 use crate::report::{Grouped, Mode, Report, Target, TimelinePoint};
 use lines::Event;
 

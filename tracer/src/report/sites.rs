@@ -141,21 +141,32 @@ const WAY_TO_THE_KERNEL: [&str; 6] = [
     "net",
 ];
 
+/// How many program counters of a stack, innermost first, lead to its site; `None` if that is farther out, or nowhere.
+pub fn to_site(pcs: &[u64], symbols: &Symbols) -> Option<usize> {
+    let is_way = way(pcs, symbols);
+    let mut frames = symbols.stack(pcs);
+    let site = frames.position(|logical| !logical.iter().all(&is_way))?;
+    Some(site + 1)
+}
+
+/// Tells frames that are not what asked: the runtime's own and, in a system call, what leads to it.
+fn way(pcs: &[u64], symbols: &Symbols) -> impl Fn(&symbolize::Frame) -> bool {
+    let innermost = symbols.stack(pcs).next();
+    let in_system_call = innermost
+        .and_then(<[symbolize::Frame]>::last)
+        .is_some_and(|frame| {
+            let mut calls = SYSTEM_CALLS.iter();
+            calls.any(|call| frame.package.starts_with(call))
+        });
+    move |frame| {
+        frame.is_runtime() || (in_system_call && WAY_TO_THE_KERNEL.contains(&&*frame.package))
+    }
+}
+
 /// The logical frames of the site. A stack that never leaves the runtime (a background worker's) is placed at its
 /// outermost named frame, the goroutine's entry.
 pub(super) fn place(pcs: &[u64], symbols: &Symbols) -> Vec<Frame> {
-    let in_system_call = symbols
-        .stack(pcs)
-        .next()
-        .and_then(<[symbolize::Frame]>::last)
-        .is_some_and(|frame| {
-            SYSTEM_CALLS
-                .iter()
-                .any(|call| frame.package.starts_with(call))
-        });
-    let is_way = |frame: &symbolize::Frame| {
-        frame.is_runtime() || (in_system_call && WAY_TO_THE_KERNEL.contains(&&*frame.package))
-    };
+    let is_way = way(pcs, symbols);
     let user = symbols.stack(pcs).find_map(|logical| {
         let inner = logical.iter().position(|frame| !is_way(frame))?;
         logical.get(inner..)

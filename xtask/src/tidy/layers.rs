@@ -30,6 +30,7 @@ const LAYERS: [(&str, Purity); 20] = [
     ("symbolize", Acts),
     ("governor", Acts),
     ("report", Pure),
+    ("live", Pure),
     ("findings", Pure),
     ("compare", Pure),
     ("output", Pure),

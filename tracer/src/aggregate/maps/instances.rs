@@ -140,6 +140,13 @@ impl Instances {
         self.seen.saturating_sub(self.known.len() as u64)
     }
 
+    /// Gives rows other positions.
+    pub(super) fn move_rows(&mut self, position: impl Fn(u32) -> u32) {
+        for instance in &mut self.known {
+            instance.row = position(instance.row);
+        }
+    }
+
     /// The maps with most entries, those that are gone after all others.
     pub(super) fn largest(&self, limit: usize) -> Vec<Watched> {
         let mut largest: Vec<&Instance> = self.known.iter().collect();

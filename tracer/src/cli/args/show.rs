@@ -1,6 +1,7 @@
 //! Options that say what to show, and where.
 
 use super::parse::group_by;
+use crate::live::Detail;
 use crate::output::Format;
 use crate::report;
 use clap::ValueEnum;
@@ -84,6 +85,16 @@ impl Show {
             self.group_by.0?,
             self.sort_of(&report.window.mode),
         ))
+    }
+
+    /// What of stacks the groups of a running capture need besides their places; `None` if all of it.
+    pub(in crate::cli) fn detail(&self) -> Option<Detail> {
+        use report::GroupBy::{Function, Goroutine, Label, Package, Stack, Type};
+        match self.group_by.0 {
+            None | Some(Type | Function | Package) => Some(Detail::Place),
+            Some(Goroutine | Label(_)) => Some(Detail::Goroutine),
+            Some(Stack) => None,
+        }
     }
 
     /// What a saved capture does not have; `None` if it can be grouped as asked for. In mode sampled every stack was looked

@@ -1,9 +1,7 @@
 //! What each line of a stream says.
 
-use super::super::{
-    interval::{Interval, IntervalGroups},
-    json::{heap, maps, pages, schema},
-};
+use super::super::json::{heap, maps, pages, schema};
+use crate::live::interval::{Interval, IntervalGroups};
 use crate::report::{Figures, Frame, Group, GroupBy, Site};
 use serde::Serialize;
 

@@ -11,10 +11,8 @@ use super::{
     style::{BAD, CAUTION, FAINT, GOOD, PLAIN, STRONG},
     units, write_lines,
 };
-use crate::output::{
-    OutputError,
-    interval::{Interval, IntervalGroup, IntervalSite},
-};
+use crate::live::interval::{Interval, IntervalGroup, IntervalSite};
+use crate::output::OutputError;
 use crate::report::{Figures, Frame, Group, GroupBy};
 
 /// Where the figures end, so that blocks written one after another align.

@@ -1,7 +1,7 @@
 //! The text as a whole: golden files, and what holds for every report at every width.
 
 use super::{TextOptions, line::width, write, write_interval};
-use crate::output::interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite};
+use crate::live::interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite};
 use crate::report::{
     EndedBy, Figures, GroupBy, Grouped, Report, SizeSummary, SortBy, State, fixture,
 };

@@ -5,10 +5,11 @@ mod keys;
 mod rows;
 mod snapshot;
 
+pub use crate::live::{Step, Timing};
 pub use history::History;
 pub use keys::{Act, Key};
 pub use rows::Column;
-pub use snapshot::{Snapshot, Step, Timing};
+pub use snapshot::Snapshot;
 
 use crate::report::{Report, SortBy};
 use rows::Rows;

@@ -1,6 +1,6 @@
 //! From one report to the next: what each site and group did in an interval, under an id that stays.
 
-use crate::output::interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite};
+use super::interval::{Interval, IntervalGroup, IntervalGroups, IntervalSite};
 use crate::report::{Estimate, Figures, Frame, Grouped, Report, SortBy};
 use std::collections::HashMap;
 use std::hash::Hash;

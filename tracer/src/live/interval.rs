@@ -1,7 +1,6 @@
 //! One interval of a running capture, as plain data: what `tracer attach` shows again and again.
 //!
-//! Rendered by [`text::write_interval`](super::text::write_interval) and by
-//! [`ndjson::Stream::interval`](super::ndjson::Stream::interval).
+//! Rendered by `output::text::write_interval` and by `output::ndjson::Stream::interval`.
 
 use crate::report::{Figures, Frame, Group, GroupBy, TimelinePoint};
 

@@ -19,7 +19,7 @@ pub struct Pace {
 
 impl Pace {
     /// The rates at the end of `timeline`.
-    pub(super) fn of(timeline: &[TimelinePoint]) -> Self {
+    pub fn of(timeline: &[TimelinePoint]) -> Self {
         let Some(end) = timeline.last().map(|point| point.t_ns) else {
             return Pace::default();
         };
