@@ -10,6 +10,7 @@ mod command;
 mod compiler;
 mod demo;
 mod dist;
+mod fresh;
 mod go;
 mod http;
 mod large;
@@ -49,6 +50,7 @@ enum Task {
     Capture(capture::Arguments),
     Demo(demo::Arguments),
     Dist(dist::Arguments),
+    Fresh(fresh::Arguments),
     Pictures(pictures::Arguments),
     Probes(probes::Arguments),
     Test(test::Arguments),
@@ -76,6 +78,7 @@ fn run(task: Task) -> Result<()> {
         Task::Capture(arguments) => capture::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
+        Task::Fresh(arguments) => fresh::run(&arguments),
         Task::Pictures(pictures::Arguments {}) => pictures::run(),
         Task::Probes(arguments) => probes::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),

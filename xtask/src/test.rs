@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use tracer_object::Place;
 
 use crate::{
-    bpf, command, compiler, dist, go, large, live, pprof, probes, programs, progress,
+    bpf, command, compiler, dist, fresh, go, large, live, pprof, probes, programs, progress,
     sudo::{self, Privilege},
     tidy,
     tools::{self, BROWSER},
@@ -40,9 +40,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let privilege = if arguments.no_live {
         None
     } else {
-        Some(Privilege::obtain(
-            "for the live tests (--no-live leaves them out)",
-        )?)
+        let privilege = Privilege::obtain("for the live tests (--no-live leaves them out)")?;
+        // What may fail for want of a network comes before what takes minutes.
+        step("Go", || go::toolchain(Some(go::NEWEST)))?;
+        Some(privilege)
     };
     step("formatting", || {
         command::run(workspace::cargo().args(["fmt", "--all", "--check"]))
@@ -62,11 +63,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("browser and terminal for the live tests", || {
         tools::ensure(&privilege, &BROWSER)
     })?;
-    // What is tested is what is shipped.
-    let agent = step("static agent", || dist::static_agent(object))?;
     let programs = step("builds for the live tests", || {
         programs::build_matrix(arguments.full)
     })?;
+    // What is tested is what is shipped.
+    let agent = step("static agent", || dist::static_agent(object))?;
     step("build of a large program", || {
         let size = if arguments.full {
             large::Size::Full
@@ -87,6 +88,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("table of allocation functions", || {
         probes::verify(&programs)
     })?;
+    match arguments.full {
+        true => step("demo on a machine that nobody prepared", fresh::demo)?,
+        false => progress::say("the demo was NOT tried on a machine that nobody prepared (--full)"),
+    }
     step("live tests", || {
         live::run(&privilege, &agent, object, filter, &arguments.live)
     })
