@@ -5,8 +5,10 @@
 
 mod basis;
 mod build;
+mod completeness;
 mod course;
 mod faults;
+mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gc;
@@ -24,6 +26,7 @@ mod value;
 mod window;
 
 pub use build::{Capture, HeapFacts, build};
+pub use completeness::{Completeness, Family};
 pub use course::thinned;
 pub use faults::{FaultFigures, FaultMemory, FaultsByMemory};
 pub use gc::{Gc, GcCycle, GcFigures, GcPause, PauseFigures};
@@ -142,99 +145,6 @@ pub struct Estimate {
     pub allocs_error: Option<u64>,
     /// Standard error of [`Figures::alloc_bytes`].
     pub alloc_bytes_error: Option<u64>,
-}
-
-/// What the figures cover and what is missing from them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Completeness {
-    /// Allocations that the probes saw, counted in the kernel.
-    pub hits: u64,
-    /// Allocations that reached the report.
-    pub delivered: u64,
-    /// Allocations that the sampling distance left out: others stand for them.
-    pub sampled_out: u64,
-    /// Allocations lost, by cause; causes that did not occur are listed with 0.
-    pub lost: Vec<(String, u64)>,
-    /// Distinct program counters without a name.
-    pub unknown_pcs: u64,
-    /// Allocations whose stack lacks its outer frames.
-    pub truncated_stacks: u64,
-    /// The same by cause; causes that did not occur are listed with 0. Empty in captures of versions that did not tell.
-    pub truncated_by: Vec<(String, u64)>,
-    /// Allocations whose stack never arrived: they are in the totals, at no site.
-    pub undefined_stacks: u64,
-    /// Allocations beyond the bound on distinct stacks: they are in the totals, at no site.
-    pub overflowed: u64,
-    /// Allocations whose size is in no distribution, because the bound on their memory was reached.
-    pub unbinned_sizes: u64,
-    /// Whether there were allocations that no figure stands for: their functions are probed in windows, and what the last
-    /// one stands for is known when it has ended. Figures are lower bounds then.
-    pub unseen: bool,
-    /// Most bytes by which `alloc_bytes` can be wrong: a block for each tiny object whose correction was lost.
-    /// `None` in captures of versions that did not correct.
-    pub unsure_bytes: Option<u64>,
-    /// Everything that the kernel half counted. Empty in captures of versions that did not tell.
-    pub counters: Vec<(String, u64)>,
-    /// What else is sent through the ring. Empty in captures of versions that did not tell.
-    pub families: Vec<Family>,
-    /// Share of the target's allocations that is at a site of this report, 0 to 1; `None` if it cannot be known.
-    pub coverage: Option<f64>,
-}
-
-/// Records of a kind other than allocations: hits = delivered + lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Family {
-    /// What they are.
-    pub name: String,
-    /// How many there should be, counted in the kernel; `None` if it does not count them.
-    pub hits: Option<u64>,
-    /// How many reached the report.
-    pub delivered: u64,
-    /// Lost ones by cause; causes that did not occur are listed with 0.
-    pub lost: Vec<(String, u64)>,
-}
-
-impl Family {
-    /// Sum of all causes of loss.
-    pub fn lost_total(&self) -> u64 {
-        let counts = self.lost.iter().map(|(_, count)| *count);
-        counts.fold(0, u64::saturating_add)
-    }
-
-    /// How far hits are from what was delivered and lost.
-    pub fn unaccounted(&self) -> u64 {
-        let accounted = self.delivered.saturating_add(self.lost_total());
-        self.hits.map_or(0, |hits| hits.abs_diff(accounted))
-    }
-}
-
-impl Completeness {
-    /// What figures are if they are less than what happened, for people.
-    pub fn lower_bound(&self) -> Option<&'static str> {
-        self.unseen.then_some(
-            "figures are lower bounds: functions too hot for --max-overhead are recorded in windows, and it is not known yet what these stand for; record longer, or with --mode exact or sampled",
-        )
-    }
-
-    /// Of a capture that goes on: leaves out what was counted in the kernel and is still under way.
-    #[must_use]
-    pub fn arrived(mut self) -> Self {
-        let accounted = self
-            .delivered
-            .saturating_add(self.lost_total())
-            .saturating_add(self.sampled_out);
-        self.hits = self.hits.min(accounted);
-        for family in &mut self.families {
-            let accounted = family.delivered.saturating_add(family.lost_total());
-            family.hits = family.hits.map(|hits| hits.min(accounted));
-        }
-        self
-    }
-
-    /// Sum of all causes of loss.
-    pub fn lost_total(&self) -> u64 {
-        self.lost.iter().map(|(_, count)| count).sum()
-    }
 }
 
 /// What tracing cost.

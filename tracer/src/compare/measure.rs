@@ -14,10 +14,10 @@
 use super::matching::Place;
 use super::part::{Amount, Errors, Part, everything, is_blind, of_all_ever, of_site, parts};
 use super::{By, Figure, Normalize, PerFigure, Side, course};
-use crate::report::{Counted, Family, Mode, Report};
+use crate::report::{Counted, Mode, Report};
 use crate::units;
 use std::collections::HashMap;
-use tracer_common::family::Extra;
+use tracer_common::family::{Extra, Family};
 
 /// Share of lost events above which figures are not compared as if they were whole.
 const TRIFLE: f64 = 0.01;
@@ -130,9 +130,8 @@ impl<'a> Measured<'a> {
         let whole = match figure {
             Figure::LiveBytes => false,
             Figure::Faults => {
-                let families = self.report.completeness.families.iter();
-                let lost = families.filter(|family| family.name == FAULTS);
-                lost.map(Family::lost_total).all(|lost| lost == 0)
+                let faults = self.report.completeness.family(Family::Fault);
+                faults.is_none_or(|faults| faults.lost_total() == 0)
                     && self.report.window.given_up(Extra::Faults).is_none()
             }
             _ => self.is_whole(),
@@ -271,9 +270,6 @@ fn error(total: f64, scatter: Option<f64>, counting: f64, sampling: Option<f64>)
     Some((counting.max(time * time) + sampling?).sqrt())
 }
 
-/// The family of records that page faults are.
-const FAULTS: &str = "faults";
-
 /// Allocations, or samples of them, that are counted at no site, or not at all.
 pub(super) fn unplaced(report: &Report) -> u64 {
     let completeness = &report.completeness;
@@ -303,14 +299,12 @@ pub(super) fn too_low(report: &Report, figure: Figure) -> Option<String> {
         return Some("had too few windows to tell what they stand for".to_owned());
     }
     let share = if figure == Figure::Faults {
-        let families = report.completeness.families.iter();
-        let faults = families.filter(|family| family.name == FAULTS);
-        let shares = faults.map(|family| {
-            let lost = family.lost_total();
-            let all = family.hits.unwrap_or(0).max(family.delivered).max(lost);
+        let faults = report.completeness.family(Family::Fault);
+        faults.map_or(0.0, |faults| {
+            let lost = faults.lost_total();
+            let all = faults.hits.unwrap_or(0).max(faults.delivered).max(lost);
             lost as f64 / all.max(1) as f64
-        });
-        shares.fold(0.0, f64::max)
+        })
     } else {
         lost_share(report)
     };

@@ -5,6 +5,7 @@ use super::part::is_blind;
 use super::{Figure, Normalize};
 use crate::report::{EndedBy, Mode, Report, State};
 use crate::units;
+use tracer_common::counter::Counter;
 use tracer_common::family::Extra;
 
 /// How the two are called.
@@ -49,11 +50,7 @@ pub(super) fn warnings(reports: [&Report; 2], measured: [&Measured<'_>; 2]) -> V
 /// The share of calls of allocation functions that allocate nothing, or less than was asked for.
 fn left_out_share(report: &Report) -> f64 {
     let completeness = &report.completeness;
-    let filtered = completeness.counters.iter();
-    let filtered = filtered
-        .filter(|(name, _)| name == "filtered")
-        .map(|(_, count)| *count as f64);
-    let filtered: f64 = filtered.sum();
+    let filtered = completeness.counter(Counter::Filtered).unwrap_or(0) as f64;
     filtered / (filtered + completeness.hits as f64).max(1.0)
 }
 

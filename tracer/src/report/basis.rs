@@ -2,7 +2,7 @@
 //!
 //! Hides which of the three it is from whoever groups stacks to sites.
 
-use super::build::{estimate, figures, figures_of};
+use super::figures::{estimate, figures, figures_of};
 use super::heap::{
     Growth, Heap, HeapSource, History, Live, Probed, Profiler, Recent, Scaled, Scaling, allocated,
     sizes,

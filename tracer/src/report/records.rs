@@ -1,9 +1,7 @@
 //! The records that the figures of a report are made of: how many there were, and how many are missing.
 
 use super::{Mode, Report};
-
-/// The family of records that mode sampled is made of.
-const HEAP_SAMPLES: &str = "heap_samples";
+use tracer_common::family::Family;
 
 /// What figures are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +58,10 @@ impl Report {
             Mode::Sampled => Counted::Samples,
             Mode::Auto | Mode::Exact | Mode::Other(_) => Counted::Hits,
         };
-        let mut families = completeness.families.iter();
-        let sampled = counted == Counted::Samples;
-        let family = families.find(|family| sampled && family.name == HEAP_SAMPLES);
+        let family = match counted {
+            Counted::Samples => completeness.family(Family::HeapSample),
+            Counted::Hits => None,
+        };
         Some(match family {
             Some(family) => Records {
                 counted,

@@ -6,7 +6,7 @@ use crate::aggregate::{Instance, MapCounts, MapRowTotals, StackTotals, Totals};
 use crate::plan::{MapPlan, MapProbes};
 use crate::program::{GoType, Kind};
 use crate::report::Frame;
-use crate::report::build::figures_of;
+use crate::report::figures::figures_of;
 use crate::report::sites::place;
 use crate::symbolize::Symbols;
 use std::borrow::Cow;
