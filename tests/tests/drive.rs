@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracer::capture::{Capture, HeapAsked, Mode, Request, Wanted};
+use tracer::capture::{Capture, HeapAsked, ModeAsked, Request, Wanted};
 use tracer::drive::{Consumer, Course, Driver, Flow, Moment};
 use tracer::plan::Extras;
 use tracer::report::{EndedBy, Report};
@@ -74,7 +74,7 @@ fn two_processes_of_one_binary_are_recorded_by_one_driver_each_exactly() {
         "the binary is opened once"
     );
     let request = Request {
-        mode: Mode::Exact,
+        mode: ModeAsked::Exact,
         min_size: 0,
         stack_depth: 128,
         ring_bytes: None,

@@ -34,5 +34,5 @@ pub use host::Host;
 pub use now::Now;
 pub use prepared::Prepared;
 pub use ready::Ready;
-pub use request::{HeapAsked, Mode, Request, Wanted};
+pub use request::{HeapAsked, ModeAsked, Request, Wanted};
 pub use running::{Capture, Ended};

@@ -7,7 +7,7 @@ use super::host::Host;
 use super::now::Now;
 use super::prepared::Prepared;
 use super::recording::Recording;
-use super::request::{Mode, Request};
+use super::request::{ModeAsked, Request};
 use super::running::Capture;
 use crate::collect::Spout;
 use crate::symbolize::Symbolizer;
@@ -17,14 +17,14 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Ready {
     prepared: Prepared,
-    mode: Mode,
+    mode: ModeAsked,
     /// `None` if the target is only looked at.
     recording: Option<Recording>,
     spout: Option<Spout>,
 }
 
 impl Prepared {
-    /// Attaches the probes; none in [`Mode::Heap`].
+    /// Attaches the probes; none in [`ModeAsked::Heap`].
     ///
     /// # Errors
     /// The kernel refuses, or the target exits meanwhile; nothing stays attached then. Or its memory may not be read, where
@@ -32,12 +32,12 @@ impl Prepared {
     pub fn attach(mut self, request: &Request, host: &mut Host) -> Result<Ready, CaptureError> {
         let mode = request.mode;
         let (recording, spout) = match mode {
-            Mode::Heap => {
+            ModeAsked::Heap => {
                 require_memory(&self.process, &self.binary, self.bias)?;
                 (None, None)
             }
-            Mode::Exact | Mode::Auto { .. } | Mode::Sampled => {
-                if mode == Mode::Sampled {
+            ModeAsked::Exact | ModeAsked::Auto { .. } | ModeAsked::Sampled => {
+                if mode == ModeAsked::Sampled {
                     self.heap.warn_of_frequent_samples();
                 }
                 let (recording, spout) = Recording::attach(&mut self, request, host)?;
@@ -69,7 +69,7 @@ impl Ready {
             recording.start(&prepared, mode)?;
             // Where nobody can keep the budget, each allocation is recorded.
             if !recording.is_governed() && prepared.allocations {
-                mode = Mode::Exact;
+                mode = ModeAsked::Exact;
             }
         }
         let symbolizer = || Symbolizer::new(Arc::clone(&prepared.binary), prepared.bias);

@@ -8,7 +8,7 @@ use super::facts;
 use super::host::Host;
 use super::prepared::Prepared;
 use super::readings::mapped;
-use super::request::{Mode, Request};
+use super::request::{ModeAsked, Request};
 use crate::aggregate::{Changes, Counters, Look, Totals, Watched};
 use crate::collect::{Collector, Spout, Tally, tap};
 use crate::governor::{End, Governor, Terms};
@@ -89,9 +89,13 @@ impl Recording {
     }
 
     /// Begins to record, and to govern if `mode` has a budget.
-    pub(super) fn start(&mut self, prepared: &Prepared, mode: Mode) -> Result<(), CaptureError> {
+    pub(super) fn start(
+        &mut self,
+        prepared: &Prepared,
+        mode: ModeAsked,
+    ) -> Result<(), CaptureError> {
         self.attached().start()?;
-        if let Mode::Auto { max_overhead } = mode {
+        if let ModeAsked::Auto { max_overhead } = mode {
             self.governor = self.govern(prepared, max_overhead)?;
         }
         Ok(())

@@ -5,7 +5,7 @@ use crate::report;
 
 /// How much is recorded.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Mode {
+pub enum ModeAsked {
     /// Each allocation, whatever it costs the target.
     Exact,
     /// Each allocation as long as probes take no more than this share of the target's CPU time, 0 to 1; else as many as
@@ -20,14 +20,14 @@ pub enum Mode {
     Heap,
 }
 
-impl Mode {
+impl ModeAsked {
     /// As reports have it.
     pub fn of_report(self) -> report::Mode {
         match self {
-            Mode::Exact => report::Mode::Exact,
-            Mode::Auto { .. } => report::Mode::Auto,
-            Mode::Sampled => report::Mode::Sampled,
-            Mode::Heap => report::Mode::Heap,
+            ModeAsked::Exact => report::Mode::Exact,
+            ModeAsked::Auto { .. } => report::Mode::Auto,
+            ModeAsked::Sampled => report::Mode::Sampled,
+            ModeAsked::Heap => report::Mode::Heap,
         }
     }
 }
@@ -74,7 +74,7 @@ pub enum HeapAsked {
 #[derive(Clone, Debug)]
 pub struct Request {
     /// How much is recorded.
-    pub mode: Mode,
+    pub mode: ModeAsked,
     /// Allocations of fewer bytes are left out; 0 or 1 for none.
     pub min_size: u64,
     /// Most frames of a stack.

@@ -13,7 +13,7 @@ use super::overhead::Spent;
 use super::prepared::Prepared;
 use super::readings::{Readings, agent_peak_memory, mapped};
 use super::recording::{Recorded, Recording};
-use super::request::Mode;
+use super::request::ModeAsked;
 use super::steps::mode_step;
 use super::timeline::{Mark, Timeline};
 use crate::aggregate::{Changes, Counters, Totals};
@@ -34,7 +34,7 @@ const WATCHED_MAPS: usize = 64;
 #[derive(Debug)]
 pub struct Capture {
     prepared: Prepared,
-    mode: Mode,
+    mode: ModeAsked,
     /// `None` if the target is only looked at.
     recording: Option<Recording>,
     hit_cost: Option<HitCost>,
@@ -65,7 +65,7 @@ impl Capture {
     /// A capture that records since `now`.
     pub(super) fn new(
         prepared: Prepared,
-        mode: Mode,
+        mode: ModeAsked,
         recording: Option<Recording>,
         feed: Option<Feed>,
         symbolizer: Symbolizer,
@@ -94,7 +94,7 @@ impl Capture {
     }
 
     /// How much is recorded.
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> ModeAsked {
         self.mode
     }
 

@@ -7,11 +7,11 @@ use crate::report::{self, ModeStep};
 use tracer_common::family::Extra;
 
 pub(super) fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
-    let what = match step.mode {
-        governor::Mode::Without(Extra::MapWrites | Extra::MapGrowths) => "operations on maps",
-        governor::Mode::Without(Extra::Faults) => "page faults",
-        governor::Mode::Without(Extra::Assists) => "begins and ends of mark assists",
-        governor::Mode::Without(Extra::Live) => "samples of the heap",
+    let what = match step.level {
+        governor::Level::Without(Extra::MapWrites | Extra::MapGrowths) => "operations on maps",
+        governor::Level::Without(Extra::Faults) => "page faults",
+        governor::Level::Without(Extra::Assists) => "begins and ends of mark assists",
+        governor::Level::Without(Extra::Live) => "samples of the heap",
         _ => "allocations",
     };
     let why = format!(
@@ -19,13 +19,13 @@ pub(super) fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
         step.hits_per_s,
         100.0 * step.share
     );
-    let (to, meaning) = match &step.mode {
-        governor::Mode::Exact => (report::Step::Exact, "each is recorded".to_owned()),
-        governor::Mode::Sampling { distance_bytes } => (
+    let (to, meaning) = match &step.level {
+        governor::Level::Exact => (report::Step::Exact, "each is recorded".to_owned()),
+        governor::Level::Sampling { distance_bytes } => (
             report::Step::Sampling,
             format!("one in about {distance_bytes} bytes is recorded"),
         ),
-        governor::Mode::Windows { rows } => {
+        governor::Level::Windows { rows } => {
             let rows = rows
                 .iter()
                 .filter_map(|row| plan.rows.get(usize::from(*row)));
@@ -34,7 +34,7 @@ pub(super) fn mode_step(step: &Step, plan: &ProbePlan) -> ModeStep {
                 .collect();
             (report::Step::Windows, names.join("; "))
         }
-        governor::Mode::Without(extra) => {
+        governor::Level::Without(extra) => {
             let meaning = match extra {
                 Extra::MapWrites => "of maps only growth is recorded from here on",
                 Extra::MapGrowths => "growth of maps is not recorded from here on",

@@ -9,7 +9,7 @@ mod tracing;
 pub(super) use compare::Terms;
 pub(super) use parse::percent;
 pub(super) use show::{DiffOutput, Output, Show, SortBy, StreamFormat, Value};
-pub(super) use tracing::{DEFAULT_BUDGET, Mode, Tracing};
+pub(super) use tracing::{DEFAULT_BUDGET, ModeArgument, Tracing};
 
 use crate::compare::Rule;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint, value_parser};

@@ -1,7 +1,7 @@
 //! What was meant: typed arguments turned into the requests of the stages, and the course of captures.
 
 use super::args;
-use crate::capture::{Mode, Request};
+use crate::capture::{ModeAsked, Request};
 use crate::drive::Course;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(super) fn looking(args: &args::Heap) -> Course {
 /// What is asked of a capture without probes.
 pub(super) fn look() -> Request {
     Request {
-        mode: Mode::Heap,
+        mode: ModeAsked::Heap,
         min_size: 0,
         stack_depth: 0,
         ring_bytes: None,
@@ -50,9 +50,9 @@ pub(super) fn look() -> Request {
 pub(super) fn request(tracing: &args::Tracing, global: &args::Global) -> Request {
     Request {
         mode: match tracing.mode {
-            args::Mode::Exact => Mode::Exact,
-            args::Mode::Sampled => Mode::Sampled,
-            args::Mode::Auto => Mode::Auto {
+            args::ModeArgument::Exact => ModeAsked::Exact,
+            args::ModeArgument::Sampled => ModeAsked::Sampled,
+            args::ModeArgument::Auto => ModeAsked::Auto {
                 max_overhead: tracing.max_overhead,
             },
         },

@@ -1,6 +1,6 @@
 //! Carries decisions out on the probes, and keeps the books: what windows stand for, and which steps were taken.
 
-use super::Mode;
+use super::Level;
 use super::budget::{Budget, Observation};
 use super::policy::{Action, Decision, Policy, Reason};
 use crate::aggregate::Weight;
@@ -46,7 +46,7 @@ pub struct Step {
     /// When, since the start of recording.
     pub at: Duration,
     /// What is recorded from then on.
-    pub mode: Mode,
+    pub level: Level,
     /// Hits per second before it.
     pub hits_per_s: f64,
     /// Share of the target's CPU time that recording each of them takes, 0 to 1.
@@ -71,7 +71,7 @@ impl End {
     /// Whether this was recorded no longer from some step on.
     pub fn has_given_up(&self, extra: Extra) -> bool {
         let mut steps = self.steps.iter();
-        steps.any(|step| step.mode == Mode::Without(extra))
+        steps.any(|step| step.level == Level::Without(extra))
     }
 }
 
@@ -129,11 +129,11 @@ impl Engine {
             host.set_exact(true);
         }
         if let Some(reason) = reason {
-            let mode = match given_up {
-                Some(extra) => Mode::Without(extra),
-                None => self.mode(),
+            let level = match given_up {
+                Some(extra) => Level::Without(extra),
+                None => self.level(),
             };
-            self.note(at, mode, reason);
+            self.note(at, level, reason);
         }
         Ok(())
     }
@@ -228,23 +228,23 @@ impl Engine {
     }
 
     /// What is recorded of allocations.
-    fn mode(&mut self) -> Mode {
+    fn level(&mut self) -> Level {
         let windows = self.policy.windows().rows();
         match (windows.is_empty(), self.policy.distance_log2()) {
-            (true, 0) => Mode::Exact,
-            (true, distance_log2) => Mode::Sampling {
+            (true, 0) => Level::Exact,
+            (true, distance_log2) => Level::Sampling {
                 distance_bytes: 1 << distance_log2,
             },
-            (false, _) => Mode::Windows { rows: windows },
+            (false, _) => Level::Windows { rows: windows },
         }
     }
 
-    fn note(&mut self, at: Duration, mode: Mode, reason: Reason) {
-        log::debug!("{mode:?} at {at:?}: {reason:?}");
+    fn note(&mut self, at: Duration, level: Level, reason: Reason) {
+        log::debug!("{level:?} at {at:?}: {reason:?}");
         if self.steps.len() < MAX_STEPS {
             self.steps.push(Step {
                 at,
-                mode,
+                level,
                 hits_per_s: reason.hits_per_s,
                 share: reason.share,
             });

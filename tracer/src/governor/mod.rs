@@ -34,9 +34,9 @@ const AT_REST: Duration = Duration::from_millis(10);
 const BETWEEN_WINDOWS: Duration = Duration::from_millis(4);
 const IN_WINDOW: Duration = Duration::from_millis(1);
 
-/// What is recorded.
+/// How much is recorded just now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum Level {
     /// Each allocation.
     Exact,
     /// About one allocation in so many bytes.

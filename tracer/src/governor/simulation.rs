@@ -3,7 +3,7 @@
 //! The model knows what the governor must find out, so that budget and estimates can be judged; it has the delays of a
 //! real kernel. Real kernels and programs are in the live tests.
 
-use super::Mode;
+use super::Level;
 use super::budget::{Budget, Observation};
 use super::engine::{Engine, Host};
 use crate::aggregate::{Progress, StandardError, Uncertainty, Weight, WindowId, whole};
@@ -273,12 +273,12 @@ impl Host for Model {
 }
 
 /// Runs the phases under a governor with a budget of `share`.
-fn governed(share: f64, phases: &[(u64, Rates)]) -> (Model, Vec<Mode>) {
+fn governed(share: f64, phases: &[(u64, Rates)]) -> (Model, Vec<Level>) {
     governed_with_maps(share, 0.0, phases)
 }
 
 /// The same, with so many writes to maps a second.
-fn governed_with_maps(share: f64, map_rate: f64, phases: &[(u64, Rates)]) -> (Model, Vec<Mode>) {
+fn governed_with_maps(share: f64, map_rate: f64, phases: &[(u64, Rates)]) -> (Model, Vec<Level>) {
     let mut model = Model::new();
     model.map_rate = map_rate;
     let mut engine = Engine::new(Budget::new(share, COST), 3, MAPS.to_vec(), 42);
@@ -301,7 +301,10 @@ fn governed_with_maps(share: f64, map_rate: f64, phases: &[(u64, Rates)]) -> (Mo
         .into_iter()
         .for_each(|weight| model.weigh(weight));
     assert!(!end.unseen);
-    (model, end.steps.into_iter().map(|step| step.mode).collect())
+    (
+        model,
+        end.steps.into_iter().map(|step| step.level).collect(),
+    )
 }
 
 #[test]
@@ -316,7 +319,7 @@ fn a_little_too_much_is_sampled_by_bytes() {
     // 58,000 hits cost 5.8 % if recorded and 4.4 % if not.
     let (model, steps) = governed(0.05, &[(10, [45_000.0, 13_000.0, 0.0])]);
     assert!(
-        matches!(steps.as_slice(), [Mode::Sampling { .. }]),
+        matches!(steps.as_slice(), [Level::Sampling { .. }]),
         "{steps:?}"
     );
     assert!(model.target_share() < 0.055, "{}", model.target_share());
@@ -329,11 +332,11 @@ fn writes_to_maps_are_given_up_only_if_they_are_too_much() {
     assert_eq!(steps, []);
     assert!(few.map_hits[0] > 90_000.0);
     let (many, steps) = governed_with_maps(0.05, 200_000.0, &[quiet]);
-    assert_eq!(steps, [Mode::Without(Extra::MapWrites)]);
+    assert_eq!(steps, [Level::Without(Extra::MapWrites)]);
     assert!(many.target_share() < 0.05, "{}", many.target_share());
     assert_eq!(many.exact, many.truth);
     let (too_many, steps) = governed_with_maps(0.05, 5_000_000.0, &[quiet]);
-    assert_eq!(steps, MAPS.map(Mode::Without));
+    assert_eq!(steps, MAPS.map(Level::Without));
     assert!(
         too_many.target_share() < 0.05,
         "{}",
@@ -349,7 +352,7 @@ fn a_surge_stays_within_the_budget_and_is_estimated() {
     assert!(
         matches!(
             (steps.first(), steps.last()),
-            (Some(Mode::Windows { .. }), Some(Mode::Exact))
+            (Some(Level::Windows { .. }), Some(Level::Exact))
         ),
         "{steps:?}"
     );

@@ -13,8 +13,8 @@ pub(in crate::cli) const DEFAULT_BUDGET: &str = "5%";
 #[derive(Clone, Debug, clap::Args)]
 pub(in crate::cli) struct Tracing {
     /// How much to record
-    #[arg(long, value_enum, value_name = "MODE", default_value_t = Mode::Auto)]
-    pub(in crate::cli) mode: Mode,
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = ModeArgument::Auto)]
+    pub(in crate::cli) mode: ModeArgument,
     /// CPU time that probes may take in mode auto, in percent of what the target uses; no effect in other modes
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = DEFAULT_BUDGET)]
     pub(in crate::cli) max_overhead: f64,
@@ -47,7 +47,7 @@ pub(in crate::cli) struct Tracing {
 
 /// How much to record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Mode {
+pub(in crate::cli) enum ModeArgument {
     /// Each allocation while that fits into --max-overhead, else as many as fit: figures are estimates then
     Auto,
     /// Each allocation, whatever it costs: figures equal the runtime's own
@@ -80,7 +80,7 @@ pub(in crate::cli) enum Switch {
 impl Tracing {
     /// What to record.
     pub(in crate::cli) fn wanted(&self) -> Wanted {
-        let sampled = self.mode == Mode::Sampled;
+        let sampled = self.mode == ModeArgument::Sampled;
         let maps = self
             .maps
             .unwrap_or(if sampled { Maps::Off } else { Maps::Growth });
