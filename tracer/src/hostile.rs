@@ -10,16 +10,17 @@ use crate::program::elf::Elf;
 use crate::program::fixture::{BASE, END, Fixture, Image, MALLOC, MemoryFile, OUTER};
 use crate::program::mapped_file::MappedFile;
 use crate::program::{ArenaLayout, GoBinary, LoadBias, PhysicalStacks, RuntimePc, VirtualAddress};
+use crate::stopwatch::Stopwatch;
 use crate::symbolize::{Lookup, NameSource, Symbolizer, Symbols};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// One version of each layout of the tables and of each set of allocation functions.
 const VERSIONS: [&str; 4] = ["go1.19.8", "go1.23.9", "go1.26.6", "go1.27.3"];
-/// What a debug build may take for all questions about one executable; an honest one takes milliseconds.
+/// What a debug build may work on all questions about one executable; an honest one takes milliseconds.
 const TIME: Duration = Duration::from_secs(5);
 /// What all of it may add to the memory of the tests.
 const MEMORY: u64 = 1 << 30;
@@ -172,9 +173,9 @@ fn check(image: &Image, edits: &[Edit]) {
     for edit in edits {
         edit.apply(&mut bytes);
     }
-    let started = Instant::now();
+    let stopwatch = Stopwatch::start();
     ask_everything(&bytes, image);
-    let took = started.elapsed();
+    let took = stopwatch.worked();
     assert!(took < TIME, "{took:?}");
 }
 
@@ -280,7 +281,7 @@ fn lies_about_the_sections_of_a_real_executable_get_an_answer() {
     };
     proptest!(config, |(at in places, lie in lies(myself.len()))| {
         file.write_at(at, &lie.to_le_bytes());
-        let started = Instant::now();
+        let stopwatch = Stopwatch::start();
         if let Ok(mapped) = MappedFile::open(&file.path())
             && let Ok(elf) = Elf::parse(mapped)
         {
@@ -289,7 +290,7 @@ fn lies_about_the_sections_of_a_real_executable_get_an_answer() {
                 drop(elf.section_data(section, 1 << 20));
             }
         }
-        let took = started.elapsed();
+        let took = stopwatch.worked();
         file.write_at(at, &word(at).to_le_bytes());
         assert!(took < TIME, "{took:?}");
     });

@@ -45,6 +45,8 @@ pub mod output;
 pub mod plan;
 pub mod program;
 pub mod report;
+#[cfg(test)]
+mod stopwatch;
 pub mod stream;
 pub mod symbolize;
 pub mod tui;
