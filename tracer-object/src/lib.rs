@@ -42,8 +42,12 @@ impl Place {
     /// A file cannot be read, or a record does not belong to its object.
     pub fn current(self, package: &Path, architecture: &str) -> Result<Option<Object>> {
         let hash = source_hash(&package.join(".."), architecture)?;
-        let object = Object::read(&self.directory(package), architecture)
-            .context("run `cargo xtask bpf` to make the eBPF object anew")?;
+        let object = Object::read(&self.directory(package), architecture);
+        let object = match self {
+            Self::Kept => object.context("run `cargo xtask bpf` to make the eBPF object anew")?,
+            // What an interrupted build left is made anew.
+            Self::Built => object.unwrap_or_default(),
+        };
         Ok(object.filter(|object| hash.is_none_or(|hash| hash == object.record.sources)))
     }
 }
@@ -65,5 +69,73 @@ pub fn choose(package: &Path, architecture: &str, prefer_built: bool) -> Result<
     match Place::Kept.current(package, architecture)? {
         Some(object) => Ok(Some(object)),
         None => Place::Built.current(package, architecture),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A package of the agent alone, in a directory without the sources of the object.
+    fn package(directory: &Path) -> PathBuf {
+        let package = directory.join("tracer");
+        let tools = Tools {
+            compiler: "rustc".to_owned(),
+            llvm: "22".to_owned(),
+            linker: "bpf-linker".to_owned(),
+        };
+        let object = Object::new(b"kept".to_vec(), "5eed".to_owned(), tools, String::new());
+        object
+            .write(&Place::Kept.directory(&package), "x86_64")
+            .unwrap();
+        package
+    }
+
+    fn add_sources(directory: &Path) {
+        for name in ["tracer-common", "tracer-ebpf"] {
+            fs::create_dir(directory.join(name)).unwrap();
+            fs::write(directory.join(name).join("Cargo.toml"), "").unwrap();
+        }
+        fs::write(directory.join("Cargo.toml"), "").unwrap();
+        let lock = ["tracer-common", "tracer-ebpf"]
+            .map(|name| format!("[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n"));
+        fs::write(directory.join("Cargo.lock"), lock.concat()).unwrap();
+    }
+
+    #[test]
+    fn a_package_without_the_sources_has_the_object_that_it_came_with() {
+        let directory = tempfile::tempdir().unwrap();
+        let object = choose(&package(directory.path()), "x86_64", false).unwrap();
+        assert_eq!(object.unwrap().bytes, b"kept");
+    }
+
+    #[test]
+    fn an_object_of_other_sources_is_never_chosen() {
+        let directory = tempfile::tempdir().unwrap();
+        let package = package(directory.path());
+        add_sources(directory.path());
+        assert_eq!(choose(&package, "x86_64", false).unwrap(), None);
+        let error = choose(&package, "x86_64", true).unwrap_err();
+        assert!(error.to_string().contains("no object was built"), "{error}");
+    }
+
+    #[test]
+    fn of_changed_sources_the_object_built_from_them_is_chosen() {
+        let directory = tempfile::tempdir().unwrap();
+        let package = package(directory.path());
+        add_sources(directory.path());
+        let kept = Object::read(&Place::Kept.directory(&package), "x86_64")
+            .unwrap()
+            .unwrap();
+        let hash = source_hash(directory.path(), "x86_64").unwrap().unwrap();
+        let built = Object::new(b"built".to_vec(), hash, kept.record.tools, String::new());
+        let place = Place::Built.directory(&package);
+        built.write(&place, "x86_64").unwrap();
+        assert_eq!(choose(&package, "x86_64", false).unwrap(), Some(built));
+        let [bytes, _] = Object::paths(&place, "x86_64");
+        fs::write(bytes, "half").unwrap();
+        assert_eq!(choose(&package, "x86_64", false).unwrap(), None);
     }
 }

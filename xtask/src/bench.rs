@@ -250,9 +250,6 @@ fn find_bpftrace(privilege: &Privilege) -> Result<()> {
     if !apt::is_here() {
         bail!("bpftrace is missing, and there is no apt to install it with");
     }
-    if apt::has_no_lists() {
-        apt::update(privilege)?;
-    }
     apt::install(privilege, &["bpftrace"], "to compare with")
         .context("bpftrace is missing and cannot be installed")
 }

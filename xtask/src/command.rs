@@ -9,6 +9,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+/// Of a program that failed, so many lines are shown.
+const LAST_LINES: usize = 30;
+
 /// Runs a program that shows its own output.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
@@ -51,15 +54,26 @@ pub(crate) fn output_within(command: &mut Command, limit: Duration) -> Result<St
 
 fn checked(command: &Command, output: &Output) -> Result<String> {
     if !output.status.success() {
+        let told = [&output.stdout, &output.stderr].map(|told| String::from_utf8_lossy(told));
         bail!(
-            "`{}` failed ({})\n{}{}",
+            "`{}` failed ({})\n{}",
             shown(command),
             output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
+            last_lines(&told.concat()),
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The end of what a program printed, which has the reason why it failed.
+fn last_lines(told: &str) -> String {
+    let lines: Vec<&str> = told.lines().collect();
+    let cut = lines.len().saturating_sub(LAST_LINES);
+    let end = lines.get(cut..).unwrap_or_default().join("\n");
+    if cut == 0 {
+        return end;
+    }
+    format!("(the last {LAST_LINES} lines)\n{end}")
 }
 
 /// The command line as a person would type it.
@@ -83,6 +97,16 @@ mod tests {
         assert!(text.contains("sh -c"), "{text}");
         assert!(text.contains("exit status: 3"), "{text}");
         assert!(text.contains("no luck"), "{text}");
+    }
+
+    #[test]
+    fn a_failure_shows_the_end_of_a_long_output() {
+        let error = output(Command::new("sh").args(["-c", "seq 1000; echo no luck >&2; exit 3"]))
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(text.ends_with("\n1000\nno luck"), "{text}");
+        assert!(!text.contains("\n971\n"), "{text}");
+        assert!(text.contains("the last 30 lines"), "{text}");
     }
 
     #[test]

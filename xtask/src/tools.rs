@@ -56,9 +56,6 @@ pub(crate) fn ensure(privilege: &Privilege, tools: &Tools) -> Result<()> {
             packages.join(", ")
         );
     }
-    if apt::has_no_lists() {
-        apt::update(privilege)?;
-    }
     apt::install(privilege, &packages, tools.purpose)
 }
 

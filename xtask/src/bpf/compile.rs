@@ -36,10 +36,8 @@ pub(super) fn compile(toolchain: &Toolchain) -> Result<Vec<u8>> {
     if toolchain.build_std {
         build.args(["-Z", "build-std=core"]);
     }
-    progress::during("compiling the eBPF programs", || {
-        command::output(&mut build)
-    })
-    .context("the eBPF programs do not compile")?;
+    progress::say("compiling the eBPF programs");
+    command::run(&mut build).context("the eBPF programs do not compile")?;
     let object = directory.join(BPF_TARGET).join("release/tracer");
     fs::read(&object).with_context(|| format!("cannot read {}", object.display()))
 }

@@ -7,7 +7,7 @@ use std::{
     process::{self, Command},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::toolchain::Compiler;
 use crate::{apt, command, progress, sudo::Privilege, workspace};
@@ -103,6 +103,9 @@ impl Drop for Trial {
 /// Builds a linker against the compiler's version of LLVM.
 fn build(llvm: u32) -> Result<()> {
     let prefix = llvm_prefix(llvm)?;
+    let tools = workspace::target().join("tools");
+    // What an interrupted build has compiled is there for the next one.
+    let compiled = tools.join("bpf-linker-build");
     let mut install = workspace::cargo();
     install
         .args([
@@ -119,13 +122,12 @@ fn build(llvm: u32) -> Result<()> {
             &format!("llvm-{llvm}"),
             "--root",
         ])
-        .arg(workspace::target().join("tools/bpf-linker"))
+        .arg(tools.join("bpf-linker"))
         .env("LLVM_PREFIX", prefix)
-        .env_remove("CARGO_TARGET_DIR");
+        .env("CARGO_TARGET_DIR", &compiled);
     let message = format!("building bpf-linker {VERSION} with LLVM {llvm}, about a minute");
-    progress::during(&message, || command::output(&mut install))
-        .map(drop)
-        .with_context(|| remedy(llvm))
+    progress::during(&message, || command::output(&mut install)).with_context(|| remedy(llvm))?;
+    fs::remove_dir_all(&compiled).with_context(|| format!("cannot remove {}", compiled.display()))
 }
 
 /// Where the LLVM development files are; installs Debian's when there are none.
@@ -136,11 +138,11 @@ fn llvm_prefix(llvm: u32) -> Result<PathBuf> {
     let prefix = PathBuf::from(format!("/usr/lib/llvm-{llvm}"));
     if !prefix.join("include/llvm-c").exists() {
         let package = format!("llvm-{llvm}-dev");
-        apt::candidate(&package).with_context(|| remedy(llvm))?;
+        ensure!(apt::is_here(), remedy(llvm));
         let purpose = format!("to install the Debian package {package}");
         let privilege = Privilege::obtain(&purpose).with_context(|| remedy(llvm))?;
         let reason = "because the linker for eBPF is built with the LLVM of the compiler";
-        apt::install(&privilege, &[&package], reason)?;
+        apt::install(&privilege, &[&package], reason).with_context(|| remedy(llvm))?;
     }
     Ok(prefix)
 }

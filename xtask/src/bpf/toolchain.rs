@@ -209,25 +209,13 @@ fn install_compiler() -> Result<Compiler> {
     if !apt::is_here() {
         bail!(REMEDY);
     }
-    let known = DEBIAN_PACKAGES
-        .iter()
-        .all(|package| apt::candidate(package).is_some());
-    if !known && !apt::has_no_lists() {
-        bail!(REMEDY);
-    }
-    let privilege = Privilege::obtain("to install the Debian packages of a Rust compiler for eBPF")
-        .context(REMEDY)?;
-    if !known {
-        apt::update(&privilege)?;
-    }
-    if DEBIAN_PACKAGES
-        .iter()
-        .any(|package| apt::candidate(package).is_none())
-    {
-        bail!(REMEDY);
-    }
+    let privilege = Privilege::obtain(&format!(
+        "to install the Debian packages {}, and then the LLVM of that compiler",
+        DEBIAN_PACKAGES.join(" ")
+    ))
+    .context(REMEDY)?;
     let reason = "because no Rust compiler here can compile for eBPF (yours stays the default)";
-    apt::install(&privilege, &DEBIAN_PACKAGES, reason)?;
+    apt::install(&privilege, &DEBIAN_PACKAGES, reason).context(REMEDY)?;
     find_compiler().with_context(|| {
         format!(
             "{} has no `core` for {BPF_TARGET}",
