@@ -210,13 +210,17 @@ fn rates_are_told_from_the_noise_of_time() {
         })
     });
 
-    let [small, large] = ["64", "1024"].map(|size| steady("churn", &["-size", size]));
-    let changed = diff(&small, &large, &["--fail-on", "alloc_bytes>100%"]);
-    assert_eq!(changed.code(), Some(1), "{}", changed.messages());
-    let first = &changed.rows()[0];
-    assert_eq!(first["name"], "main.descend", "{first}");
-    assert_eq!(
-        first["figures"]["alloc_bytes"]["significant"], true,
-        "{first}"
-    );
+    // Its rate may vary so much on a busy machine that the change is within the noise.
+    measure_again(|| {
+        let [small, large] = ["64", "1024"].map(|size| steady("churn", &["-size", size]));
+        let changed = diff(&small, &large, &["--fail-on", "alloc_bytes>100%"]);
+        promise(changed.code() == Some(1), || changed.messages())?;
+        let first = &changed.rows()[0];
+        assert_eq!(first["name"], "main.descend", "{first}");
+        assert_eq!(
+            first["figures"]["alloc_bytes"]["significant"], true,
+            "{first}"
+        );
+        Ok(())
+    });
 }

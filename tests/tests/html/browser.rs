@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tracer_tests::{PATIENCE, tracer};
+use tracer_tests::{PATIENCE, tracer, waited_for_processor};
 
 /// Chromium keeps to itself with these. Its own sandbox does not work for root, and none of its services is for tests.
 const FLAGS: [&str; 9] = [
@@ -147,6 +147,25 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+
+    /// How long the processes that show pages have waited for a processor so far, each by the thread that has waited
+    /// longest: what is the neighbours' of the time that a page takes.
+    pub(crate) fn waited(&self) -> Result<Duration> {
+        let own = format!("--user-data-dir={}", self.directory.path().display());
+        let mut waited = Duration::ZERO;
+        for process in std::fs::read_dir("/proc")?.flatten() {
+            let Ok(pid) = process.file_name().to_string_lossy().parse() else {
+                continue;
+            };
+            // It may have ended meanwhile.
+            let command = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command);
+            if command.contains("--type=renderer") && command.contains(&own) {
+                waited += waited_for_processor(pid).unwrap_or_default();
+            }
+        }
+        Ok(waited)
     }
 
     /// Types into the element in focus.
