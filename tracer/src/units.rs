@@ -108,10 +108,14 @@ pub(crate) fn exact(value: u64) -> String {
     grouped
 }
 
-/// `1 map`, `1,200 maps`.
+/// `1 map`, `1,200 maps`, `2 entries`.
 pub(crate) fn plural(number: u64, noun: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{ending}", exact(number))
+    let number_of = exact(number);
+    match noun.strip_suffix('y') {
+        _ if number == 1 => format!("{number_of} {noun}"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{number_of} {stem}ies"),
+        _ => format!("{number_of} {noun}s"),
+    }
 }
 
 /// `total` per second of a span of time; unknown for an empty span.
@@ -183,6 +187,16 @@ fn significant(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nouns_have_their_plural() {
+        let check = |number, noun, expect| assert_eq!(plural(number, noun), expect);
+        check(1, "map", "1 map");
+        check(1200, "map", "1,200 maps");
+        check(1, "entry", "1 entry");
+        check(0, "entry", "0 entries");
+        check(2, "key", "2 keys");
+    }
 
     #[test]
     fn bytes_take_the_unit_that_keeps_them_short() {

@@ -71,7 +71,7 @@ tracer.units = (() => {
       if (perSecond === 0) return "~0";
       return (perSecond < 0 ? "-" : "+") + byteRate(Math.abs(perSecond));
     }),
-    plural: (number, noun) => `${exact(number)} ${noun}${number === 1 ? "" : "s"}`,
+    plural: (number, noun) => `${exact(number)} ${number === 1 ? noun : `${noun}s`.replace(/([^aeou])ys$/, "$1ies")}`,
     perSecond: (total, ns) => (total === null || !(ns > 0) ? null : (total * 1e9) / ns),
     share: (part, whole) => (part === null || !(whole > 0) ? null : (part * 100) / whole),
   };
