@@ -17,7 +17,7 @@ enum Purity {
 use Purity::{Acts, Pure};
 
 /// Every folder (or file) of the agent, from the bottom to the top: one names only those before it.
-const LAYERS: [(&str, Purity); 21] = [
+const LAYERS: &[(&str, Purity)] = &[
     ("units", Pure),
     ("program", Acts),
     ("plan", Pure),
