@@ -1,8 +1,7 @@
 //! The `tracer` command: parse, run, print the error chain once, exit code.
 
-use clap::Parser as _;
 use std::process::ExitCode;
-use tracer::cli::{self, Args};
+use tracer::cli;
 use tracer::launch;
 
 fn main() -> ExitCode {
@@ -12,7 +11,7 @@ fn main() -> ExitCode {
         let program = words.next().unwrap_or_default();
         return ExitCode::from(launch::exec_traced(&program, &words.collect::<Vec<_>>()));
     }
-    let args = Args::parse();
+    let args = cli::parse();
     cli::start_logging(&args);
     match cli::run(args) {
         Ok(code) => ExitCode::from(code),

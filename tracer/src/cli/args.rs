@@ -12,7 +12,7 @@ pub(super) use show::{DiffOutput, Output, Show, SortBy, StreamFormat, Value};
 pub(super) use tracing::{DEFAULT_BUDGET, ModeArgument, Tracing};
 
 use crate::compare::Rule;
-use clap::{Parser, Subcommand, ValueEnum, ValueHint, value_parser};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use parse::duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,13 +23,17 @@ use std::time::Duration;
 /// Counts every heap allocation of a running, unmodified Go program by the line of code that makes it: no code change, no
 /// restart, no endpoint in the target.
 #[derive(Debug, Parser)]
-#[command(version, after_help = examples::EXAMPLES, max_term_width = 100)]
+#[command(version, disable_version_flag = true, after_help = examples::EXAMPLES, max_term_width = 100)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub(super) command: Command,
     #[command(flatten)]
     pub(super) global: Global,
+    /// Print version; with --verbose also commit, eBPF object and its compiler
+    #[arg(short = 'V', long, action = ArgAction::Version, display_order = 1000)]
+    #[expect(dead_code, reason = "clap acts on it")]
+    version: Option<bool>,
 }
 
 /// Options of every subcommand.

@@ -105,6 +105,8 @@ fn definition() -> Command {
     // A command cannot be taken out: the same one again, with those that stay.
     let mut all = Command::new("tracer")
         .version(env!("CARGO_PKG_VERSION"))
+        // It is among the arguments, with a help of ours.
+        .disable_version_flag(true)
         .subcommand_required(true)
         .subcommand_value_name("command")
         .subcommand_help_heading("COMMANDS")

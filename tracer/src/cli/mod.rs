@@ -18,6 +18,7 @@ mod run;
 mod sinks;
 mod terminal;
 mod top;
+mod version;
 
 pub use args::Args;
 pub use exit::code as exit_code;
@@ -25,6 +26,15 @@ pub use messages::say;
 
 use crate::tui::terminal::Messages;
 use args::Command;
+use clap::Parser as _;
+
+/// What was typed. Ends the process where that is no command of ours, or asks for help or the version.
+pub fn parse() -> Args {
+    match version::answer(std::env::args_os()) {
+        Some(answer) => answer.exit(),
+        None => Args::parse(),
+    }
+}
 
 /// Does what was asked for, and gives the code to exit with.
 ///
