@@ -105,7 +105,8 @@ impl Recent {
     /// Adds what is counted here to all the others. Memory of histograms comes out of `bytes_left`, and goes back there.
     pub(super) fn settle(&mut self, all: &mut StackMap<StackTotals>, bytes_left: &mut usize) {
         self.new = 0;
-        for (id, since) in self.stacks.drain() {
+        // Not drained: the room for a burst of new stacks would stay.
+        for (id, since) in mem::take(&mut self.stacks) {
             *bytes_left += since.sizes.histogram_bytes();
             all.entry(id).or_default().merge(&since, bytes_left);
             match self.added.entry(id) {
