@@ -41,6 +41,7 @@ fn main() -> Result<()> {
     fs::write(&path, bytes.unwrap_or_default())
         .with_context(|| format!("cannot write {}", path.display()))?;
     describe(record.as_ref());
+    println!("cargo::rustc-env=TRACER_ARCHITECTURE={architecture}");
     println!(
         "cargo::rustc-env=TRACER_COMMIT={}",
         commit().as_deref().unwrap_or(UNKNOWN)

@@ -32,7 +32,6 @@ pub struct Args {
     pub(super) global: Global,
     /// Print version; with --verbose also commit, eBPF object and its compiler
     #[arg(short = 'V', long, action = ArgAction::Version, display_order = 1000)]
-    #[expect(dead_code, reason = "clap acts on it")]
     version: Option<bool>,
 }
 

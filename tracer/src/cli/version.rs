@@ -1,10 +1,21 @@
 //! `tracer --version --verbose`: what exactly this agent is, for a report of a fault. Hides that these two options
 //! without a subcommand are a command line of their own.
 
-use clap::Parser;
-use clap::error::ErrorKind;
-use std::env::consts::ARCH;
+use clap::{Command, Parser};
 use std::ffi::OsString;
+
+/// The version, and then one fact a line, as the build script found them.
+const FACTS: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("TRACER_COMMIT"),
+    "\narchitecture: ",
+    env!("TRACER_ARCHITECTURE"),
+    "\neBPF object: ",
+    env!("TRACER_OBJECT"),
+    "\neBPF compiler: ",
+    env!("TRACER_OBJECT_COMPILER"),
+);
 
 /// The words that ask for it, and no other.
 #[derive(Debug, Parser)]
@@ -19,23 +30,11 @@ struct Question {
 /// The answer as clap shows a version, if the words of a command line ask for it.
 pub(super) fn answer(words: impl IntoIterator<Item = OsString>) -> Option<clap::Error> {
     let question = Question::try_parse_from(words).ok()?;
-    (question.version && question.verbose)
-        .then(|| clap::Error::raw(ErrorKind::DisplayVersion, text()))
-}
-
-/// One fact a line; the build script knows the commit and the object.
-fn text() -> String {
-    format!(
-        "tracer {}\n\
-         commit: {}\n\
-         architecture: {ARCH}\n\
-         eBPF object: {}\n\
-         eBPF compiler: {}\n",
-        env!("CARGO_PKG_VERSION"),
-        env!("TRACER_COMMIT"),
-        env!("TRACER_OBJECT"),
-        env!("TRACER_OBJECT_COMPILER"),
-    )
+    if !(question.version && question.verbose) {
+        return None;
+    }
+    let tracer = Command::new("tracer").long_version(FACTS);
+    tracer.try_get_matches_from(["tracer", "--version"]).err()
 }
 
 #[cfg(test)]
@@ -69,7 +68,11 @@ mod tests {
 
     #[test]
     fn a_line_tells_one_fact() {
-        let text = text();
+        let answer = answer(["tracer", "-vV"].map(OsString::from)).unwrap();
+        assert!(!answer.use_stderr() && answer.exit_code() == 0);
+        let text = answer.to_string();
+        let first = concat!("tracer ", env!("CARGO_PKG_VERSION"));
+        assert_eq!(text.lines().next(), Some(first));
         let keys: Vec<&str> = text
             .lines()
             .skip(1)
