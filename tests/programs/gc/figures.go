@@ -62,20 +62,32 @@ func read() figures {
 	}
 }
 
+// What is asked for is there beforehand: whoever allocates may have to assist.
+var (
+	assistSample = []metrics.Sample{{Name: "/cpu/classes/gc/mark/assist:cpu-seconds"}}
+	cyclesSample = []metrics.Sample{{Name: "/gc/cycles/automatic:gc-cycles"}}
+)
+
+// assisted is CPU time of mark assists in seconds; it is not known before Go 1.20.
+func assisted() (seconds float64, known bool) {
+	metrics.Read(assistSample)
+	if assistSample[0].Value.Kind() != metrics.KindFloat64 {
+		return 0, false
+	}
+	return assistSample[0].Value.Float64(), true
+}
+
 func assistSeconds() *float64 {
-	sample := []metrics.Sample{{Name: "/cpu/classes/gc/mark/assist:cpu-seconds"}}
-	metrics.Read(sample)
-	if sample[0].Value.Kind() != metrics.KindFloat64 {
+	seconds, known := assisted()
+	if !known {
 		return nil
 	}
-	seconds := sample[0].Value.Float64()
 	return &seconds
 }
 
 // automaticCycles is how many cycles have ended that nobody asked for; to read it
 // does not stop the world.
 func automaticCycles() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/cycles/automatic:gc-cycles"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+	metrics.Read(cyclesSample)
+	return cyclesSample[0].Value.Uint64()
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -81,28 +82,40 @@ const allocators = 8
 //go:noinline
 func allocate(newest **node) { *newest = &node{left: kept.tree} } // allocates here
 
-// allocateAll does so in several goroutines, as fast as they can.
-func allocateAll() {
+// allocateAll does so in several goroutines, as fast as they can, until it is
+// over.
+func allocateAll(over func() bool) {
 	var group sync.WaitGroup
-	end := time.Now().Add(*length)
+	var stop int32
 	for i := range kept.newest {
 		group.Add(1)
 		go func(newest **node) {
 			defer group.Done()
-			for time.Now().Before(end) {
+			for atomic.LoadInt32(&stop) == 0 {
 				for i := 0; i < 256; i++ {
 					allocate(newest)
 				}
 			}
 		}(&kept.newest[i])
 	}
+	for time.Sleep(*length); !over(); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	atomic.StoreInt32(&stop, 1)
 	group.Wait()
 }
 
-// assist has goroutines allocate faster than the collector marks.
+// assist has goroutines allocate faster than the collector marks, until the
+// runtime has counted that they assist, however slow the machine is; before Go
+// 1.20 it does not count that, only cycles.
 func assist() {
+	cycles := automaticCycles() + manyCycles
+	before, _ := assisted()
 	debug.SetGCPercent(50)
-	allocateAll()
+	allocateAll(func() bool {
+		now, known := assisted()
+		return automaticCycles() >= cycles && (now > before || !known)
+	})
 	stopCollecting()
 }
 

@@ -4,18 +4,20 @@ use crate::truth::{Traced, WITHOUT_OTHERS, trace};
 use serde_json::Value;
 use std::sync::LazyLock;
 use tracer_tests::{
-    assert_accounted, assert_close, list, lost, number, sites_in, some_builds_of, sum, timed,
+    Build, assert_accounted, assert_close, list, lost, measure_again, number, promise, sites_in,
+    some_builds_of, sum, timed,
 };
 
 /// Builds of the program of every Go version, traced once for all tests here.
 static TRACED: LazyLock<Vec<Traced>> = LazyLock::new(|| {
     let builds = some_builds_of("gc");
-    let scene = ["-scene", "assist"];
-    let traced = builds
-        .iter()
-        .map(|build| timed(build, || trace(build, &scene, &WITHOUT_OTHERS)));
-    traced.collect()
+    builds.iter().map(trace_assists).collect()
 });
+
+fn trace_assists(build: &Build) -> Traced {
+    let scene = ["-scene", "assist"];
+    timed(build, || trace(build, &scene, &WITHOUT_OTHERS))
+}
 
 #[test]
 fn nothing_is_lost_and_everything_accounted() {
@@ -68,32 +70,35 @@ fn the_line_that_allocates_pays() {
     }
 }
 
-/// Two figures of the runtime: what it publishes, and the pacer's own, which is read when a cycle has marked.
+/// A goroutine that loses its processor between the probe and the runtime's look at its clock assists for longer than the
+/// runtime says.
 #[test]
 fn assist_time_is_what_the_runtime_counts() {
     for traced in TRACED.iter() {
-        let gc = &traced.capture["gc"];
-        let found = number(gc, "/assist_ns");
-        let cycles: Vec<&Value> = list(gc, "cycles").iter().collect();
-        let of_cycles = sum(&cycles, "/assist_ns");
-        assert_close(
-            &format!("{}: the pacer", traced.build),
-            found,
-            of_cycles,
-            0.2,
-            0,
-        );
-        let seconds = |when: &str| traced.truth[when]["assist_seconds"].as_f64();
-        let (before, after) = (seconds("before"), seconds("after"));
-        assert_eq!(after.is_some(), traced.build.minor() >= 20);
-        if let Some((before, after)) = before.zip(after) {
-            let off = found as f64 / 1e9 / (after - before) - 1.0;
-            assert!(
-                off.abs() < 0.2,
-                "{}: {found} ns, by runtime/metrics {} s",
-                traced.build,
-                after - before
-            );
-        }
+        let mut first = Some(traced);
+        measure_again(|| match first.take() {
+            Some(traced) => check_time(traced),
+            None => check_time(&trace_assists(&traced.build)),
+        });
+    }
+}
+
+/// Two figures of the runtime: what it publishes, and the pacer's own, which is read when a cycle has marked.
+fn check_time(traced: &Traced) -> Result<(), String> {
+    let gc = &traced.capture["gc"];
+    let found = number(gc, "/assist_ns") as f64;
+    let is_close = |what: &str, counted: f64| {
+        promise((found / counted - 1.0).abs() < 0.2, || {
+            format!("{}: {found} ns, by {what} {counted} ns", traced.build)
+        })
+    };
+    let cycles: Vec<&Value> = list(gc, "cycles").iter().collect();
+    is_close("the pacer", sum(&cycles, "/assist_ns") as f64)?;
+    let seconds = |when: &str| traced.truth[when]["assist_seconds"].as_f64();
+    let (before, after) = (seconds("before"), seconds("after"));
+    assert_eq!(after.is_some(), traced.build.minor() >= 20);
+    match before.zip(after) {
+        Some((before, after)) => is_close("runtime/metrics", 1e9 * (after - before)),
+        None => Ok(()),
     }
 }
