@@ -73,9 +73,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     run_there(&words)
 }
 
-/// The first of the README's commands, recording for a shorter time than a person would.
+/// Settings that halve the time to compile, and change no step of the set-up.
+const FAST: [&str; 4] = [
+    "env",
+    "CARGO_PROFILE_DEV_DEBUG=0",
+    "CARGO_PROFILE_RELEASE_DEBUG=0",
+    "CARGO_PROFILE_RELEASE_OPT_LEVEL=0",
+];
+
+/// The first of the README's commands, compiled faster and recording for a shorter time than for a person.
 pub(crate) fn demo() -> Result<()> {
-    run_there(&["cargo", "xtask", "demo", "--duration", "2s"])
+    let demo = ["cargo", "xtask", "demo", "--duration", "2s"];
+    run_there(&[&FAST[..], &demo[..]].concat())
 }
 
 fn run_there(words: &[&str]) -> Result<()> {
