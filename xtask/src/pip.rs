@@ -247,6 +247,6 @@ mod tests {
             files_with(Some("/a/pip.conf")).last(),
             Some(&PathBuf::from("/a/pip.conf"))
         );
-        assert_eq!(files_with(Some("/dev/null")), [PathBuf::new(); 0]);
+        assert_eq!(files_with(Some("/dev/null")), Vec::<PathBuf>::new());
     }
 }
