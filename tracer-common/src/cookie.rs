@@ -265,7 +265,7 @@ impl ArgumentIndex {
     /// The index `index`; `None` if there is none.
     pub const fn new(index: usize) -> Option<Self> {
         if index < Self::COUNT as usize {
-            Some(ArgumentIndex((index & 0xff) as u8))
+            Some(ArgumentIndex(index.to_le_bytes()[0]))
         } else {
             None
         }
@@ -319,7 +319,7 @@ impl GcCookie {
     /// Where the second argument is.
     pub const fn second(self) -> ArgumentIndex {
         let mask = ArgumentIndex::COUNT as u64 - 1;
-        ArgumentIndex((self.0.0 >> Self::SECOND & mask) as u8)
+        ArgumentIndex((self.0.0 >> Self::SECOND & mask).to_le_bytes()[0])
     }
 }
 

@@ -41,7 +41,7 @@ impl Names {
     }
 
     /// How many program counters of a stack, innermost first, lead to its place. Names them.
-    pub(super) fn to_place(&mut self, pcs: &[u64]) -> usize {
+    pub(super) fn frames_to_place(&mut self, pcs: &[u64]) -> usize {
         let mut length = INNER_FRAMES.min(pcs.len());
         loop {
             let inner = pcs.get(..length).unwrap_or(pcs);

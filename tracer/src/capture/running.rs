@@ -174,7 +174,7 @@ impl Capture {
             None => (Changes::default(), Counters::default()),
         };
         let mut places = self.places.take().unwrap_or_else(|| Places::new(detail));
-        places.take(changes, |pcs| self.names.to_place(pcs));
+        places.take(changes, |pcs| self.names.frames_to_place(pcs));
         let report = self.so_far(now, places.totals(), &counters);
         self.places = Some(places);
         Ok(report)

@@ -119,8 +119,8 @@ impl Stream {
             }
         }
         let event = Event::End {
-            window: (&report.window).into(),
-            totals: schema::Totals::of(report),
+            window: Box::new((&report.window).into()),
+            totals: Box::new(schema::Totals::of(report)),
             completeness: Box::new((&report.completeness).into()),
             overhead: (&report.overhead).into(),
             faults: report.faults.map(|faults| Box::new(faults.into())),

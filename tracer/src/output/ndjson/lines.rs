@@ -85,8 +85,8 @@ pub(super) enum Event<'a> {
     },
     /// Recording is over.
     End {
-        window: schema::Window<'a>,
-        totals: schema::Totals,
+        window: Box<schema::Window<'a>>,
+        totals: Box<schema::Totals>,
         completeness: Box<schema::Completeness<'a>>,
         overhead: schema::Overhead,
         /// `null`, like the two that follow, where it was not measured.
