@@ -37,7 +37,7 @@ pub(crate) const INSTALLERS: Tools = Tools {
     programs: &[
         ("skopeo", "skopeo"),
         ("umoci", "umoci"),
-        ("crun", "crun"),
+        ("runc", "runc"),
         ("busybox", "busybox-static"),
     ],
     purpose: "to install the Debian package in an empty root and run the container image",

@@ -215,8 +215,8 @@ fn try_image(privilege: &Privilege, image: &Path, work: &Path) -> Result<()> {
     let name = format!("tracer-trial-{}", std::process::id());
     let said = command::output(
         privilege
-            .command("crun")
-            .args(["--cgroup-manager=disabled", "run", "--bundle"])
+            .command("runc")
+            .args(["run", "--bundle"])
             .arg(&bundle)
             .arg(&name),
     )
@@ -236,6 +236,8 @@ fn privileged(config: &mut Value) {
     for set in ["bounding", "effective", "permitted", "inheritable"] {
         config["process"]["capabilities"][set] = capabilities.clone();
     }
+    // A host's name needs a namespace of its own.
+    config["hostname"] = json!("");
     config["linux"] = json!({ "namespaces": [{ "type": "mount" }] });
     config["mounts"] = json!([
         { "destination": "/proc", "type": "none", "source": "/proc", "options": ["rbind"] },
