@@ -79,7 +79,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
         Task::Fresh(arguments) => fresh::run(&arguments),
-        Task::Pictures(pictures::Arguments {}) => pictures::run(),
+        Task::Pictures(arguments) => pictures::run(&arguments),
         Task::Probes(arguments) => probes::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Tidy(tidy::Arguments {}) => tidy::run(),

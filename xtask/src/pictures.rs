@@ -40,27 +40,39 @@ const PAGE: (&str, &str) = (
 
 /// Make the pictures of the documentation anew
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Show this agent, in place of one that is built for it
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
+}
 
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let privilege = Privilege::obtain("to attach to the kernel, and for what takes pictures")?;
     tools::ensure(&privilege, &BROWSER)?;
     tools::ensure(&privilege, &PICTURES)?;
     // First what may fail for want of a network, then what takes minutes.
     let toolchain = go::toolchain(None)?;
-    build::agent(Profile::Release)?;
+    let agent = match &arguments.agent {
+        Some(agent) => agent.canonicalize().context("cannot find the agent")?,
+        None => {
+            build::agent(Profile::Release)?;
+            workspace::agent()
+        }
+    };
     let service = service::build(&toolchain)?.start()?;
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
     let images = workspace::root().join("tracer/docs/images");
     fs::create_dir_all(&images).with_context(|| format!("cannot create {}", images.display()))?;
     picture_report(
         &privilege,
+        &agent,
         &service,
         scratch.path(),
         &images.join("report.png"),
     )?;
     picture_top(
         &privilege,
+        &agent,
         &service,
         scratch.path(),
         &images.join("top.png"),
@@ -69,13 +81,14 @@ pub(crate) fn run() -> Result<()> {
 
 fn picture_report(
     privilege: &Privilege,
+    agent: &Path,
     service: &Service,
     scratch: &Path,
     picture: &Path,
 ) -> Result<()> {
     let page = scratch.join("report.html");
     let seconds = format!("{}s", DURATION.as_secs());
-    let mut record = privilege.command(workspace::agent());
+    let mut record = privilege.command(agent);
     record
         .args(["record", "--mode", "exact", "--duration", &seconds])
         .args(["--pid", &service.pid().to_string(), "-o"])
@@ -86,6 +99,7 @@ fn picture_report(
 
 fn picture_top(
     privilege: &Privilege,
+    agent: &Path,
     service: &Service,
     scratch: &Path,
     picture: &Path,
@@ -95,7 +109,7 @@ fn picture_top(
     let mut top = privilege.prefix().join(" ");
     top.push_str(&format!(
         " {} top --mode exact --pid {}",
-        workspace::agent().display(),
+        agent.display(),
         service.pid()
     ));
     terminal.tmux(&["new-session", "-d", "-x", &columns, "-y", &rows, &top])?;
